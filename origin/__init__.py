@@ -1,0 +1,1 @@
+"""The origin: journals in, HTTP answers out."""

@@ -1,0 +1,53 @@
+"""The family of errors.
+
+RingsideError
+├── ConfigError        a configuration or ladder that cannot be used (file, path, reason)
+├── SetupError         the machine cannot run what was asked (port, directory, ffmpeg)
+├── MediaError         bytes that are not the media they claim to be (byte offset, box path)
+├── FeedError          a source that cannot be packaged (no video, unknown codec, …)
+├── JournalError       a journal that cannot be read or written
+└── StoreError         media bytes that could not be stored or read
+
+Each is raised where the cause is known and reads as one line.
+"""
+
+
+class RingsideError(Exception):
+    """Anything that Ringside reports by name."""
+
+
+class ConfigError(RingsideError):
+    """A configuration that cannot be used; reads `file: path: reason`."""
+
+    def __init__(self, file: str, path: str, reason: str) -> None:
+        super().__init__(f"{file}: {path}: {reason}" if path else f"{file}: {reason}")
+        self.file = file
+        self.path = path
+        self.reason = reason
+
+
+class SetupError(RingsideError):
+    """The machine cannot run what was asked: a port, a directory, a program."""
+
+
+class MediaError(RingsideError):
+    """Bytes that are not the media they claim to be."""
+
+    def __init__(self, reason: str, *, offset: int = 0, box: str = "") -> None:
+        place = f"byte {offset}" + (f", box {box}" if box else "")
+        super().__init__(f"{reason} ({place})")
+        self.reason = reason
+        self.offset = offset
+        self.box = box
+
+
+class FeedError(RingsideError):
+    """A feed that cannot be packaged as configured."""
+
+
+class JournalError(RingsideError):
+    """A journal that cannot be read or written."""
+
+
+class StoreError(RingsideError):
+    """Media bytes that could not be stored or read."""

@@ -1,0 +1,1 @@
+"""What ffmpeg is told and what it says: arguments and output lines, never a process."""

@@ -1,0 +1,68 @@
+"""Names of what is kept and served: one grammar for the disk and for the URL.
+
+Under the media store's root and under `/live/` alike:
+
+    {channel}/{track}/init-{version}.mp4        CMAF header
+    {channel}/{track}/{number}.m4s              segment
+    {channel}/{track}/{number}.{chunk}.m4s      one chunk (a byte range of the segment)
+"""
+
+import re
+from dataclasses import dataclass
+
+from packager.track import TRACK_ID
+
+JOURNAL = "journal"
+STATUS = "status.json"
+
+_INIT = re.compile(r"init-([0-9a-f]{8})\.mp4")
+_MEDIA = re.compile(r"(0|[1-9][0-9]{0,14})(?:\.(0|[1-9][0-9]{0,5}))?\.m4s")
+
+
+@dataclass(frozen=True, slots=True)
+class InitName:
+    """The init section of a track, in one version."""
+
+    version: str
+
+    def __str__(self) -> str:
+        return f"init-{self.version}.mp4"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentName:
+    """A whole segment."""
+
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.number}.m4s"
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkName:
+    """One chunk of a segment, counted from 0."""
+
+    number: int
+    chunk: int
+
+    def __str__(self) -> str:
+        return f"{self.number}.{self.chunk}.m4s"
+
+
+MediaName = InitName | SegmentName | ChunkName
+
+
+def parse_media_name(text: str) -> MediaName | None:
+    """The media file that `text` names, or None where it names none."""
+    if (media := _MEDIA.fullmatch(text)) is not None:
+        number, chunk = media.groups()
+        return SegmentName(int(number)) if chunk is None else ChunkName(int(number), int(chunk))
+    if (init := _INIT.fullmatch(text)) is not None:
+        return InitName(init.group(1))
+    return None
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` may name a channel or a track."""
+    return TRACK_ID.fullmatch(text) is not None

@@ -1,0 +1,1 @@
+"""The three manifest writers: `(window, options) -> bytes`, each in its own room."""

@@ -1,0 +1,1 @@
+"""Smooth Streaming manifests (MS-SSTR)."""

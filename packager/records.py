@@ -1,0 +1,103 @@
+"""What can happen to a channel: the closed union of journal records.
+
+A timeline is the fold of these. Every time is in ticks of the named track's timescale since the
+Unix epoch, every wall-clock instant in microseconds since then. On disk a record is one line (see
+`packager.journal`); a struct's tag and field order are that format: add at the end, never reorder.
+"""
+
+from fractions import Fraction
+
+import msgspec
+
+from packager.ticks import Ticks, UtcMicros
+from packager.track import Track
+
+
+class _Record(msgspec.Struct, frozen=True, array_like=True):
+    """Base of all records: compact arrays on disk."""
+
+
+class Header(_Record, frozen=True, tag="header"):
+    """The first record of every journal."""
+
+    version: int
+    """Of the journal format."""
+    channel: str
+    segment_duration: Fraction
+    """Seconds; the channel's UTC grid."""
+
+
+class Anchor(msgspec.Struct, frozen=True, array_like=True):
+    """Where media time and wall time meet: source time `source` is the UTC instant `utc`."""
+
+    source: Fraction
+    """Seconds on the source's own clock."""
+    utc: UtcMicros
+    """The UTC instant that it is mapped to: a boundary of the grid."""
+    seen: UtcMicros
+    """When the packager held the first bytes of it: `seen - utc` is how far media trails."""
+
+
+class PeriodStarted(_Record, frozen=True, tag="period"):
+    """An unbroken stretch of the timeline begins."""
+
+    index: int
+    """Counts on for ever from 0: also the HLS discontinuity sequence."""
+    number: int
+    """Its first segment."""
+    anchor: Anchor
+
+
+class TrackAdded(_Record, frozen=True, tag="track"):
+    """The current period has this track; the same id again replaces its description."""
+
+    track: Track
+
+
+class ChunkAdded(_Record, frozen=True, tag="c"):
+    """A chunk is in the media store."""
+
+    track: str
+    number: int
+    """Of its segment."""
+    start: Ticks
+    """Decode time of its first sample: also its presentation time at a segment's start."""
+    duration: Ticks
+    size: int
+    """Bytes, appended to those of the segment so far."""
+
+
+class SegmentEnded(_Record, frozen=True, tag="s"):
+    """The segment that the track's last chunks belong to is whole."""
+
+    track: str
+    number: int
+    at: UtcMicros
+    """When: the Last-Modified of the segment."""
+
+
+class Trimmed(_Record, frozen=True, tag="trim"):
+    """Segments before `number` have left the retention."""
+
+    number: int
+
+
+class Ended(_Record, frozen=True, tag="end"):
+    """The source is over: nothing follows unless a new period starts."""
+
+    at: UtcMicros
+
+
+class Carried(_Record, frozen=True, tag="carried"):
+    """What a rewritten journal keeps of the segments it no longer names."""
+
+    track: str
+    longest: Ticks
+    """The longest segment ever: a target duration never shrinks."""
+    peak: int
+    """The highest bit/s of any segment: a BANDWIDTH never shrinks."""
+
+
+Record = (
+    Header | PeriodStarted | TrackAdded | ChunkAdded | SegmentEnded | Trimmed | Ended | Carried
+)

@@ -1,0 +1,1 @@
+"""The shell of the packager: processes, files, clocks and tasks."""

@@ -1,0 +1,54 @@
+"""What a channel says of itself: the packager writes it, the status page and metrics show it."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class ChannelState(StrEnum):
+    """Where a channel's worker is in its life."""
+
+    STARTING = "starting"
+    LIVE = "live"
+    BACKING_OFF = "backing-off"
+    ENDED = "ended"
+    STOPPED = "stopped"
+
+
+class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of one channel at an instant."""
+
+    state: ChannelState
+    since: int
+    """When the state began, in microseconds since the Unix epoch."""
+    source: str
+    """The source in words, e.g. `pattern` or `file harbour.ts`."""
+    ladder: str
+    problem: str = ""
+    """The last thing that went wrong, in one line."""
+    restarts: int = 0
+    """Times ffmpeg was started again since the packager started."""
+    speed: float | None = None
+    """Seconds of media encoded a second, as ffmpeg reports it."""
+    frames: int = 0
+    """Frames out of the encoder in this run."""
+    dropped: int = 0
+    duplicated: int = 0
+    lag_ms: int | None = None
+    """How far the newest chunk trails the wall clock, in milliseconds."""
+    drift_ms: int | None = None
+    """How much that changed since the period began: the source's clock against UTC."""
+
+
+def encode(status: ChannelStatus) -> bytes:
+    """The JSON of `status`."""
+    return msgspec.json.encode(status)
+
+
+def decode(data: bytes) -> ChannelStatus:
+    """The status in `data`.
+
+    Raises:
+        msgspec.DecodeError: not a channel status.
+    """
+    return msgspec.json.decode(data, type=ChannelStatus)

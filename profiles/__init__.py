@@ -1,0 +1,1 @@
+"""Ladders and device profiles shipped with Ringside."""
