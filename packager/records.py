@@ -98,6 +98,4 @@ class Carried(_Record, frozen=True, tag="carried"):
     """The highest bit/s of any segment: a BANDWIDTH never shrinks."""
 
 
-Record = (
-    Header | PeriodStarted | TrackAdded | ChunkAdded | SegmentEnded | Trimmed | Ended | Carried
-)
+Record = Header | PeriodStarted | TrackAdded | ChunkAdded | SegmentEnded | Trimmed | Ended | Carried

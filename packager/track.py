@@ -33,8 +33,6 @@ class Track(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bitrate: int
     """Nominal bit/s: the ladder's, or measured over the first segment where nothing is encoded.
     0 where not known yet. Stable: Smooth uses it as an address."""
-    sample_duration: int = 0
-    """Ticks of one frame, where the track has a constant one."""
     width: int = 0
     height: int = 0
     frame_rate: Fraction | None = None

@@ -1,0 +1,6 @@
+"""`python -m packager`: the same as `ringside`."""
+
+from packager.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""The `ringside` command."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from packager.clock import SystemClock
+from packager.errors import ConfigError, RingsideError, SetupError
+from packager.runtime import ffmpeg_program, logs
+from packager.runtime.config_file import LoadedConfig, load
+from packager.ticks import parse_iso8601
+
+_CANNOT = 2
+"""Exit code of what cannot start: wrong configuration, wrong machine."""
+_FAILED = 1
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a `ringside` command; exits with 2 and one line where it cannot start."""
+    arguments = _parser().parse_args(argv)
+    logs.configure()
+    try:
+        arguments.run(arguments)
+    except (ConfigError, SetupError) as error:
+        sys.exit(_say(error, _CANNOT))
+    except RingsideError as error:
+        sys.exit(_say(error, _FAILED))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+
+
+def _say(error: Exception, code: int) -> int:
+    print(f"ringside: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to a person
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ringside", description=__doc__)
+    parser.add_argument("--version", action="version", version=version("ringside"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, function: object, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=function)
+        return command
+
+    for name, function, text in (
+        ("run", _run, "Run packager and origin"),
+        ("check", _check, "Check a configuration; exit code 2 and one line if it is wrong"),
+        ("packager", _packager, "Run the packager alone"),
+        ("origin", _origin, "Run the origin alone"),
+    ):
+        command = add(name, function, text)
+        command.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
+    replay = add("replay", _replay, "Package recorded files on a virtual clock")
+    replay.add_argument("files", nargs="+", metavar="FILE")
+    replay.add_argument("--channel", required=True, metavar="NAME")
+    replay.add_argument("--start", required=True, metavar="TIME", help="2026-01-01T00:00:00Z")
+    replay.add_argument("--out", type=Path, required=True, metavar="DIR")
+    replay.add_argument(
+        "--ladder", default="passthrough", metavar="NAME", help="a shipped ladder or a .yaml file"
+    )
+    replay.add_argument("--ffmpeg", metavar="PROGRAM")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from packager.runtime import supervisor  # noqa: PLC0415 - the other commands need none of it
+
+    config = load(arguments.config)
+    ffmpeg_program.find(config.ffmpeg)
+    supervisor.check_machine(config)
+    _welcome(config)
+    asyncio.run(supervisor.supervise(config))
+
+
+def _welcome(config: LoadedConfig) -> None:
+    """Say where to look."""
+    origin = config.origin
+    lines = [f"Status page and players   http://{_reachable(origin.control_host)}:{origin.control_port}/"]
+    for name in config.channels:
+        base = f"http://{_reachable(origin.host)}:{origin.port}/live/{name}"
+        lines += [
+            f"{name}: HLS     {base}/index.m3u8",
+            f"{name}: DASH    {base}/index.mpd",
+            f"{name}: Smooth  {base}/index.ism/Manifest",
+        ]
+    print("\n".join(lines), flush=True)  # noqa: T201 - a command speaks to a person
+
+
+def _reachable(host: str) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    config = load(arguments.config)
+    count = len(config.channels)
+    print(f"{arguments.config}: {count} channel{'s' * (count > 1)}, all right")  # noqa: T201
+
+
+def _packager(arguments: argparse.Namespace) -> None:
+    from packager.runtime import service, supervisor  # noqa: PLC0415 - as above
+
+    config = load(arguments.config)
+    program = ffmpeg_program.find(config.ffmpeg)
+    supervisor.check_writable(config.data)
+    asyncio.run(_until_signal(service.serve(config, program, SystemClock())))
+
+
+async def _until_signal(work: Coroutine[None, None, None]) -> None:
+    task = asyncio.create_task(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        return
+
+
+def _origin(arguments: argparse.Namespace) -> None:
+    # The packager knows nothing of the origin; it only starts it.
+    os.execv(sys.executable, [sys.executable, "-m", "origin", "-c", str(arguments.config)])  # noqa: S606
+
+
+def _replay(arguments: argparse.Namespace) -> None:
+    from packager.runtime import replay  # noqa: PLC0415 - as above
+
+    try:
+        start = parse_iso8601(arguments.start)
+    except ValueError as error:
+        raise SetupError(f"--start {arguments.start}: {error}") from error
+    job = replay.Job(
+        files=tuple(arguments.files),
+        channel=arguments.channel,
+        start=start,
+        out=arguments.out,
+        ladder=arguments.ladder,
+        program=ffmpeg_program.find(arguments.ffmpeg),
+    )
+    asyncio.run(replay.run(job))

@@ -1,0 +1,58 @@
+"""Bytes of one track in, its init section and runs of samples out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from packager.cmaf.init import InitFacts, read_init
+from packager.cmaf.parameter_sets import changed
+from packager.cmaf.run import Run, read
+from packager.cmaf.splitter import InitSection, Splitter
+from packager.errors import FeedError, MediaError
+from packager.track import TrackKind
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """An init section, what it says and the version that names it."""
+
+    data: bytes
+    facts: InitFacts
+    version: str
+    """A hash of the bytes: eight hexadecimal digits."""
+
+
+@dataclass(slots=True)
+class Demuxer:
+    """The state of one track's bytes."""
+
+    watch_parameters: bool
+    """Look for parameter sets in the samples: the feed is passed through."""
+    _splitter: Splitter = field(default_factory=Splitter)
+    _facts: InitFacts | None = None
+
+    def feed(self, data: bytes) -> Iterator[Init | Run]:
+        """What `data` completes, in order.
+
+        Raises:
+            MediaError: the bytes are not a CMAF track.
+            FeedError: the stream's parameters changed.
+        """
+        for event in self._splitter.feed(data):
+            if isinstance(event, InitSection):
+                if self._facts is not None:
+                    raise FeedError("the feed's parameters changed: a second init section")
+                self._facts = read_init(event.data)
+                version = blake2b(event.data, digest_size=4).hexdigest()
+                yield Init(event.data, self._facts, version)
+            elif self._facts is None:
+                raise MediaError("no moov before it", box="moof")
+            else:
+                run = read(event, self._facts.defaults)
+                if self.watch_parameters and self._is_other_picture(run, self._facts):
+                    raise FeedError("the feed's parameters changed")
+                yield run
+
+    @staticmethod
+    def _is_other_picture(run: Run, facts: InitFacts) -> bool:
+        return facts.kind is TrackKind.VIDEO and run.keyframe and changed(run, facts.codec)

@@ -1,0 +1,109 @@
+"""What an init section says of its track (ISO/IEC 14496-12 section 8, 14496-15 section 5)."""
+
+from dataclasses import dataclass
+from struct import unpack_from
+
+from packager.cmaf.boxes import Box, children, find
+from packager.cmaf.codecs import (
+    Codec,
+    aac_codec,
+    avc_codec,
+    hevc_codec,
+)
+from packager.cmaf.run import Defaults
+from packager.errors import MediaError
+from packager.track import TrackKind
+
+_VISUAL_ENTRY = 78
+"""Bytes of a VisualSampleEntry before its boxes (12.1.3)."""
+_AUDIO_ENTRY = 28
+"""Bytes of an AudioSampleEntry before its boxes (12.2.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class InitFacts:
+    """The facts of one init section."""
+
+    kind: TrackKind
+    timescale: int
+    """Ticks a second."""
+    codec: Codec
+    defaults: Defaults
+    width: int = 0
+    height: int = 0
+    sample_rate: int = 0
+    channels: int = 0
+    language: str = "und"
+
+
+def read_init(data: bytes) -> InitFacts:
+    """The facts of the single track that `data` (an `ftyp` and a `moov`) describes.
+
+    Raises:
+        MediaError: not a `moov` of one supported track.
+    """
+    moov = find(data, 0, len(data), b"moov")
+    mdia = find(data, moov.body, moov.end, b"trak", b"mdia")
+    mdhd = find(data, mdia.body, mdia.end, b"mdhd")
+    wide = data[mdhd.body] == 1
+    at = mdhd.body + (20 if wide else 12)
+    _need(mdhd, at + (16 if wide else 12))
+    (timescale,) = unpack_from(">I", data, at)
+    if timescale == 0:
+        raise MediaError("timescale 0", offset=mdhd.start, box="mdhd")
+    (language,) = unpack_from(">H", data, at + (12 if wide else 8))
+    stsd = find(data, mdia.body, mdia.end, b"minf", b"stbl", b"stsd")
+    entries = list(children(data, stsd.body + 8, stsd.end))
+    if len(entries) != 1:
+        raise MediaError(f"{len(entries)} sample entries", offset=stsd.start, box="stsd")
+    return _entry(data, entries[0], timescale, _trex(data, moov), _language(language))
+
+
+def _need(box: Box, end: int) -> None:
+    if box.end < end:
+        raise MediaError("too short", offset=box.start, box=box.type.decode("latin-1"))
+
+
+def _language(packed: int) -> str:
+    letters = bytes(((packed >> shift) & 31) + 0x60 for shift in (10, 5, 0))
+    return letters.decode() if letters.isalpha() else "und"
+
+
+def _trex(data: bytes, moov: Box) -> Defaults:
+    trex = find(data, moov.body, moov.end, b"mvex", b"trex")
+    _need(trex, trex.body + 24)
+    _, duration, size, flags = unpack_from(">IIII", data, trex.body + 8)
+    return Defaults(duration, size, flags)
+
+
+def _entry(data: bytes, entry: Box, timescale: int, defaults: Defaults, language: str) -> InitFacts:
+    name = entry.type.decode("latin-1")
+    if entry.type in (b"avc1", b"avc3", b"hvc1", b"hev1"):
+        _need(entry, entry.body + _VISUAL_ENTRY)
+        width, height = unpack_from(">HH", data, entry.body + 24)
+        start = entry.body + _VISUAL_ENTRY
+        if entry.type in (b"avc1", b"avc3"):
+            config = find(data, start, entry.end, b"avcC")
+            codec = avc_codec(name, data[config.body : config.end])
+        else:
+            config = find(data, start, entry.end, b"hvcC")
+            codec = hevc_codec(name, data[config.body : config.end])
+        return InitFacts(TrackKind.VIDEO, timescale, codec, defaults, width=width, height=height)
+    if entry.type in (b"mp4a", b"ac-3", b"ec-3"):
+        _need(entry, entry.body + _AUDIO_ENTRY)
+        (channels,) = unpack_from(">H", data, entry.body + 16)
+        (rate,) = unpack_from(">I", data, entry.body + 24)
+        codec = Codec(name, b"")
+        if entry.type == b"mp4a":
+            config = find(data, entry.body + _AUDIO_ENTRY, entry.end, b"esds")
+            codec = aac_codec(data[config.body + 4 : config.end])
+        return InitFacts(
+            TrackKind.AUDIO,
+            timescale,
+            codec,
+            defaults,
+            sample_rate=rate >> 16 or timescale,
+            channels=channels,
+            language=language,
+        )
+    raise MediaError(f"codec {name} cannot be packaged", offset=entry.start, box="stsd")

@@ -1,0 +1,38 @@
+"""Parameter sets that travel in the samples: a feed that changes says so there.
+
+An encoder of our own never does that; a feed that is passed through may, and a player that was
+given the old init section cannot show what follows.
+"""
+
+from collections.abc import Iterator
+
+from packager.cmaf.codecs import Codec
+from packager.cmaf.run import Run
+
+_LENGTH = 4
+"""Bytes before each NAL unit: what ffmpeg writes (ISO/IEC 14496-15 lengthSizeMinusOne 3)."""
+_AVC_SPS = 7
+_HEVC_SPS = 33
+_MAX_UNITS = 16
+"""Units looked at: parameter sets come first."""
+
+
+def changed(run: Run, codec: Codec) -> bool:
+    """Whether the first sample of `run` carries a sequence parameter set that is not `codec`'s."""
+    hevc = codec.string.startswith(("hvc1", "hev1"))
+    for unit in _units(run.payload, run.sizes[0]):
+        kind = unit[0] >> 1 & 63 if hevc else unit[0] & 31
+        if kind == (_HEVC_SPS if hevc else _AVC_SPS) and unit not in codec.parameter_sets:
+            return True
+    return False
+
+
+def _units(data: bytes, end: int) -> Iterator[bytes]:
+    at = 0
+    for _ in range(_MAX_UNITS):
+        size = int.from_bytes(data[at : at + _LENGTH])
+        start = at + _LENGTH
+        at = start + size
+        if not size or at > end:
+            return
+        yield data[start:at]

@@ -1,0 +1,70 @@
+"""A CMAF segment as a Smooth fragment (MS-SSTR section 2.2.4).
+
+The chunks become one `moof` and one `mdat`; sample times are written on Smooth's clock, since
+clients take the manifest's time scale for the media's; `tfxd` says where the fragment lies and
+`tfrf` which fragments follow.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from struct import pack
+from uuid import UUID
+
+from packager.cmaf.boxes import full_box
+from packager.cmaf.run import DELTA_FLAGS, Defaults, Run, joined, read, write_smooth
+from packager.cmaf.splitter import Fragment, Splitter
+from packager.errors import MediaError
+from packager.smooth_clock import smooth_time
+
+_TFXD = UUID("6D1D9B05-42D5-44E6-80E2-141DAFF757B2").bytes
+_TFRF = UUID("D4807EF2-CA39-4695-8E54-26CB9E46A79F").bytes
+_NO_DEFAULTS = Defaults(0, 0, DELTA_FLAGS)
+
+
+def smooth_fragment(
+    segment: bytes, timescale: int, span: tuple[int, int], following: Sequence[tuple[int, int]]
+) -> bytes:
+    """The fragment of `segment`, whose times are in ticks of `timescale`.
+
+    Args:
+        segment: the chunks of a CMAF segment.
+        timescale: the track's ticks a second.
+        span: start and duration of the fragment on Smooth's clock.
+        following: the same of the fragments after it.
+
+    Raises:
+        MediaError: the bytes are not a CMAF segment.
+    """
+    runs = [
+        read(event, _NO_DEFAULTS)
+        for event in Splitter().feed(segment)
+        if isinstance(event, Fragment)
+    ]
+    if not runs:
+        raise MediaError("no fragment in the segment")
+    run = _on_smooth_clock(joined(runs), timescale)
+    extensions = [_uuid(_TFXD, pack(">QQ", *span))]
+    if following:
+        entries = b"".join(pack(">QQ", *item) for item in following)
+        extensions.append(_uuid(_TFRF, pack(">B", len(following)) + entries))
+    return b"".join(write_smooth(run, span[0] // 10_000_000, extensions))
+
+
+def _uuid(name: bytes, body: bytes) -> bytes:
+    """An extension box of version 1: its times have 64 bits."""
+    box = full_box(b"uuid", 1, 0, body)
+    return pack(">I", len(box) + len(name)) + b"uuid" + name + box[8:]
+
+
+def _on_smooth_clock(run: Run, timescale: int) -> Run:
+    """`run` with every decode and presentation time rounded by itself: nothing drifts."""
+    decode = [run.start]
+    for duration in run.durations:
+        decode.append(decode[-1] + duration)
+    times = [smooth_time(time, timescale) for time in decode]
+    compositions = [
+        smooth_time(at + offset, timescale) - time if offset else 0
+        for at, offset, time in zip(decode[:-1], run.compositions, times[:-1], strict=True)
+    ]
+    durations = [after - before for before, after in pairwise(times)]
+    return Run(times[0], durations, run.sizes, run.flags, compositions, run.payload)

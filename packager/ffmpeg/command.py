@@ -1,0 +1,267 @@
+"""The arguments of a channel's ffmpeg, built with ffmpeg-python.
+
+One process a channel: the feed is decoded once, split, scaled and encoded to every rung, the audio
+once; each track leaves as fragmented MP4 on a pipe of its own. What was measured of these flags is
+in `docs/decisions/0005-ffmpeg-output.md`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import ffmpeg
+from ffmpeg import Stream
+
+from packager.errors import FeedError
+from packager.ffmpeg.probe import SourceInfo
+from packager.profile import EncodeLadder, Ladder, VideoRung
+from packager.segmenter import TrackSpec
+from packager.ticks import MICROS, round_half_up, seconds
+from packager.track import TrackKind
+
+CHUNKS = 4
+"""Chunks a segment: a quarter is whole frames for every segment duration of the design."""
+
+_TIMESCALE = 90_000
+_COPYABLE = {
+    "h264": "avc1",
+    "hevc": "hvc1",
+    "aac": "mp4a",
+    "ac3": "ac-3",
+    "eac3": "ec-3",
+}
+_NEEDS_DELAYED_MOOV = ("ac3", "eac3")
+
+
+@dataclass(frozen=True, slots=True)
+class PatternFeed:
+    """The test pattern: moving picture, UTC clock, frame number, a beep and a flash a second."""
+
+    width: int
+    height: int
+    frame_rate: Fraction
+    font: str
+    """File of the font for the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFeed:
+    """Recorded media: one file, or an ffconcat list of several."""
+
+    path: str
+    listed: bool
+    """`path` is an ffconcat list."""
+    loop: bool
+
+
+Feed = PatternFeed | FileFeed
+
+
+def timescale_for(frame_rate: Fraction | None) -> int:
+    """Ticks a second in which a frame is a whole number of ticks."""
+    if frame_rate is None or (_TIMESCALE / frame_rate).denominator == 1:
+        return _TIMESCALE
+    return frame_rate.numerator
+
+
+def track_specs(ladder: Ladder, info: SourceInfo) -> tuple[TrackSpec, ...]:
+    """The tracks that a feed with the streams `info` becomes, video first.
+
+    Raises:
+        FeedError: a stream that cannot be passed through.
+    """
+    if isinstance(ladder, EncodeLadder):
+        video = tuple(
+            TrackSpec(rung.id, TrackKind.VIDEO, rung.bitrate, ladder.frame_rate)
+            for rung in ladder.video
+        )
+        audio = TrackSpec(ladder.audio.id, TrackKind.AUDIO, ladder.audio.bitrate)
+        return (*video, audio) if info.audio else video
+    for codec in (*(v.codec for v in info.video), *(a.codec for a in info.audio)):
+        if codec not in _COPYABLE:
+            raise FeedError(f"{codec} cannot be passed through: encode it with a ladder")
+    specs: list[TrackSpec] = []
+    for number, picture in enumerate(info.video):
+        specs.append(TrackSpec(f"v{number}", TrackKind.VIDEO, 0, picture.frame_rate))
+    specs += [TrackSpec(f"a{number}", TrackKind.AUDIO, 0) for number in range(len(info.audio))]
+    return tuple(specs)
+
+
+def arguments(
+    feed: Feed,
+    ladder: Ladder,
+    segment: Fraction,
+    info: SourceInfo,
+    pipes: Sequence[int],
+    *,
+    real_time: bool,
+) -> list[str]:
+    """Arguments of ffmpeg, without the program itself.
+
+    Args:
+        feed: what is read.
+        ladder: what it becomes.
+        segment: segment duration, in seconds.
+        info: the streams of the feed.
+        pipes: the file descriptor of each track of `track_specs`, in order.
+        real_time: read no faster than the media lasts.
+    """
+    picture, sound = _inputs(feed, real_time=real_time)
+    if isinstance(ladder, EncodeLadder):
+        outputs = _encoded(feed, ladder, segment, (picture, sound if info.audio else None), pipes)
+    else:
+        outputs = _copied(picture, segment, info, pipes)
+    merged = ffmpeg.merge_outputs(*outputs).global_args(
+        "-hide_banner", "-nostdin", "-nostats",
+        "-loglevel", "repeat+level+info",
+        "-progress", "pipe:1", "-stats_period", "1",
+    )  # fmt: skip
+    return [str(argument) for argument in merged.get_args()]
+
+
+def _inputs(feed: Feed, *, real_time: bool) -> tuple[Stream, Stream]:
+    """The picture and the sound of a feed, as ffmpeg-python streams."""
+    pace: dict[str, object] = {"re": None} if real_time else {}
+    if isinstance(feed, FileFeed):
+        options = dict(pace)
+        if feed.loop:
+            options["stream_loop"] = -1
+        if feed.listed:
+            options |= {"f": "concat", "safe": 0}
+        source = ffmpeg.input(feed.path, **options)
+        return source, source
+    rate = str(feed.frame_rate)
+    picture = ffmpeg.input(
+        f"testsrc2=size={feed.width}x{feed.height}:rate={rate}", f="lavfi", **pace
+    )
+    beep = "0.4*sin(2*PI*1000*t)*lt(mod(t,1),0.1)"
+    sound = ffmpeg.input(f"aevalsrc='{beep}|{beep}':s=48000", f="lavfi", **pace)
+    return _clock(picture.video, feed), sound
+
+
+def _clock(picture: Stream, feed: PatternFeed) -> Stream:
+    """Burn in the UTC clock and the frame number, and flash with the beep."""
+    flash = picture.drawbox(
+        x="iw*3/4", y=0, width="iw/4", height="ih/4", color="white", thickness="fill",
+        enable="lt(mod(t,1),0.1)",
+    )  # fmt: skip
+    return flash.drawtext(
+        text="%{gmtime:%F %T.%3N} UTC    frame %{n}",
+        escape_text=False,
+        fontfile=feed.font,
+        fontsize="h/16",
+        fontcolor="white",
+        box=1,
+        boxcolor="black@0.7",
+        boxborderw=8,
+        x="(w-tw)/2",
+        y="h*3/4",
+    )
+
+
+def _muxer(segment: Fraction, *flags: str) -> dict[str, object]:
+    # frag_discont keeps start times and the offset of sound to picture; negative times are let
+    # through, or each track's muxer would shift its own.
+    chunk = round_half_up(segment * MICROS / CHUNKS) - 1000
+    return {
+        "f": "mp4",
+        "movflags": "+" + "+".join(("cmaf", "frag_discont", *flags)),
+        "frag_duration": chunk,
+        "avoid_negative_ts": "disabled",
+        "use_editlist": 0,
+        "fflags": "+bitexact",
+        "map_metadata": -1,
+        "map_chapters": -1,
+    }
+
+
+def _encoded(
+    feed: Feed,
+    ladder: EncodeLadder,
+    segment: Fraction,
+    streams: tuple[Stream, Stream | None],
+    pipes: Sequence[int],
+) -> list[Stream]:
+    picture, sound = streams
+    video = picture if isinstance(feed, PatternFeed) else picture.video
+    parts = video.filter_multi_output("split", len(ladder.video))
+    outputs = [
+        ffmpeg.output(
+            _scaled(parts.stream(index), rung), f"pipe:{pipe}", **_x264(rung, ladder, segment)
+        )
+        for index, (rung, pipe) in enumerate(zip(ladder.video, pipes, strict=False))
+    ]
+    if sound is not None:
+        rung = ladder.audio
+        # async: sound follows its timestamps, by stretching or with silence.
+        outputs.append(
+            ffmpeg.output(
+                sound.audio.filter("aresample", **{"async": 1000}),
+                f"pipe:{pipes[len(ladder.video)]}",
+                **{"c:a": "aac", "b:a": rung.bitrate, "ar": rung.sample_rate, "ac": rung.channels},
+                **_muxer(segment),
+            )
+        )
+    return outputs
+
+
+def _scaled(stream: Stream, rung: VideoRung) -> Stream:
+    """The picture at the size of `rung`, whole and undistorted."""
+    fitted = stream.filter(
+        "scale", rung.width, rung.height, force_original_aspect_ratio="decrease", flags="bicubic"
+    )
+    padded = fitted.filter("pad", rung.width, rung.height, "(ow-iw)/2", "(oh-ih)/2")
+    return padded.filter("setsar", 1).filter("format", "yuv420p")
+
+
+def _x264(rung: VideoRung, ladder: EncodeLadder, segment: Fraction) -> dict[str, object]:
+    frames = round_half_up(segment * ladder.frame_rate)
+    # Half a frame early: the comparison is in floating point, the frames are exact.
+    half = seconds(1 / ladder.frame_rate / 2, 6)
+    keyframes = f"expr:gte(t,n_forced*{segment.numerator}/{segment.denominator}-{half})"
+    return {
+        "c:v": "libx264",
+        "preset": rung.preset,
+        "profile:v": rung.profile,
+        "b:v": rung.bitrate,
+        "maxrate": rung.maxrate,
+        "bufsize": rung.bufsize,
+        "bf": 0 if rung.profile == "baseline" else rung.bframes,
+        "threads": rung.threads,
+        "g": frames,
+        "keyint_min": frames,
+        "sc_threshold": 0,
+        "force_key_frames": keyframes,
+        "forced-idr": 1,
+        "flags": "+cgop+bitexact",
+        "r": str(ladder.frame_rate),
+        "fps_mode": "cfr",
+        "video_track_timescale": timescale_for(ladder.frame_rate),
+        **_muxer(segment, "frag_keyframe"),
+    }
+
+
+def _copied(
+    source: Stream, segment: Fraction, info: SourceInfo, pipes: Sequence[int]
+) -> list[Stream]:
+    targets = iter(pipes)
+    outputs: list[Stream] = []
+    for number, video in enumerate(info.video):
+        options = {
+            "c:v": "copy",
+            "tag:v": _COPYABLE[video.codec],
+            "video_track_timescale": timescale_for(video.frame_rate),
+            **_muxer(segment, "frag_keyframe"),
+        }
+        outputs.append(ffmpeg.output(source[f"v:{number}"], f"pipe:{next(targets)}", **options))
+    for number, audio in enumerate(info.audio):
+        flags = ("delay_moov",) if audio.codec in _NEEDS_DELAYED_MOOV else ()
+        options = {
+            "c:a": "copy",
+            "tag:a": _COPYABLE[audio.codec],
+            **_muxer(segment, *flags),
+        }
+        if audio.codec == "aac":
+            options["bsf:a"] = "aac_adtstoasc"  # as TS has it; what has it already passes
+        outputs.append(ffmpeg.output(source[f"a:{number}"], f"pipe:{next(targets)}", **options))
+    return outputs

@@ -1,0 +1,96 @@
+"""What ffmpeg's banner says of an input: its streams, read from `ffmpeg -i INPUT`.
+
+The wheel that brings ffmpeg brings no ffprobe; the banner has been the same for fifteen years.
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from packager.errors import FeedError
+from packager.units import parse_frame_rate
+
+_STREAM = re.compile(
+    r"^ {2,}Stream #\d+:\d+(?:\[0x[0-9a-f]+\])?(?:\((?P<language>[a-z]{3})\))?: "
+    r"(?P<kind>Video|Audio): (?P<codec>[a-z0-9_]+)(?P<rest>.*)$",
+    re.MULTILINE,
+)
+_SIZE = re.compile(r", (\d{2,5})x(\d{2,5})")
+_RATE = re.compile(r", ([0-9.]+)(k?) (?:fps|tbr)\b")
+_VERSION = re.compile(r"^ffmpeg version n?(\d+)\.(\d+)")
+
+OLDEST = (5, 1)
+"""The first ffmpeg whose options are all that is used here."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoStream:
+    """A picture stream of an input."""
+
+    codec: str
+    """ffmpeg's name of it."""
+    width: int
+    height: int
+    frame_rate: Fraction | None
+    """Frames a second, where the input says."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioStream:
+    """A sound stream of an input."""
+
+    codec: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """The streams of an input, in ffmpeg's order."""
+
+    video: tuple[VideoStream, ...]
+    audio: tuple[AudioStream, ...]
+
+
+def read_banner(text: str, name: str) -> SourceInfo:
+    """The streams that ffmpeg's output `text` lists for the input called `name`.
+
+    Raises:
+        FeedError: no media, or no video.
+    """
+    video: list[VideoStream] = []
+    audio: list[AudioStream] = []
+    for match in _STREAM.finditer(text):
+        rest = match["rest"]
+        if match["kind"] == "Audio":
+            audio.append(AudioStream(match["codec"], match["language"] or "und"))
+        elif (size := _SIZE.search(rest)) is not None and "attached pic" not in rest:
+            video.append(VideoStream(match["codec"], int(size[1]), int(size[2]), _frame_rate(rest)))
+    if not video and not audio:
+        raise FeedError(f"{name}: {_complaint(text)}")
+    if not video:
+        raise FeedError(f"{name}: the feed has no video")
+    return SourceInfo(tuple(video), tuple(audio))
+
+
+def _frame_rate(rest: str) -> Fraction | None:
+    match = _RATE.search(rest)
+    if match is None or match[2]:
+        return None
+    try:
+        return parse_frame_rate(match[1])
+    except ValueError:
+        return None
+
+
+def _complaint(text: str) -> str:
+    """The last line in which ffmpeg says what is wrong, without its decoration."""
+    lines = [line for line in text.splitlines() if "rror" in line or "Invalid" in line]
+    if not lines:
+        return "no media in it"
+    return "no media: " + re.sub(r"^\[[^\]]*\] *", "", lines[-1])[:200]
+
+
+def read_version(text: str) -> tuple[int, int] | None:
+    """Major and minor version in the output of `ffmpeg -version`; None for a build from git."""
+    match = _VERSION.match(text)
+    return (int(match[1]), int(match[2])) if match else None

@@ -1,0 +1,88 @@
+r"""Records as lines: the format of the journal.
+
+A line is `{crc32 of the JSON, 8 hexadecimal digits} {JSON}\n`. What is not a whole, right line at
+the end of the bytes is a torn write: it is "not yet" to a reader and cut off by the next writer.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from zlib import crc32
+
+import msgspec
+
+from packager.errors import JournalError
+from packager.records import Header, Record
+
+VERSION = 1
+MAX_LINE = 64 * 1024
+"""Bytes; a longer line is damage, not a record."""
+
+
+def _to_json(value: object) -> object:
+    if isinstance(value, Fraction):
+        return str(value)
+    raise NotImplementedError
+
+
+def _from_json(kind: type, value: object) -> object:
+    if kind is Fraction and isinstance(value, str):
+        numerator, _, denominator = value.partition("/")
+        return Fraction(int(numerator), int(denominator or "1"))
+    raise NotImplementedError
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_to_json)
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record, dec_hook=_from_json)
+
+
+def encode(record: Record) -> bytes:
+    """The line of `record`."""
+    body = _encoder.encode(record)
+    return b"%08x %b\n" % (crc32(body), body)
+
+
+def _decode_line(line: bytes) -> Record | None:
+    checksum, _, body = line.partition(b" ")
+    if checksum != b"%08x" % crc32(body):
+        return None
+    try:
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, ValueError, ZeroDivisionError):
+        return None
+
+
+@dataclass(slots=True)
+class Reader:
+    """Bytes in, records out; keeps what is not a whole line yet.
+
+    `offset` is where, in the journal, the next record starts: everything before it is valid.
+    After a whole line that is not a record the reader is `damaged` and gives no more.
+    """
+
+    offset: int = 0
+    damaged: bool = False
+    _rest: bytes = b""
+
+    def feed(self, data: bytes) -> Iterator[Record]:
+        """The records that `data` completes.
+
+        Raises:
+            JournalError: the journal is of a version that this reader does not know.
+        """
+        if self.damaged:
+            return
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            record = _decode_line(line)
+            if record is None:
+                self.damaged = True
+                return
+            if isinstance(record, Header) and record.version != VERSION:
+                msg = f"journal version {record.version}, this program reads version {VERSION}"
+                raise JournalError(msg)
+            self.offset += len(line) + 1
+            yield record
+        if len(self._rest) > MAX_LINE:
+            self.damaged = True

@@ -1,0 +1,196 @@
+"""The MPD (ISO/IEC 23009-1 section 5.3), live profile, one `SegmentTimeline` a track."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby, pairwise
+
+from lxml import etree
+
+from packager.ticks import iso8601, round_half_up, seconds
+from packager.timeline import Period, Segment
+from packager.track import Track, TrackKind
+from packager.window import Window
+
+_NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
+_PROFILES = "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019"
+_DELAY_SEGMENTS = 4
+"""How far behind now a player should sit: three segments of buffer, and one because media time
+may trail the wall clock by less than a segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Consecutive segments of one period: what `$Number$` can count without a break."""
+
+    period: Period
+    first: int
+    tracks: tuple[tuple[Track, Sequence[Segment]], ...]
+
+
+def render(window: Window, time_url: str) -> bytes:
+    """The MPD; URLs are relative to the channel's folder, `time_url` serves the clock."""
+    duration = _duration(window.grid.duration)
+    root = etree.Element("MPD", xmlns=_NAMESPACE)
+    root.set("profiles", _PROFILES)
+    root.set("type", "static" if window.ended else "dynamic")
+    if window.ended:
+        end = Fraction(window.end, 1_000_000)
+        root.set("mediaPresentationDuration", _duration(end - _origin(window)))
+    else:
+        root.set("availabilityStartTime", "1970-01-01T00:00:00Z")
+        root.set("publishTime", iso8601(window.published))
+        root.set("minimumUpdatePeriod", duration)
+        root.set("timeShiftBufferDepth", _duration(window.depth * window.grid.duration))
+        root.set("suggestedPresentationDelay", _duration(_DELAY_SEGMENTS * window.grid.duration))
+    root.set("minBufferTime", duration)
+    root.set("maxSegmentDuration", _duration(_longest(window)))
+    for stretch in _stretches(window):
+        _period(root, window, stretch)
+    if not window.ended:
+        # Players that meet no UTCTiming trust the viewer's clock, which is often wrong.
+        _child(root, "UTCTiming", schemeIdUri="urn:mpeg:dash:utc:http-iso:2014", value=time_url)
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+def _duration(value: Fraction) -> str:
+    return f"PT{seconds(value, 6).rstrip('0').rstrip('.')}S"
+
+
+def _longest(window: Window) -> Fraction:
+    return max(Fraction(track.longest, track.latest.timescale) for track in window.tracks)
+
+
+def _origin(window: Window) -> Fraction:
+    """What Period@start counts from, in seconds since the Unix epoch: a static MPD from 0."""
+    return window.first * window.grid.duration if window.ended else Fraction(0)
+
+
+def _child(parent: etree._Element, tag: str, **attributes: str | int) -> etree._Element:
+    return etree.SubElement(parent, tag, {k: str(v) for k, v in attributes.items()})
+
+
+def _stretches(window: Window) -> Iterator[_Stretch]:
+    for period in window.periods.values():
+        tracks = [
+            (
+                period.tracks[track.latest.id],
+                [s for s in track.segments if s.period == period.index],
+            )
+            for track in window.tracks
+            if track.latest.id in period.tracks
+        ]
+        # A live period keeps its start while its first segments leave the window.
+        first = max(period.number, window.first) if window.ended else period.number
+        starts = sorted({first, *(number for _, s in tracks for number in _after_holes(s))})
+        for start, stop in zip(starts, [*starts[1:], window.last + 1], strict=True):
+            inside = [(t, [s for s in found if start <= s.number < stop]) for t, found in tracks]
+            present = tuple((track, segments) for track, segments in inside if segments)
+            yield _Stretch(period, start, present)
+
+
+def _after_holes(segments: Sequence[Segment]) -> Iterator[int]:
+    for before, after in pairwise(segments):
+        if after.number != before.number + 1:
+            yield after.number
+
+
+def _period(root: etree._Element, window: Window, stretch: _Stretch) -> None:
+    begin = stretch.first * window.grid.duration
+    index = stretch.period.index
+    opens = stretch.first in (stretch.period.number, window.first)
+    name = f"p{index}" if opens else f"p{index}-{stretch.first}"
+    element = _child(root, "Period", id=name, start=_duration(begin - _origin(window)))
+    for number, kind in enumerate(TrackKind, 1):
+        tracks = [(track, s) for track, s in stretch.tracks if track.kind is kind]
+        if tracks:
+            _adaptation_set(element, number, begin, tracks)
+
+
+def _adaptation_set(
+    period: etree._Element,
+    number: int,
+    begin: Fraction,
+    tracks: Sequence[tuple[Track, Sequence[Segment]]],
+) -> None:
+    kind = tracks[0][0].kind
+    element = _child(
+        period,
+        "AdaptationSet",
+        id=number,
+        contentType=kind,
+        mimeType=f"{kind}/mp4",
+        segmentAlignment="true",
+        startWithSAP=1,
+    )
+    if (language := tracks[0][0].language) != "und":
+        element.set("lang", language)
+    _child(element, "Role", schemeIdUri="urn:mpeg:dash:role:2011", value="main")
+    templates = [_template(track, segments, begin) for track, segments in tracks]
+    shared = len({_signature(template) for template in templates}) == 1
+    if shared:
+        element.append(templates[0])
+    for (track, _), template in zip(tracks, templates, strict=True):
+        representation = _representation(element, track)
+        if not shared:
+            representation.append(template)
+
+
+def _signature(template: etree._Element) -> bytes:
+    return etree.tostring(template, method="c14n")
+
+
+def _representation(parent: etree._Element, track: Track) -> etree._Element:
+    element = _child(
+        parent, "Representation", id=track.id, bandwidth=track.bitrate, codecs=track.codecs
+    )
+    if track.kind is TrackKind.VIDEO:
+        element.set("width", str(track.width))
+        element.set("height", str(track.height))
+        element.set("sar", "1:1")
+        if track.frame_rate is not None:
+            element.set("frameRate", str(track.frame_rate))
+    else:
+        element.set("audioSamplingRate", str(track.sample_rate))
+        _child(
+            element,
+            "AudioChannelConfiguration",
+            schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011",
+            value=track.channels,
+        )
+    return element
+
+
+def _template(track: Track, segments: Sequence[Segment], begin: Fraction) -> etree._Element:
+    # The media's own times are kept: the offset is the period's start on the same count.
+    template = etree.Element("SegmentTemplate")
+    template.set("timescale", str(track.timescale))
+    template.set("presentationTimeOffset", str(round_half_up(begin * track.timescale)))
+    template.set("initialization", f"$RepresentationID$/init-{track.version}.mp4")
+    template.set("media", "$RepresentationID$/$Number$.m4s")
+    template.set("startNumber", str(segments[0].number))
+    timeline = etree.SubElement(template, "SegmentTimeline")
+    for start, duration, repeats in _runs(segments):
+        entry = _child(timeline, "S")
+        if start is not None:
+            entry.set("t", str(start))
+        entry.set("d", str(duration))
+        if repeats:
+            entry.set("r", str(repeats))
+    return template
+
+
+def _runs(segments: Sequence[Segment]) -> Iterator[tuple[int | None, int, int]]:
+    """(start where it is not the last end, duration, further repeats) of equal segments."""
+    expected: int | None = None
+
+    def joins(item: tuple[int, Segment]) -> tuple[int, int]:
+        # Equal neighbours that touch share `start - index * duration`.
+        index, segment = item
+        return segment.duration, segment.start - index * segment.duration
+
+    for (duration, _), group in groupby(enumerate(segments), key=joins):
+        run = [segment for _, segment in group]
+        start = run[0].start
+        yield (None if start == expected else start), duration, len(run) - 1
+        expected = run[-1].end

@@ -1,0 +1,111 @@
+"""The client manifest (MS-SSTR section 2.2.2)."""
+
+from collections.abc import Sequence
+
+from lxml import etree
+
+from packager.smooth_clock import TIMESCALE, span
+from packager.ticks import round_half_up
+from packager.timeline import Segment
+from packager.track import Track, TrackKind
+from packager.window import Window, WindowTrack
+
+LOOK_AHEAD = 1
+"""Following fragments that each fragment names."""
+
+_AAC_TAG = 255
+
+
+def listed(window: Window, track: WindowTrack) -> Sequence[Segment]:
+    """The fragments a client may ask for: while live, those whose successor exists."""
+    if window.ended:
+        return track.segments
+    return track.segments[: max(0, len(track.segments) - LOOK_AHEAD)]
+
+
+def render(window: Window) -> bytes:
+    """The manifest; its fragments lie relative to its own folder."""
+    root = etree.Element("SmoothStreamingMedia", MajorVersion="2", MinorVersion="2")
+    root.set("TimeScale", str(TIMESCALE))
+    streams = [tracks for kind in TrackKind if (tracks := _same_codec(window, kind))]
+    if window.ended:
+        root.set("Duration", str(_length(streams)))
+    else:
+        root.set("Duration", "0")
+        root.set("IsLive", "TRUE")
+        root.set("LookAheadFragmentCount", str(LOOK_AHEAD))
+        depth = round_half_up(window.depth * window.grid.duration * TIMESCALE)
+        root.set("DVRWindowLength", str(depth))
+    root.set("CanSeek", "TRUE")
+    root.set("CanPause", "TRUE")
+    for tracks in streams:
+        _stream_index(root, window, tracks)
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+def _same_codec(window: Window, kind: TrackKind) -> tuple[WindowTrack, ...]:
+    """The tracks of one kind that Smooth can carry."""
+    return tuple(track for track in window.of_kind(kind) if _four_cc(track.latest) is not None)
+
+
+def _length(streams: Sequence[Sequence[WindowTrack]]) -> int:
+    spans = [span(s, t.latest.timescale) for ts in streams for t in ts[:1] for s in t.segments]
+    return max(start + duration for start, duration in spans) - min(start for start, _ in spans)
+
+
+def _four_cc(track: Track) -> str | None:
+    kind = track.codecs.partition(".")[0]
+    return {"avc1": "H264", "avc3": "H264", "hvc1": "HVC1", "hev1": "HVC1", "mp4a": "AACL"}.get(
+        kind
+    )
+
+
+def _stream_index(root: etree._Element, window: Window, tracks: Sequence[WindowTrack]) -> None:
+    kind = tracks[0].latest.kind
+    fragments = listed(window, tracks[0])
+    stream = etree.SubElement(root, "StreamIndex", Type=kind, Name=kind)
+    stream.set("QualityLevels", str(len(tracks)))
+    stream.set("Chunks", str(len(fragments)))
+    stream.set("Url", f"QualityLevels({{bitrate}})/Fragments({kind}={{start time}})")
+    if kind is TrackKind.VIDEO:
+        for prefix in ("Max", "Display"):
+            stream.set(f"{prefix}Width", str(max(track.latest.width for track in tracks)))
+            stream.set(f"{prefix}Height", str(max(track.latest.height for track in tracks)))
+    if (language := tracks[0].latest.language) != "und":
+        stream.set("Language", language)
+    for index, track in enumerate(tracks):
+        _quality_level(stream, index, track.latest)
+    _fragments(stream, window, tracks[0], fragments)
+
+
+def _quality_level(stream: etree._Element, index: int, track: Track) -> None:
+    level = etree.SubElement(stream, "QualityLevel", Index=str(index), Bitrate=str(track.bitrate))
+    level.set("FourCC", _four_cc(track) or "")
+    level.set("CodecPrivateData", track.codec_private)
+    if track.kind is TrackKind.VIDEO:
+        level.set("MaxWidth", str(track.width))
+        level.set("MaxHeight", str(track.height))
+    else:
+        level.set("SamplingRate", str(track.sample_rate))
+        level.set("Channels", str(track.channels))
+        level.set("BitsPerSample", "16")
+        level.set("PacketSize", "4")
+        level.set("AudioTag", str(_AAC_TAG))
+
+
+def _fragments(
+    stream: etree._Element, window: Window, track: WindowTrack, fragments: Sequence[Segment]
+) -> None:
+    expected: int | None = None
+    last: etree._Element | None = None
+    for segment in fragments:
+        start, duration = span(segment, window.track_of(track.latest.id, segment).timescale)
+        if last is not None and start == expected and last.get("d") == str(duration):
+            # Smooth's r counts all the fragments of a run, DASH's only the further ones.
+            last.set("r", str(int(last.get("r", "1")) + 1))
+        else:
+            last = etree.SubElement(stream, "c")
+            if start != expected:
+                last.set("t", str(start))
+            last.set("d", str(duration))
+        expected = start + duration

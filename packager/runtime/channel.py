@@ -1,0 +1,310 @@
+"""One channel: its source and ffmpeg, kept going until cancelled."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import assert_never
+
+import msgspec
+import structlog
+
+from packager.clock import Clock, monotonic
+from packager.config import FileSource, PatternSource
+from packager.errors import FeedError, RingsideError
+from packager.ffmpeg.command import arguments, track_specs
+from packager.ffmpeg.progress import Message, Progress, ProgressReader, Trouble, read_message
+from packager.layout import STATUS
+from packager.profile import EncodeLadder
+from packager.records import Ended
+from packager.runtime import metrics
+from packager.runtime.config_file import LoadedChannel
+from packager.runtime.intake import Intake
+from packager.runtime.journal_writer import JournalWriter
+from packager.runtime.process import Child, TrackPipe
+from packager.runtime.publisher import Publisher
+from packager.runtime.sources import Opened
+from packager.runtime.sources.pattern import open_pattern
+from packager.runtime.sources.recording import open_recording
+from packager.segmenter import Broken
+from packager.status import ChannelState, ChannelStatus, encode
+from packager.ticks import MICROS
+
+_SHORTEST_WAIT = 0.25
+_LONGEST_WAIT = 15.0
+"""Seconds between two starts of ffmpeg; the wait doubles with each failure in a row."""
+_HEALTHY = 20.0
+"""Seconds of output after which a failure is the first again."""
+_STALL = 12.0
+"""Seconds without a chunk after which ffmpeg is taken for dead."""
+_HOUSEKEEPING = 1.0
+"""Seconds between two looks at status, stall and retention."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """What is known of the ffmpeg that runs now."""
+
+    intake: Intake
+    newest: float
+    """Monotonic time of the newest bytes."""
+    complaint: str = ""
+    """The first error ffmpeg named: later ones follow from it."""
+
+
+class Channel:
+    """Keeps one channel going."""
+
+    def __init__(self, config: LoadedChannel, data: Path, program: str, clock: Clock) -> None:
+        """Publish `config` below `data`, with the ffmpeg `program`."""
+        self._config = config
+        self._folder = data / config.name
+        self._program = program
+        self._clock = clock
+        self._log = structlog.get_logger().bind(channel=config.name)
+        self._status = ChannelStatus(
+            state=ChannelState.STARTING,
+            since=clock.now(),
+            source=_describe(config),
+            ladder=config.ladder_name,
+        )
+        self._seen_troubles: dict[Trouble, float] = {}
+
+    async def run(self) -> None:
+        """Go on until cancelled, or until a source that ends has ended.
+
+        Raises:
+            JournalError: the channel's journal cannot be used.
+        """
+        journal = JournalWriter(self._folder, self._config.name, self._config.segment)
+        try:
+            if journal.cut_off:
+                self._log.warning("journal.repaired", dropped_bytes=journal.cut_off)
+            publisher = Publisher(self._config.name, self._folder, journal)
+            publisher.end_open_segments(self._clock.now())
+            if strays := publisher.sweep():
+                self._log.info("store.swept", files=strays)
+            await self._keep_going(publisher, journal)
+        finally:
+            if self._status.state is not ChannelState.ENDED:
+                self._set(ChannelState.STOPPED)
+            journal.close()
+
+    async def _keep_going(self, publisher: Publisher, journal: JournalWriter) -> None:
+        wait = _SHORTEST_WAIT
+        while True:
+            started = monotonic()
+            try:
+                self._set(ChannelState.STARTING)
+                source = await self._open()
+                await self._run_once(source, publisher)
+                if not source.endless:
+                    journal.append([Ended(self._clock.now())])
+                    self._log.info("source.ended")
+                    self._set(ChannelState.ENDED)
+                    await self._keep_retention(publisher)
+                problem = "ffmpeg ended although the source does not"
+            except* RingsideError as group:
+                problem = str(_first(group))
+            if monotonic() - started > _HEALTHY:
+                wait = _SHORTEST_WAIT
+            self._log.error("channel.failed", problem=problem, retry_seconds=wait)
+            restarts = self._status.restarts + 1
+            self._set(ChannelState.BACKING_OFF, problem=problem, restarts=restarts)
+            metrics.RESTARTS.labels(self._config.name).inc()
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+    async def _open(self) -> Opened:
+        source, ladder = self._config.source, self._config.ladder
+        match source:
+            case PatternSource():
+                if not isinstance(ladder, EncodeLadder):
+                    raise FeedError("there is nothing to pass through in a test pattern")
+                return open_pattern(source, ladder.frame_rate)
+            case FileSource():
+                return await open_recording(source, self._folder, self._program)
+            case _:
+                assert_never(source)
+
+    async def _run_once(self, source: Opened, publisher: Publisher) -> None:
+        """Run ffmpeg to its end.
+
+        Raises:
+            RingsideError: it failed, or what it sent cannot be published.
+        """
+        config = self._config
+        specs = track_specs(config.ladder, source.info)
+        encoded = isinstance(config.ladder, EncodeLadder)
+        intake = Intake(config.name, specs, publisher, self._clock, encoded=encoded)
+        run = _Run(intake, monotonic())
+        pipes = [TrackPipe(self._taker(run, index)) for index in range(len(specs))]
+        command = arguments(
+            source.feed,
+            config.ladder,
+            config.segment,
+            source.info,
+            [pipe.write_end for pipe in pipes],
+            real_time=True,
+        )
+        if not source.info.audio:
+            self._log.warning("source.silent", problem="the feed has no audio")
+        try:
+            async with (
+                Child([self._program, *command], pipes) as child,
+                asyncio.TaskGroup() as tasks,
+            ):
+                self._log.info("ffmpeg.started", pid=child.process.pid)
+                housekeeping = tasks.create_task(self._housekeeping(run, publisher))
+                tasks.create_task(self._read_log(run, _lines(child.process.stderr)))
+                tasks.create_task(self._read_progress(_lines(child.process.stdout)))
+                await asyncio.gather(*(pipe.done for pipe in pipes))
+                code = await child.process.wait()
+                housekeeping.cancel()
+        finally:
+            intake.finish()
+        if code:
+            reason = run.complaint or f"exit code {code}"
+            raise FeedError(f"ffmpeg: {reason}")
+        if not intake.segmenter.anchored:
+            raise FeedError(run.complaint or "the feed ended without a picture")
+
+    def _taker(self, run: _Run, track: int) -> Callable[[bytes], None]:
+        def take(data: bytes) -> None:
+            run.newest = monotonic()
+            for broken in run.intake.feed(track, data):
+                self._broken(broken)
+
+        return take
+
+    def _broken(self, broken: Broken) -> None:
+        self._log.warning("timeline.broken", problem=broken.reason)
+        self._status = msgspec.structs.replace(self._status, problem=broken.reason)
+
+    # What ffmpeg says
+
+    async def _read_log(self, run: _Run, lines: AsyncIterator[str]) -> None:
+        async for line in lines:
+            message = read_message(line)
+            if message is not None and message.trouble is not None:
+                self._trouble(run, message, message.trouble)
+
+    def _trouble(self, run: _Run, message: Message, trouble: Trouble) -> None:
+        """Count it; log it unless the same was said a moment ago."""
+        metrics.TROUBLES.labels(self._config.name, trouble).inc()
+        if not run.complaint and message.level in ("error", "fatal"):
+            run.complaint = message.text
+        now = monotonic()
+        if now - self._seen_troubles.get(trouble, -_LONGEST_WAIT) < _LONGEST_WAIT:
+            return
+        self._seen_troubles[trouble] = now
+        problem = f"{trouble}: {message.text}"
+        self._log.warning("ffmpeg.trouble", problem=problem, level_said=message.level)
+        self._status = msgspec.structs.replace(self._status, problem=problem)
+
+    async def _read_progress(self, lines: AsyncIterator[str]) -> None:
+        reader = ProgressReader()
+        async for line in lines:
+            if (progress := reader.line(line)) is not None:
+                self._progress(progress)
+
+    def _progress(self, progress: Progress) -> None:
+        if progress.speed is not None:
+            metrics.SPEED.labels(self._config.name).set(progress.speed)
+        self._status = msgspec.structs.replace(
+            self._status,
+            speed=progress.speed,
+            frames=progress.frames,
+            dropped=progress.dropped,
+            duplicated=progress.duplicated,
+        )
+
+    # Housekeeping
+
+    async def _housekeeping(self, run: _Run, publisher: Publisher) -> None:
+        """Watch the run once a second.
+
+        Raises:
+            FeedError: nothing has come for too long.
+        """
+        dropped = metrics.DROPPED_RUNS.labels(self._config.name)
+        counted = 0
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING)
+            if monotonic() - run.newest > _STALL:
+                raise FeedError(f"no media for {_STALL:.0f} s")
+            segmenter = run.intake.segmenter
+            dropped.inc(segmenter.dropped - counted)
+            counted = segmenter.dropped
+            self._trim(publisher)
+            self._measure(segmenter.lag, segmenter.anchor_lag)
+            live = ChannelState.LIVE if segmenter.anchored else ChannelState.STARTING
+            self._set(live)
+
+    def _measure(self, lag: int | None, anchor_lag: int | None) -> None:
+        if lag is None or anchor_lag is None:
+            return
+        metrics.LAG_SECONDS.labels(self._config.name).set(lag / MICROS)
+        metrics.DRIFT_SECONDS.labels(self._config.name).set((lag - anchor_lag) / MICROS)
+        self._status = msgspec.structs.replace(
+            self._status, lag_ms=lag // 1000, drift_ms=(lag - anchor_lag) // 1000
+        )
+
+    async def _keep_retention(self, publisher: Publisher) -> None:
+        while True:
+            self._trim(publisher)
+            await asyncio.sleep(_HOUSEKEEPING)
+
+    def _trim(self, publisher: Publisher) -> None:
+        timeline = publisher.timeline
+        kept = self._config.retention // self._config.segment
+        oldest = min(
+            (t.segments[0].number for t in timeline.tracks.values() if t.segments), default=0
+        )
+        if timeline.edge - kept > oldest:
+            gone = publisher.trim(timeline.edge - kept)
+            metrics.RETENTION_SEGMENTS.labels(self._config.name).inc(gone)
+
+    def _set(self, state: ChannelState, **changes: object) -> None:
+        """Say how the channel is, in the file that the status page reads."""
+        if state is not self._status.state:
+            changes["since"] = self._clock.now()
+            self._log.info("channel.state", state=state)
+        self._status = msgspec.structs.replace(self._status, state=state, **changes)
+        path = self._folder / STATUS
+        partial = path.with_suffix(".partial")
+        try:
+            partial.write_bytes(encode(self._status))
+            partial.replace(path)
+        except OSError as error:
+            # Only people miss it; the media goes on.
+            self._log.warning("status.unwritten", problem=str(error))
+
+
+def _describe(config: LoadedChannel) -> str:
+    source = config.source
+    if isinstance(source, PatternSource):
+        return "pattern"
+    names = ", ".join(Path(file).name for file in source.files[:3])
+    return f"file {names}{' …' if len(source.files) > 3 else ''}"  # noqa: PLR2004 - enough to know
+
+
+def _first(group: BaseExceptionGroup[RingsideError]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _lines(stream: asyncio.StreamReader | None) -> AsyncIterator[str]:
+    """The lines of a pipe; one that is too long is passed over."""
+    if stream is None:
+        return
+    while True:
+        try:
+            line = await stream.readline()
+        except ValueError:
+            continue
+        if not line:
+            return
+        yield line.decode(errors="replace")

@@ -1,0 +1,67 @@
+"""The ffmpeg that is used: found, and asked what it is and what it sees."""
+
+import asyncio
+import shutil
+import subprocess
+
+import imageio_ffmpeg
+
+from packager.errors import FeedError, SetupError
+from packager.ffmpeg.probe import OLDEST, SourceInfo, read_banner, read_version
+
+_PATIENCE = 20.0
+"""Seconds for ffmpeg to say what an input is."""
+_MAX_BANNER = 1 << 20
+
+
+def find(configured: str | None) -> str:
+    """The program that the configuration names, or the one that the wheel brings.
+
+    Raises:
+        SetupError: there is none, it does not run, or it is too old.
+    """
+    program = configured or str(imageio_ffmpeg.get_ffmpeg_exe())
+    found = shutil.which(program)
+    if found is None:
+        raise SetupError(f"ffmpeg: {program} is missing or cannot be run")
+    try:
+        said = subprocess.run(  # noqa: S603 - the operator's own program
+            [found, "-version"], capture_output=True, timeout=_PATIENCE, check=False
+        ).stdout.decode(errors="replace")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SetupError(f"ffmpeg: {program} does not run: {error}") from error
+    if not said.startswith("ffmpeg version "):
+        raise SetupError(f"ffmpeg: {program} is not ffmpeg")
+    version = read_version(said)
+    if version is not None and version < OLDEST:
+        wanted = ".".join(map(str, OLDEST))
+        has = ".".join(map(str, version))
+        raise SetupError(f"ffmpeg: {program} is version {has}, at least {wanted} is needed")
+    return found
+
+
+async def probe(program: str, name: str, *options: str) -> SourceInfo:
+    """The streams of the input that `options` (up to and with `-i INPUT`) name.
+
+    Raises:
+        FeedError: no media, no video, or no answer.
+    """
+    process = await asyncio.create_subprocess_exec(
+        program,
+        "-hide_banner",
+        "-nostdin",
+        *options,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            _, said = await process.communicate()
+    except TimeoutError:
+        raise FeedError(f"{name}: ffmpeg does not say what it is") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return read_banner(said[-_MAX_BANNER:].decode(errors="replace"), name)

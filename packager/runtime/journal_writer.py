@@ -1,0 +1,117 @@
+"""The writing end of a channel's journal."""
+
+import os
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from packager.errors import JournalError
+from packager.journal import VERSION, Reader, encode
+from packager.layout import JOURNAL
+from packager.records import Header, Record
+from packager.timeline import Timeline, apply, records_of
+
+_REWRITE_ABOVE = 1 << 20
+"""Bytes below which a journal is never rewritten."""
+
+
+class JournalWriter:
+    """Appends records; holds the timeline that they fold to."""
+
+    def __init__(self, folder: Path, channel: str, segment_duration: Fraction) -> None:
+        """Open the journal in `folder`, cut off a torn end, make it where there is none.
+
+        Raises:
+            JournalError: it cannot be read or written, or is of another grid.
+        """
+        self._path = folder / JOURNAL
+        self.timeline = Timeline()
+        self.cut_off = 0
+        """Bytes of a torn or damaged end that were dropped on opening."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = self._opened()
+        except OSError as error:
+            raise _failed(self._path, error) from error
+        if not self.timeline.channel:
+            self.append([Header(VERSION, channel, segment_duration)])
+        if self.timeline.grid.duration != segment_duration:
+            msg = (
+                f"{self._path}: its segments last {self.timeline.grid.duration} s, the "
+                f"configuration says {segment_duration} s: give the channel another name or "
+                "remove its folder"
+            )
+            raise JournalError(msg)
+        self._rewritten_size = self._size
+
+    def _opened(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        descriptor = os.open(self._path, flags, 0o644)
+        data = self._path.read_bytes()
+        reader = Reader()
+        valid = 0
+        try:
+            for record in reader.feed(data):
+                self.timeline = apply(self.timeline, record)
+                valid = reader.offset
+        except JournalError as error:
+            if not valid:
+                raise JournalError(f"{self._path}: {error}") from error
+        self.cut_off = len(data) - valid
+        if self.cut_off:
+            os.ftruncate(descriptor, valid)
+        self._size = valid
+        return descriptor
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Write records down, all with one call.
+
+        Raises:
+            JournalError: they could not be written whole; none of them counts then.
+        """
+        after = self.timeline
+        for record in records:
+            after = apply(after, record)
+        data = b"".join(map(encode, records))
+        try:
+            written = os.write(self._descriptor, data)
+            if written != len(data):
+                os.ftruncate(self._descriptor, self._size)
+        except OSError as error:
+            raise _failed(self._path, error) from error
+        if written != len(data):
+            raise JournalError(f"{self._path}: only {written} of {len(data)} bytes written")
+        self._size += written
+        self.timeline = after
+
+    def rewrite_if_worth_it(self) -> None:
+        """Replace the journal by one without what is trimmed, once that is the larger part.
+
+        Readers see either file whole: the new one takes the old one's name.
+
+        Raises:
+            JournalError: the new file could not be written; the old one goes on.
+        """
+        if self._size < max(_REWRITE_ABOVE, 2 * self._rewritten_size):
+            return
+        fresh = self._path.with_suffix(".rewritten")
+        data = b"".join(encode(record) for record in records_of(self.timeline, VERSION))
+        try:
+            with fresh.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._path)
+            os.close(self._descriptor)
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        except OSError as error:
+            raise _failed(fresh, error) from error
+        self._size = self._rewritten_size = len(data)
+
+    def close(self) -> None:
+        """Nothing more will be appended."""
+        os.close(self._descriptor)
+
+
+def _failed(path: Path, error: OSError) -> JournalError:
+    return JournalError(f"{path}: {error.strerror}")

@@ -1,0 +1,86 @@
+"""The media store on a file system: one append-only file a segment.
+
+A chunk is written with one call and is in the file before anybody hears of it. What a crash leaves
+behind a segment's last recorded byte is never served: readers take as many bytes as the journal
+says.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from packager.errors import StoreError
+from packager.layout import InitName, SegmentName
+
+
+class MediaStore:
+    """The media of one channel."""
+
+    def __init__(self, root: Path) -> None:
+        """Keep it below `root`, a folder for each track."""
+        self._root = root
+        self._open: dict[str, tuple[int, int]] = {}
+
+    def write_init(self, track: str, version: str, data: bytes) -> None:
+        """Store an init section; an equal version is the same bytes and stays.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        path = self._root / track / str(InitName(version))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                partial = path.with_suffix(".partial")
+                partial.write_bytes(data)
+                partial.replace(path)
+        except OSError as error:
+            raise _failed(path, error) from error
+
+    def append(self, track: str, number: int, parts: Sequence[bytes]) -> None:
+        """Append a chunk to segment `number` of a track.
+
+        Raises:
+            StoreError: it could not be written whole.
+        """
+        try:
+            descriptor = self._descriptor(track, number)
+            wanted = sum(map(len, parts))
+            if (written := os.writev(descriptor, parts)) != wanted:
+                os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
+                msg = f"{track}/{number}: only {written} of {wanted} bytes could be written"
+                raise StoreError(msg)
+        except OSError as error:
+            raise _failed(self._path(track, number), error) from error
+
+    def close(self, track: str) -> None:
+        """The track's open segment is whole."""
+        if (entry := self._open.pop(track, None)) is not None:
+            os.close(entry[1])
+
+    def close_all(self) -> None:
+        """Nothing more will be appended."""
+        for track in list(self._open):
+            self.close(track)
+
+    def remove(self, track: str, number: int) -> None:
+        """Let go of a segment; one that is gone already is fine."""
+        self._path(track, number).unlink(missing_ok=True)
+
+    def _path(self, track: str, number: int) -> Path:
+        return self._root / track / str(SegmentName(number))
+
+    def _descriptor(self, track: str, number: int) -> int:
+        entry = self._open.get(track)
+        if entry is not None and entry[0] == number:
+            return entry[1]
+        self.close(track)
+        # Whatever a crash left under this name was never recorded: start afresh.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        descriptor = os.open(self._path(track, number), flags, 0o644)
+        self._open[track] = (number, descriptor)
+        return descriptor
+
+
+def _failed(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"{path.parent.name}/{path.name}: {error.strerror}")

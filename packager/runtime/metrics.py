@@ -1,0 +1,44 @@
+"""What the packager counts (Prometheus). Labels are channel and track names: bounded."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+CHUNKS = Counter("ringside_chunks", "Chunks written to the media store", ["channel", "track"])
+MEDIA_BYTES = Counter(
+    "ringside_media_bytes", "Bytes written to the media store", ["channel", "track"]
+)
+SEGMENTS = Counter("ringside_segments", "Segments that became whole", ["channel", "track"])
+PUBLISH_SECONDS = Histogram(
+    "ringside_publish_seconds",
+    "From a chunk's bytes being read to its record being in the journal",
+    ["channel"],
+    buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1.0),
+)
+DROPPED_RUNS = Counter(
+    "ringside_dropped_runs", "Runs of samples that no segment could take", ["channel"]
+)
+RESTARTS = Counter("ringside_ffmpeg_restarts", "Times ffmpeg was started again", ["channel"])
+TROUBLES = Counter(
+    "ringside_ffmpeg_troubles", "Log lines of ffmpeg that mean trouble", ["channel", "trouble"]
+)
+PERIODS = Counter("ringside_periods", "Periods begun", ["channel"])
+SPEED = Gauge(
+    "ringside_ffmpeg_speed_ratio",
+    "Seconds of media encoded a second, as ffmpeg says",
+    ["channel"],
+    multiprocess_mode="mostrecent",
+)
+LAG_SECONDS = Gauge(
+    "ringside_lag_seconds",
+    "How far the newest chunk trails the wall clock",
+    ["channel"],
+    multiprocess_mode="mostrecent",
+)
+DRIFT_SECONDS = Gauge(
+    "ringside_drift_seconds",
+    "How much the lag changed since the period began: the source's clock against UTC",
+    ["channel"],
+    multiprocess_mode="mostrecent",
+)
+RETENTION_SEGMENTS = Counter(
+    "ringside_trimmed_segments", "Segments that left the retention", ["channel"]
+)

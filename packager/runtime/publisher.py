@@ -1,0 +1,103 @@
+"""Does what the segmenter decided: bytes first, the record second."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from packager.layout import SegmentName
+from packager.records import Record, SegmentEnded, Trimmed
+from packager.runtime import metrics
+from packager.runtime.journal_writer import JournalWriter
+from packager.runtime.media_store import MediaStore
+from packager.segmenter import Action, Broken, Note, Store
+from packager.ticks import UtcMicros
+from packager.timeline import Timeline
+
+
+class Publisher:
+    """The store and the journal of one channel, kept in step."""
+
+    def __init__(self, channel: str, folder: Path, journal: JournalWriter) -> None:
+        """Publish below `folder`."""
+        self._channel = channel
+        self._folder = folder
+        self._journal = journal
+        self.store = MediaStore(folder)
+
+    @property
+    def timeline(self) -> Timeline:
+        """What is published."""
+        return self._journal.timeline
+
+    def publish(self, actions: Iterable[Action]) -> list[Broken]:
+        """Store, then write down; gives back the breaks among `actions`.
+
+        Raises:
+            StoreError: media could not be stored; what came before it is published.
+            JournalError: records could not be written.
+        """
+        records: list[Record] = []
+        breaks: list[Broken] = []
+        try:
+            for action in actions:
+                match action:
+                    case Store(record, parts):
+                        self.store.append(record.track, record.number, parts)
+                        metrics.CHUNKS.labels(self._channel, record.track).inc()
+                        metrics.MEDIA_BYTES.labels(self._channel, record.track).inc(record.size)
+                        records.append(record)
+                    case Note(record):
+                        if isinstance(record, SegmentEnded):
+                            self.store.close(record.track)
+                            metrics.SEGMENTS.labels(self._channel, record.track).inc()
+                        records.append(record)
+                    case Broken():
+                        breaks.append(action)
+        finally:
+            if records:
+                self._journal.append(records)
+        return breaks
+
+    def end_open_segments(self, now: UtcMicros) -> None:
+        """Whatever an earlier run left open is whole as it is."""
+        ended = [
+            SegmentEnded(track.id, track.open_number, now)
+            for track in self.timeline.tracks.values()
+            if track.open
+        ]
+        if ended:
+            self._journal.append(ended)
+
+    def trim(self, before: int) -> int:
+        """Let go of the segments before this number; how many there were."""
+        gone = [
+            (track.id, segment.number)
+            for track in self.timeline.tracks.values()
+            for segment in track.segments[: track.segments.index_of(before)]
+        ]
+        if gone:
+            # First nobody is told of them any more, then they go.
+            self._journal.append([Trimmed(before)])
+            for track, number in gone:
+                self.store.remove(track, number)
+            self._journal.rewrite_if_worth_it()
+        return len(gone)
+
+    def sweep(self) -> int:
+        """Remove files that the timeline does not name; how many there were.
+
+        They are what a crash left between storing and writing down, or between a trim's record
+        and its removals.
+        """
+        named = {
+            f"{track.id}/{SegmentName(number)}"
+            for track in self.timeline.tracks.values()
+            for number in [*(s.number for s in track.segments), track.open_number]
+        }
+        strays = [
+            path
+            for path in self._folder.glob("*/*.m4s")
+            if f"{path.parent.name}/{path.name}" not in named
+        ]
+        for path in strays:
+            path.unlink(missing_ok=True)
+        return len(strays)

@@ -1,0 +1,136 @@
+"""`ringside run`: the packager and the origin as children, each started again when it dies.
+
+This process does nothing else, so that whatever can fail fails in a child. If it is killed itself,
+the kernel takes the children along.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+
+from packager.clock import monotonic
+from packager.errors import SetupError
+from packager.runtime.config_file import LoadedConfig
+from packager.runtime.process import die_with_parent
+
+_SHORTEST_WAIT = 0.2
+_LONGEST_WAIT = 10.0
+_HEALTHY = 10.0
+"""Seconds after which a child's death is the first again."""
+_GRACE = 10.0
+"""Seconds that a child gets to end when asked to."""
+
+METRICS_FOLDER = ".metrics"
+
+
+def check_machine(config: LoadedConfig) -> None:
+    """See that the data folder can be written and the ports are free.
+
+    Raises:
+        SetupError: one of them is not so.
+    """
+    check_writable(config.data)
+    origin = config.origin
+    _check_port(origin.host, origin.port)
+    _check_port(origin.control_host, origin.control_port)
+
+
+def check_writable(data: Path) -> None:
+    """See that the data folder is there, or can be made, and can be written.
+
+    Raises:
+        SetupError: it cannot.
+    """
+    probe = data / f".writable-{os.getpid()}"
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise SetupError(f"data directory {data}: {error.strerror}") from error
+
+
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise SetupError(f"port {port} on {host}: {error.strerror}") from error
+
+
+def child_environment(data: Path) -> dict[str, str]:
+    """Where the children count together: a folder made afresh."""
+    folder = data / METRICS_FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
+
+
+async def supervise(config: LoadedConfig) -> None:
+    """Run packager and origin until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    environment = {**os.environ, **child_environment(config.data)}
+    path = str(config.path)
+    commands = {
+        "packager": [sys.executable, "-m", "packager", "packager", "-c", path],
+        "origin": [sys.executable, "-m", "origin", "-c", path],
+    }
+    async with asyncio.TaskGroup() as tasks:
+        for name, command in commands.items():
+            tasks.create_task(_keep(name, command, environment, stop))
+
+
+async def _keep(
+    name: str, command: list[str], environment: Mapping[str, str], stop: asyncio.Event
+) -> None:
+    log = structlog.get_logger().bind(process=name)
+    wait = _SHORTEST_WAIT
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        while not stop.is_set():
+            started = monotonic()
+            child = await asyncio.create_subprocess_exec(
+                *command,
+                env=environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                preexec_fn=die_with_parent,
+                # A terminal's Ctrl-C is for the supervisor, which then asks each in turn.
+                start_new_session=True,
+            )
+            log.info("process.started", pid=child.pid)
+            ended = asyncio.create_task(child.wait())
+            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                await _end(child)
+                return
+            if monotonic() - started > _HEALTHY:
+                wait = _SHORTEST_WAIT
+            log.error("process.died", code=child.returncode, retry_seconds=wait)
+            await asyncio.wait({stopping}, timeout=wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+    finally:
+        stopping.cancel()
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is not None:
+        return
+    child.terminate()
+    try:
+        async with asyncio.timeout(_GRACE):
+            await child.wait()
+    except TimeoutError:
+        child.kill()
+        await child.wait()

@@ -1,0 +1,490 @@
+"""Runs of samples in, segments on the UTC grid out.
+
+One `Segmenter` serves one run of a source: the bytes of all its tracks from an encoder's start to
+its end. It decides, in one place for all tracks, where the period is anchored, where segments are
+cut and what their numbers are. It does nothing: it returns what is to be stored and written down,
+in that order.
+
+The rules:
+
+- A period starts with the first keyframe of the lead (the first video track) whose grid boundary,
+  at or before the instant it arrived, lies after everything that is there already. That keyframe
+  is put on the boundary. So media time trails the wall clock by less than a segment and never runs
+  ahead of it, and no number is used twice.
+- A video segment starts with the first keyframe in its cell of the grid.
+- An audio segment starts with the frame nearest to the lead's boundary.
+- Times that break off by more than `_JUMP` end the period; the next keyframe starts another.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from packager.cmaf.init import InitFacts
+from packager.cmaf.run import Run, write
+from packager.records import (
+    Anchor,
+    ChunkAdded,
+    PeriodStarted,
+    Record,
+    SegmentEnded,
+    TrackAdded,
+)
+from packager.ticks import MICROS, Grid, Ticks, UtcMicros, micros_of, rescale, round_half_up
+from packager.track import Track, TrackKind
+
+_JUMP = Fraction(1)
+"""Seconds that a track's times may break off by before the period ends."""
+_PENDING = 1024
+"""Runs of one track held back for the lead before its first keyframe; older ones are dropped."""
+_CUTS = 64
+"""Segments of the lead that audio may trail by."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSpec:
+    """What is known of a track before its first byte."""
+
+    id: str
+    kind: TrackKind
+    bitrate: int
+    """Nominal bit/s; 0 where it is to be measured."""
+    frame_rate: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Append `parts` to a segment, then write `record` down."""
+
+    record: ChunkAdded
+    parts: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Write `record` down."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The period is over, for this reason."""
+
+    reason: str
+
+
+Action = Store | Note | Broken
+
+
+@dataclass(slots=True)
+class _TrackState:
+    spec: TrackSpec
+    facts: InitFacts | None = None
+    version: str = ""
+    shift: int | None = None
+    """Ticks from source time to UTC."""
+    composition: int = 0
+    """Of the first keyframe: taken off every sample, so that a segment's decode time is its
+    presentation time."""
+    expected: int | None = None
+    """Source ticks that the next run should start at."""
+    number: int = -1
+    """The open segment; -1 between segments."""
+    size: int = 0
+    """Bytes of the open segment."""
+    ticks: int = 0
+    """Its length."""
+    chunks: int = 0
+    end: int = 0
+    """Where the newest chunk ends, in ticks since the epoch."""
+    half: int = 0
+    """Half a sample: how far a boundary may be missed."""
+    last: int = -1
+    """The newest segment ended."""
+    pending: list[Run] = field(default_factory=list[Run])
+
+    @property
+    def timescale(self) -> int:
+        return self.facts.timescale if self.facts else 1
+
+    def half_sample(self, run: Run) -> int:
+        if self.spec.frame_rate:
+            return round_half_up(self.timescale / self.spec.frame_rate / 2)
+        return run.durations[0] // 2
+
+
+@dataclass(slots=True)
+class Segmenter:
+    """The state of one run of a source."""
+
+    grid: Grid
+    specs: Sequence[TrackSpec]
+    on_grid: bool
+    """Keyframes are forced on every boundary: a segment is known to be whole at its last frame."""
+    last_number: int
+    """The newest segment of the timeline so far; -1 where there is none."""
+    next_period: int
+    bitrates: dict[str, int] = field(default_factory=dict[str, int])
+    """Measured nominal bit rates of earlier periods, by track."""
+    lag: int | None = None
+    """Microseconds that the lead's newest run trails the wall clock."""
+    anchor_lag: int | None = None
+    """The same at the start of the period."""
+    dropped: int = 0
+    """Runs that no segment could take: before a keyframe or before the period."""
+    _tracks: dict[str, _TrackState] = field(init=False)
+    _lead: _TrackState = field(init=False)
+    _period_number: int | None = field(init=False, default=None)
+    _cuts: dict[int, int] = field(init=False, default_factory=dict[int, int])
+    """Where the lead's segments start, in its ticks since the epoch; the newest few."""
+
+    def __post_init__(self) -> None:
+        """Find the lead among the specs."""
+        self._tracks = {spec.id: _TrackState(spec) for spec in self.specs}
+        self._lead = next(t for t in self._tracks.values() if t.spec.kind is TrackKind.VIDEO)
+
+    @property
+    def anchored(self) -> bool:
+        """Whether a period has started."""
+        return self._period_number is not None
+
+    def init(self, track_id: str, facts: InitFacts, version: str) -> Iterator[Action]:
+        """The init section of a track is known and stored."""
+        track = self._tracks[track_id]
+        track.facts, track.version = facts, version
+        if self.anchored:
+            yield Note(TrackAdded(self._describe(track)))
+
+    def push(self, track_id: str, run: Run, now: UtcMicros) -> Iterator[Action]:
+        """A run of samples has arrived at the instant `now`."""
+        track = self._tracks[track_id]
+        if track.facts is None:
+            self.dropped += 1
+            return
+        for piece in _without_jumps(run, round_half_up(_JUMP * track.timescale)):
+            yield from self._push(track, piece, now)
+
+    def _push(self, track: _TrackState, run: Run, now: UtcMicros) -> Iterator[Action]:
+        if track.expected is not None and _off(run.start - track.expected, track.timescale):
+            yield from self._break(track, run, now)
+        if self.on_grid and track.spec.kind is TrackKind.AUDIO:
+            run = _evened(run, track.expected)
+        track.expected = run.start + run.duration
+        if not self.anchored:
+            track.pending.append(run)
+            if track is self._lead:
+                yield from self._try_anchor(now)
+            elif len(track.pending) > _PENDING:
+                del track.pending[0]
+                self.dropped += 1
+            return
+        if track.spec.kind is TrackKind.VIDEO:
+            yield from self._video(track, run, now)
+        else:
+            track.pending.append(run)
+        if track is self._lead:
+            self.lag = self._lag(run, now)
+            for other in self._tracks.values():
+                yield from self._drain(other, now)
+        else:
+            yield from self._drain(track, now)
+
+    def flush(self, now: UtcMicros) -> Iterator[Action]:
+        """The source is over: what is open is ended as it is."""
+        for track in self._tracks.values():
+            yield from self._drain(track, now, final=True)
+            yield from self._end(track, now)
+            track.pending.clear()
+
+    def _break(self, track: _TrackState, run: Run, now: UtcMicros) -> Iterator[Action]:
+        if not self.anchored:
+            return
+        by = Fraction(run.start - (track.expected or 0), track.timescale)
+        yield from self.flush(now)
+        yield Broken(f"timestamps of {track.spec.id} jumped by {round_half_up(by * 1000)} ms")
+        self._period_number = None
+        self._cuts.clear()
+        for other in self._tracks.values():
+            other.shift = other.expected = None
+
+    def _lag(self, run: Run, now: UtcMicros) -> int:
+        end = run.start + run.duration + (self._lead.shift or 0)
+        return now - micros_of(end, self._lead.timescale)
+
+    # The anchor
+
+    def _try_anchor(self, now: UtcMicros) -> Iterator[Action]:
+        lead = self._lead
+        run = lead.pending.pop()
+        length = rescale(run.duration, lead.timescale, MICROS)
+        number = self.grid.number_at_micros(now - length)
+        if not run.keyframe or number <= self.last_number:
+            self.dropped += 1
+            return
+        source = Fraction(run.start + run.compositions[0], lead.timescale)
+        anchor = Anchor(source, self.grid.micros(number), UtcMicros(now - length))
+        self._period_number = number
+        yield Note(PeriodStarted(self.next_period, number, anchor))
+        self.next_period += 1
+        for track in self._tracks.values():
+            if track.facts is not None:
+                yield Note(TrackAdded(self._describe(track)))
+        self._cuts = {number: self.grid.boundary(number, lead.timescale)}
+        yield from self._video(lead, run, now)
+        self.lag = self.anchor_lag = self._lag(run, now)
+        for track in self._tracks.values():
+            held = track.pending
+            if track.spec.kind is TrackKind.VIDEO:
+                track.pending = []
+                for early in held:
+                    yield from self._video(track, early, now)
+            else:
+                yield from self._drain(track, now)
+
+    def _shift(self, track: _TrackState) -> int:
+        """Ticks from a track's source time to UTC: the anchor's, whole by construction."""
+        lead = self._lead
+        if lead.shift is None or track is lead:
+            msg = "no anchor"
+            raise AssertionError(msg)
+        return rescale(lead.shift, lead.timescale, track.timescale)
+
+    def _describe(self, track: _TrackState) -> Track:
+        facts, spec = track.facts, track.spec
+        if facts is None:
+            msg = f"track {spec.id} is not known yet"
+            raise AssertionError(msg)
+        return Track(
+            id=spec.id,
+            kind=facts.kind,
+            version=track.version,
+            timescale=facts.timescale,
+            codecs=facts.codec.string,
+            codec_private=facts.codec.private.hex().upper(),
+            bitrate=spec.bitrate or self.bitrates.get(spec.id, 0),
+            width=facts.width,
+            height=facts.height,
+            frame_rate=spec.frame_rate,
+            sample_rate=facts.sample_rate,
+            channels=facts.channels,
+            language=facts.language,
+        )
+
+    # Video
+
+    def _video(self, track: _TrackState, run: Run, now: UtcMicros) -> Iterator[Action]:
+        if track.shift is None and (not run.keyframe or not self._place(track, run)):
+            self.dropped += 1
+            return
+        run = run.moved((track.shift or 0) + track.composition, track.composition)
+        if run.keyframe:
+            half = track.half_sample(run)
+            number = self.grid.number_at(run.start + half, track.timescale)
+            if number != track.number:
+                yield from self._end(track, now)
+                if number > track.last:
+                    track.number = number
+                    self._cut(track, run.start)
+        if track.number < 0:
+            self.dropped += 1
+            return
+        yield self._store(track, run)
+        if self.on_grid:
+            boundary = self.grid.boundary(track.number + 1, track.timescale)
+            if run.start + run.duration + track.half_sample(run) >= boundary:
+                yield from self._end(track, now)
+
+    def _place(self, track: _TrackState, run: Run) -> bool:
+        """Relate a video track's times to UTC at its first keyframe of the period."""
+        number = self._period_number or 0
+        composition = run.compositions[0]
+        if track is self._lead:
+            boundary = self.grid.boundary(number, track.timescale)
+            shift = boundary - run.start - composition
+        else:
+            shift = self._shift(track)
+            start = run.start + composition + shift + track.half_sample(run)
+            if self.grid.number_at(start, track.timescale) < number:
+                return False
+        track.shift, track.composition = shift, composition
+        return True
+
+    def _cut(self, track: _TrackState, start: int) -> None:
+        """Remember where the lead's segments start, as far back as audio may trail it."""
+        if track is self._lead:
+            self._cuts[track.number] = start
+            if len(self._cuts) > _CUTS:
+                del self._cuts[next(iter(self._cuts))]
+
+    # Audio
+
+    def _drain(
+        self, track: _TrackState, now: UtcMicros, *, final: bool = False
+    ) -> Iterator[Action]:
+        """Give a track's held samples to the segments whose boundaries are known."""
+        if track.spec.kind is TrackKind.VIDEO or not self.anchored or not track.pending:
+            return
+        if track.shift is None:
+            track.shift = self._shift(track)
+        held, track.pending = track.pending, []
+        for index, source in enumerate(held):
+            run = self._in_period(track, source.moved(track.shift))
+            while run is not None:
+                taken, rest = self._cut_audio(track, run, final=final)
+                if taken is None and rest is run:
+                    track.pending = [run.moved(-track.shift), *held[index + 1 :]]
+                    return
+                if taken is not None:
+                    yield self._store(track, taken)
+                if self._is_whole(track, rest):
+                    yield from self._end(track, now)
+                run = rest
+
+    def _in_period(self, track: _TrackState, run: Run) -> Run | None:
+        """What of `run` lies at or after the start of the period, to the nearest frame."""
+        if track.number >= 0 or track.last >= (self._period_number or 0):
+            return run
+        begin = self.grid.boundary(self._period_number or 0, track.timescale)
+        index = _samples_before(run, begin)
+        if index == len(run.sizes):
+            self.dropped += 1
+            return None
+        return run.split(index)[1] if index else run
+
+    def _cut_audio(
+        self, track: _TrackState, run: Run, *, final: bool
+    ) -> tuple[Run | None, Run | None]:
+        """What of `run` the open segment takes, and what is left.
+
+        All of it is left where the lead has not shown yet where the segment ends.
+        """
+        if track.number < 0:
+            track.number = self._number_at(track, run.start + run.durations[0] // 2)
+            if track.number <= track.last:
+                track.number = -1
+                self.dropped += 1
+                return None, None
+        cut = self._next_cut(track)
+        if cut is None:
+            known = rescale(self._lead.end, self._lead.timescale, track.timescale)
+            known = max(known, self.grid.boundary(track.number + 1, track.timescale))
+            if final or run.start + run.duration <= known - run.durations[0] // 2:
+                return run, None
+            return None, run
+        index = _samples_before(run, cut)
+        if index == len(run.sizes):
+            return run, None
+        head, tail = run.split(index)
+        return (head if index else None), tail
+
+    def _number_at(self, track: _TrackState, time: int) -> int:
+        """The segment that audio at `time` belongs to."""
+        if self.on_grid:
+            return self.grid.number_at(time, track.timescale)
+        numbers = [
+            number
+            for number, start in self._cuts.items()
+            if rescale(start, self._lead.timescale, track.timescale) <= time
+        ]
+        return max(numbers, default=self._period_number or 0)
+
+    def _next_cut(self, track: _TrackState) -> int | None:
+        """Where the segment after the open one starts, in the track's ticks; None if unknown."""
+        if self.on_grid:
+            return self.grid.boundary(track.number + 1, track.timescale)
+        following = [start for number, start in self._cuts.items() if number > track.number]
+        if not following:
+            return None
+        return rescale(min(following), self._lead.timescale, track.timescale)
+
+    def _is_whole(self, track: _TrackState, rest: Run | None) -> bool:
+        """Whether nothing more can come for the open segment."""
+        if track.number < 0:
+            return False
+        if rest is not None:
+            return True
+        cut = self._next_cut(track)
+        return cut is not None and track.end + track.half >= cut
+
+    # Segments
+
+    def _store(self, track: _TrackState, run: Run) -> Store:
+        parts = write(run, (track.number << 6) + track.chunks)
+        size = sum(map(len, parts))
+        length = run.duration
+        record = ChunkAdded(track.spec.id, track.number, Ticks(run.start), Ticks(length), size)
+        track.size += size
+        track.ticks += length
+        track.chunks += 1
+        track.end = run.start + length
+        track.half = run.durations[-1] // 2
+        return Store(record, parts)
+
+    def _end(self, track: _TrackState, now: UtcMicros) -> Iterator[Action]:
+        if track.chunks:
+            yield from self._measure(track)
+            yield Note(SegmentEnded(track.spec.id, track.number, now))
+            track.last = track.number
+        track.number = -1
+        track.size = track.ticks = track.chunks = 0
+
+    def _measure(self, track: _TrackState) -> Iterator[Action]:
+        """Take the first segment's rate for a nominal one that nobody gave."""
+        if track.spec.bitrate or track.spec.id in self.bitrates:
+            return
+        rate = round_half_up(Fraction(track.size * 8 * track.timescale, track.ticks * 1000)) * 1000
+        while rate in self.bitrates.values():
+            rate += 1000  # a nominal rate is also an address and must differ
+        self.bitrates[track.spec.id] = rate
+        yield Note(TrackAdded(self._describe(track)))
+
+
+def _evened(run: Run, expected: int | None) -> Run:
+    """`run` with frames of equal length that follow the last one.
+
+    The encoder's sound follows its timestamps to within a millisecond, and leaves that rest in
+    them; taken out, a timeline stays one line for as long as the encoder runs.
+    """
+    frame = min(run.durations)
+    start = run.start if expected is None else expected
+    if abs(run.start - start) > frame // 2:
+        start = run.start
+    durations = [frame] * len(run.durations)
+    return Run(start, durations, run.sizes, run.flags, run.compositions, run.payload)
+
+
+def _off(by: int, timescale: int) -> bool:
+    return abs(by) > _JUMP * timescale
+
+
+def _samples_before(run: Run, boundary: int) -> int:
+    """How many samples of `run` lie nearer to what is before `boundary`."""
+    time = run.start
+    for index, duration in enumerate(run.durations):
+        if time + duration // 2 >= boundary:
+            return index
+        time += duration
+    return len(run.durations)
+
+
+def _without_jumps(run: Run, limit: int) -> Iterator[Run]:
+    """`run`, parted after every sample that lasts more than `limit` ticks.
+
+    A muxer that does not know better lets a sample last until the next one, however late; such a
+    sample gets the length of its neighbour.
+    """
+    if max(run.durations) <= limit:
+        yield run
+        return
+    rest: Run | None = run
+    while rest is not None:
+        index = next((i for i, d in enumerate(rest.durations) if d > limit), None)
+        if index is None:
+            yield rest
+            return
+        head = rest if index + 1 == len(rest.sizes) else rest.split(index + 1)[0]
+        rest = None if head is rest else rest.split(index + 1)[1]
+        durations = list(head.durations)
+        durations[index] = durations[index - 1] if index else 1
+        yield Run(head.start, durations, head.sizes, head.flags, head.compositions, head.payload)

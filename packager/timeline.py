@@ -1,0 +1,422 @@
+"""What exists: the fold of a channel's records.
+
+A `Timeline` never changes; `apply` gives the next one. Every prefix of a journal folds to a legal
+timeline. Inside, the segments of a track are a view (first and last index) over one append-only
+list shared by all later timelines, so that one more segment costs the same in a window of two
+minutes and of twelve hours.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import assert_never, overload
+
+import msgspec
+
+from packager.errors import JournalError
+from packager.records import (
+    Anchor,
+    Carried,
+    ChunkAdded,
+    Ended,
+    Header,
+    PeriodStarted,
+    Record,
+    SegmentEnded,
+    TrackAdded,
+    Trimmed,
+)
+from packager.ticks import Grid, Ticks, UtcMicros, round_half_up
+from packager.track import Track
+
+
+class Chunk(msgspec.Struct, frozen=True, gc=False):
+    """A run of samples: `size` bytes from `offset` of its segment. Times in ticks."""
+
+    start: int
+    duration: int
+    offset: int
+    size: int
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """A whole segment of one track. Times in ticks since the Unix epoch."""
+
+    number: int
+    period: int
+    """Index of its period."""
+    start: int
+    duration: int
+    size: int
+    """Bytes."""
+    published: UtcMicros
+    """When it was whole."""
+    chunks: tuple[Chunk, ...]
+
+    @property
+    def end(self) -> int:
+        """Where the next sample starts."""
+        return self.start + self.duration
+
+
+class Period(msgspec.Struct, frozen=True):
+    """An unbroken stretch of the timeline and the tracks that it has."""
+
+    index: int
+    number: int
+    """Its first segment."""
+    anchor: Anchor
+    tracks: Mapping[str, Track]
+
+
+class Segments(Sequence[Segment]):
+    """A view of a shared append-only list, ordered by segment number."""
+
+    __slots__ = ("_first", "_last", "_shared")
+
+    def __init__(self, shared: list[Segment], first: int, last: int) -> None:
+        self._shared = shared
+        self._first = first
+        self._last = last
+
+    def __len__(self) -> int:
+        return self._last - self._first
+
+    @overload
+    def __getitem__(self, index: int) -> Segment: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Segments": ...
+    def __getitem__(self, index: int | slice) -> "Segment | Segments":
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            if step != 1:
+                msg = "a view of segments has no stride"
+                raise ValueError(msg)
+            return Segments(self._shared, self._first + start, self._first + max(start, stop))
+        if not -len(self) <= index < len(self):
+            msg = "segment index out of range"
+            raise IndexError(msg)
+        return self._shared[(self._first if index >= 0 else self._last) + index]
+
+    def __iter__(self) -> Iterator[Segment]:
+        for index in range(self._first, self._last):
+            yield self._shared[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Segments) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def plus(self, segment: Segment) -> "Segments":
+        """This view and `segment` after it."""
+        shared, first = self._shared, self._first
+        if self._last != len(shared):
+            shared, first = list(self), 0
+        shared.append(segment)
+        return Segments(shared, first, len(shared))
+
+    def index_of(self, number: int) -> int:
+        """Position of the first segment whose number is `number` or above."""
+        found = bisect_left(self._shared, number, self._first, self._last, key=_number)
+        return found - self._first
+
+    def numbered(self, number: int) -> Segment | None:
+        """The segment with exactly this number."""
+        index = self.index_of(number)
+        if index < len(self) and (found := self[index]).number == number:
+            return found
+        return None
+
+    def between(self, first: int, last: int) -> "Segments":
+        """Those with numbers in [first, last]."""
+        return self[self.index_of(first) : self.index_of(last + 1)]
+
+    def without_before(self, number: int) -> "Segments":
+        """Those from `number` on; lets go of the trimmed ones once they are the larger part."""
+        skipped = self._first + self.index_of(number)
+        if skipped > self._last - skipped:
+            return Segments(self._shared[skipped : self._last], 0, self._last - skipped)
+        return Segments(self._shared, skipped, self._last)
+
+
+def _number(segment: Segment) -> int:
+    return segment.number
+
+
+@dataclass(frozen=True, slots=True)
+class TrackTimeline:
+    """The segments of one track."""
+
+    id: str
+    segments: Segments
+    open_number: int = -1
+    """The segment that the chunks in `open` belong to."""
+    open: tuple[Chunk, ...] = ()
+    open_period: int = -1
+    """The period that segment belongs to: a new one may start before it is ended."""
+    longest: int = 0
+    """Ticks of the longest segment ever."""
+    peak: int = 0
+    """Highest bit/s of any segment ever that was at least half a segment long."""
+
+    @property
+    def last_number(self) -> int:
+        """The newest whole segment; -1 where there is none."""
+        return self.segments[-1].number if self.segments else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Everything that exists of one channel."""
+
+    channel: str = ""
+    grid: Grid = field(default_factory=lambda: Grid(Fraction(2)))
+    periods: tuple[Period, ...] = ()
+    """Those with a segment left, and the current one."""
+    tracks: Mapping[str, TrackTimeline] = field(default_factory=dict[str, TrackTimeline])
+    edge: int = -1
+    """The newest segment that the manifests list; -1 where there is none."""
+    trimmed: int = 0
+    """Segments before this number have left the retention."""
+    ended: bool = False
+    version: int = 0
+    """Grows with whatever may change a manifest."""
+
+    @property
+    def period(self) -> Period | None:
+        """The current period."""
+        return self.periods[-1] if self.periods else None
+
+    def track(self, track_id: str, period: int) -> Track:
+        """The description of a track in the period with this index."""
+        for candidate in reversed(self.periods):
+            if candidate.index == period:
+                return candidate.tracks[track_id]
+        raise KeyError(period)
+
+    def latest(self, track_id: str) -> Track | None:
+        """The newest description of a track."""
+        for period in reversed(self.periods):
+            if (track := period.tracks.get(track_id)) is not None:
+                return track
+        return None
+
+    @property
+    def last_number(self) -> int:
+        """The newest segment of any track, whole or not; -1 where there is none."""
+        numbers = (max(t.last_number, t.open_number) for t in self.tracks.values())
+        return max(numbers, default=-1)
+
+
+def apply(timeline: Timeline, record: Record) -> Timeline:
+    """The timeline after `record`.
+
+    Raises:
+        JournalError: the record cannot follow this timeline.
+    """
+    match record:
+        case ChunkAdded():
+            return _chunk_added(timeline, record)
+        case SegmentEnded():
+            return _segment_ended(timeline, record)
+        case Header():
+            grid = Grid(record.segment_duration)
+            return replace(timeline, channel=record.channel, grid=grid)
+        case PeriodStarted():
+            return _period_started(timeline, record)
+        case TrackAdded():
+            return _track_added(timeline, record.track)
+        case Trimmed():
+            return _trimmed(timeline, record.number)
+        case Ended():
+            edge = _newest(timeline)
+            return replace(timeline, ended=True, edge=edge, version=timeline.version + 1)
+        case Carried():
+            return _carried(timeline, record)
+        case _:
+            assert_never(record)
+
+
+def _newest(timeline: Timeline) -> int:
+    return max((t.last_number for t in timeline.tracks.values()), default=-1)
+
+
+def _with_track(timeline: Timeline, track: TrackTimeline) -> Mapping[str, TrackTimeline]:
+    return {**timeline.tracks, track.id: track}
+
+
+def _period_started(timeline: Timeline, record: PeriodStarted) -> Timeline:
+    last = timeline.periods[-1] if timeline.periods else None
+    if last is not None and record.index <= last.index:
+        msg = f"period {record.index} after period {last.index}"
+        raise JournalError(msg)
+    if record.number <= timeline.last_number:
+        msg = f"period {record.index} starts at segment {record.number}, which is taken"
+        raise JournalError(msg)
+    period = Period(record.index, record.number, record.anchor, {})
+    return replace(
+        timeline,
+        periods=(*timeline.periods, period),
+        edge=_newest(timeline),
+        ended=False,
+        version=timeline.version + 1,
+    )
+
+
+def _track_added(timeline: Timeline, track: Track) -> Timeline:
+    current = timeline.period
+    if current is None:
+        msg = f"track {track.id} before any period"
+        raise JournalError(msg)
+    period = msgspec.structs.replace(current, tracks={**current.tracks, track.id: track})
+    tracks = timeline.tracks
+    if track.id not in tracks:
+        tracks = _with_track(timeline, TrackTimeline(track.id, Segments([], 0, 0)))
+    return replace(
+        timeline,
+        periods=(*timeline.periods[:-1], period),
+        tracks=tracks,
+        version=timeline.version + 1,
+    )
+
+
+def _chunk_added(timeline: Timeline, record: ChunkAdded) -> Timeline:
+    track = timeline.tracks.get(record.track)
+    period = timeline.period
+    if track is None or period is None or record.track not in period.tracks:
+        msg = f"chunk of unknown track {record.track}"
+        raise JournalError(msg)
+    if track.open and record.number == track.open_number:
+        offset = track.open[-1].offset + track.open[-1].size
+        chunk = Chunk(record.start, record.duration, offset, record.size)
+        after = replace(track, open=(*track.open, chunk))
+    else:
+        if track.open or record.number <= track.last_number or record.number < period.number:
+            msg = f"chunk of segment {record.number} of track {record.track} out of order"
+            raise JournalError(msg)
+        chunk = Chunk(record.start, record.duration, 0, record.size)
+        after = replace(track, open=(chunk,), open_number=record.number, open_period=period.index)
+    return replace(timeline, tracks=_with_track(timeline, after))
+
+
+def _segment_ended(timeline: Timeline, record: SegmentEnded) -> Timeline:
+    track = timeline.tracks.get(record.track)
+    if track is None or not track.open or track.open_number != record.number:
+        msg = f"end of segment {record.number} of track {record.track}, which is not open"
+        raise JournalError(msg)
+    first, last = track.open[0], track.open[-1]
+    segment = Segment(
+        number=record.number,
+        period=track.open_period,
+        start=first.start,
+        duration=last.start + last.duration - first.start,
+        size=last.offset + last.size,
+        published=record.at,
+        chunks=track.open,
+    )
+    timescale = timeline.track(track.id, track.open_period).timescale
+    after = replace(
+        track,
+        segments=track.segments.plus(segment),
+        open=(),
+        open_number=-1,
+        longest=max(track.longest, segment.duration),
+        peak=max(track.peak, _peak(segment, timescale, timeline.grid)),
+    )
+    grown = replace(timeline, tracks=_with_track(timeline, after))
+    edge = max(timeline.edge, _edge(grown))
+    if edge == timeline.edge:
+        return grown
+    return replace(grown, edge=edge, version=timeline.version + 1)
+
+
+def _peak(segment: Segment, timescale: int, grid: Grid) -> int:
+    """Bit/s of a segment; 0 for a stump, whose rate says nothing."""
+    seconds = Fraction(segment.duration, timescale)
+    return 0 if 2 * seconds < grid.duration else round_half_up(segment.size * 8 / seconds)
+
+
+def _edge(timeline: Timeline) -> int:
+    """The newest segment that every live track of the current period has.
+
+    A track is live while it trails the foremost by less than two segments: one that dies alone
+    holds the others back no longer than that.
+    """
+    period = timeline.periods[-1]
+    newest = [
+        max(timeline.tracks[track_id].last_number, period.number - 1) for track_id in period.tracks
+    ]
+    foremost = max(newest)
+    edge = min(number for number in newest if number >= foremost - 1)
+    return edge if edge >= period.number else -1
+
+
+def _trimmed(timeline: Timeline, number: int) -> Timeline:
+    tracks = {
+        track.id: replace(track, segments=track.segments.without_before(number))
+        for track in timeline.tracks.values()
+    }
+    kept = {track.segments[0].period for track in tracks.values() if track.segments}
+    oldest = min(kept, default=None)
+    periods = tuple(
+        period
+        for period in timeline.periods
+        if period is timeline.periods[-1] or (oldest is not None and period.index >= oldest)
+    )
+    return replace(
+        timeline,
+        tracks=tracks,
+        periods=periods,
+        trimmed=max(timeline.trimmed, number),
+        version=timeline.version + 1,
+    )
+
+
+def _carried(timeline: Timeline, record: Carried) -> Timeline:
+    track = timeline.tracks.get(record.track) or TrackTimeline(record.track, Segments([], 0, 0))
+    after = replace(
+        track, longest=max(track.longest, record.longest), peak=max(track.peak, record.peak)
+    )
+    return replace(timeline, tracks=_with_track(timeline, after))
+
+
+def records_of(timeline: Timeline, version: int) -> Iterator[Record]:
+    """The shortest journal (of format `version`) that folds to `timeline`'s content."""
+    yield Header(version, timeline.channel, timeline.grid.duration)
+    if timeline.trimmed:
+        yield Trimmed(timeline.trimmed)
+    for track in timeline.tracks.values():
+        yield Carried(track.id, Ticks(track.longest), track.peak)
+    for period in timeline.periods:
+        yield PeriodStarted(period.index, period.number, period.anchor)
+        for description in period.tracks.values():
+            yield TrackAdded(description)
+        yield from _records_of_period(timeline, period)
+    if timeline.ended:
+        yield Ended(_last_published(timeline))
+
+
+def _records_of_period(timeline: Timeline, period: Period) -> Iterator[Record]:
+    ended = [
+        (segment.published, segment.number, track.id, segment)
+        for track in timeline.tracks.values()
+        for segment in track.segments
+        if segment.period == period.index
+    ]
+    for _, _, track_id, segment in sorted(ended, key=lambda item: item[:3]):
+        yield from _records_of_chunks(track_id, segment.number, segment.chunks)
+        yield SegmentEnded(track_id, segment.number, segment.published)
+    for track in timeline.tracks.values():
+        if track.open and track.open_period == period.index:
+            yield from _records_of_chunks(track.id, track.open_number, track.open)
+
+
+def _records_of_chunks(track: str, number: int, chunks: tuple[Chunk, ...]) -> Iterator[Record]:
+    for chunk in chunks:
+        yield ChunkAdded(track, number, Ticks(chunk.start), Ticks(chunk.duration), chunk.size)
+
+
+def _last_published(timeline: Timeline) -> UtcMicros:
+    newest = (t.segments[-1].published for t in timeline.tracks.values() if t.segments)
+    return max(newest, default=UtcMicros(0))

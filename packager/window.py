@@ -1,0 +1,119 @@
+"""A stretch of the timeline asked for: what one manifest describes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from packager.ticks import Grid, UtcMicros, micros_of, round_half_up
+from packager.timeline import Period, Segment, Timeline
+from packager.track import Track, TrackKind
+
+
+@dataclass(frozen=True, slots=True)
+class WindowTrack:
+    """The part of one track that lies in a window."""
+
+    latest: Track
+    """The newest description; that of a segment's own period is `Window.track_of`."""
+    segments: Sequence[Segment]
+    longest: int
+    """Ticks of the longest segment ever."""
+    peak: int
+    """Highest bit/s of any segment ever."""
+
+    @property
+    def average(self) -> int:
+        """Measured bit/s over the window, rounded up to two significant digits and a half.
+
+        Coarse so that a multivariant playlist stays the same bytes for a while.
+        """
+        ticks = sum(segment.duration for segment in self.segments)
+        if not ticks:
+            return 0
+        octets = sum(segment.size for segment in self.segments)
+        return _ceil_rate(round_half_up(Fraction(octets * 8 * self.latest.timescale, ticks)))
+
+    @property
+    def bandwidth(self) -> int:
+        """The highest measured bit/s of a segment, rounded up; never below the average."""
+        return max(_ceil_rate(self.peak), self.average)
+
+
+def _ceil_rate(rate: int) -> int:
+    step = 5 * int("1".ljust(len(str(rate)) - 2, "0"))
+    return -(-rate // step) * step
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Segments `first` to `last` of a channel."""
+
+    channel: str
+    grid: Grid
+    first: int
+    last: int
+    depth: int
+    """Segments that the window may hold."""
+    ended: bool
+    """Nothing will be added."""
+    tracks: tuple[WindowTrack, ...]
+    """Video before audio, the higher bit rate first."""
+    periods: Mapping[int, Period]
+    """By index, oldest first: those with a segment in the window."""
+
+    def track_of(self, track_id: str, segment: Segment) -> Track:
+        """The description of a track in the period that `segment` lies in."""
+        return self.periods[segment.period].tracks[track_id]
+
+    def of_kind(self, kind: TrackKind) -> tuple[WindowTrack, ...]:
+        """The tracks of one kind."""
+        return tuple(track for track in self.tracks if track.latest.kind is kind)
+
+    @property
+    def published(self) -> UtcMicros:
+        """When the newest segment became whole."""
+        return max(track.segments[-1].published for track in self.tracks)
+
+    @property
+    def end(self) -> UtcMicros:
+        """The instant that the newest segment ends at: the live edge."""
+        return max(
+            micros_of(track.segments[-1].end, self.track_of(track.latest.id, last).timescale)
+            for track in self.tracks
+            for last in track.segments[-1:]
+        )
+
+
+def rolling(timeline: Timeline, depth: int) -> Window | None:
+    """The newest `depth` segments; None while nothing is published."""
+    last = timeline.edge
+    if last < 0:
+        return None
+    tracks = tuple(sorted(_tracks(timeline, last - depth + 1, last), key=_order))
+    if not tracks:
+        return None
+    first = min(track.segments[0].number for track in tracks)
+    used = {segment.period for track in tracks for segment in track.segments}
+    return Window(
+        channel=timeline.channel,
+        grid=timeline.grid,
+        first=first,
+        last=last,
+        depth=depth,
+        ended=timeline.ended,
+        tracks=tracks,
+        periods={period.index: period for period in timeline.periods if period.index in used},
+    )
+
+
+def _tracks(timeline: Timeline, first: int, last: int) -> Iterator[WindowTrack]:
+    for track in timeline.tracks.values():
+        latest = timeline.latest(track.id)
+        segments = track.segments.between(first, last)
+        if latest is not None and segments:
+            yield WindowTrack(latest, segments, track.longest, track.peak)
+
+
+def _order(track: WindowTrack) -> tuple[bool, int, str]:
+    latest = track.latest
+    return latest.kind is not TrackKind.VIDEO, -latest.bitrate, latest.id

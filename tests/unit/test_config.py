@@ -1,0 +1,347 @@
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packager.config import (
+    ChannelConfig,
+    Config,
+    FileSource,
+    OriginConfig,
+    PatternSource,
+    final_segment,
+    parse_config,
+)
+from packager.errors import ConfigError
+from packager.profile import AudioRung, EncodeLadder, Ladder, PassthroughLadder, VideoRung
+
+GOOD = """\
+data: ./data
+origin:
+  port: 80
+  cdn: fastly
+channels:
+  demo:
+    source:
+      type: pattern
+      width: 640
+    ladder: demo
+  harbour:
+    source:
+      type: file
+      file: a.ts
+      loop: true
+    ladder: my/ladder.yaml
+    segment: 3.84s
+    window: 2h
+    retention: 1d
+"""
+
+SMALL = "data: d\nchannels: {a: {source: {type: pattern}, ladder: demo}}"
+
+ENCODE = EncodeLadder(
+    name="demo",
+    frame_rate=Fraction(25),
+    segment=Fraction(48, 25),
+    video=(VideoRung(id="v", width=640, height=360, bitrate=800_000),),
+    audio=AudioRung(),
+)
+PASSTHROUGH = PassthroughLadder(name="passthrough", segment=Fraction(6))
+
+PATTERN = PatternSource()
+FILE = FileSource(files=("a.ts",))
+
+
+def fault(text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, "r.yaml")
+    assert caught.value.__cause__ is None
+    return str(caught.value)
+
+
+def test_config() -> None:
+    assert parse_config(GOOD, "r.yaml") == Config(
+        data="./data",
+        ffmpeg=None,
+        origin=OriginConfig(port=80, cdn="fastly"),
+        channels={
+            "demo": ChannelConfig(source=PatternSource(width=640, height=720), ladder="demo"),
+            "harbour": ChannelConfig(
+                source=FileSource(files=("a.ts",), loop=True),
+                ladder="my/ladder.yaml",
+                segment=Fraction(96, 25),
+                window=Fraction(7200),
+                retention=Fraction(86400),
+            ),
+        },
+    )
+
+
+def test_defaults() -> None:
+    config = parse_config(SMALL, "r.yaml")
+    channel = config.channels["a"]
+    assert channel.source == PatternSource(width=1280, height=720)
+    assert (channel.segment, channel.window, channel.retention) == (None, 120, 600)
+    assert config.ffmpeg is None
+    assert config.origin == OriginConfig(
+        host="0.0.0.0",  # noqa: S104
+        port=8080,
+        control_host="127.0.0.1",
+        control_port=8081,
+        cdn="generic",
+    )
+
+
+def test_list_of_files() -> None:
+    config = parse_config(GOOD.replace("file: a.ts", "file: [a.ts, b.ts]"), "r.yaml")
+    assert config.channels["harbour"].source == FileSource(files=("a.ts", "b.ts"), loop=True)
+
+
+def test_a_program_in_place_of_ffmpeg() -> None:
+    assert parse_config(SMALL + "\nffmpeg: ffmpeg-9", "r.yaml").ffmpeg == "ffmpeg-9"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("data: ./data\n", "", "data: missing"),
+        ("./data", "", "data: expected text, got nothing"),
+        ("./data", "[a]", "data: expected text, got a list of 1"),
+        ("data:", "dat:", "dat: unknown key (did you mean data?)"),
+        ("data:", "ffmpeg:\ndata:", "ffmpeg: expected text, got nothing"),
+        ("data:", "ffmpeg: {}\ndata:", "ffmpeg: expected text, got a mapping of 0"),
+        ("port: 80", "port: 0", "origin.port: expected a port from 1 to 65535, got '0'"),
+        ("port: 80", "port: http", "origin.port: expected a port from 1 to 65535, got 'http'"),
+        ("port: 80", "port: 8081", "origin.control_port: 8081 is the public port too"),
+        ("port: 80", "prot: 80", "origin.prot: unknown key (did you mean port?)"),
+        (
+            "port: 80",
+            "host: 'a b'",
+            "origin.host: expected a host name or an address, got 'a b'",
+        ),
+        (
+            "fastly",
+            "bunny",
+            "origin.cdn: expected akamai, cloudfront, fastly, generic or google, got 'bunny'",
+        ),
+        (
+            "demo:\n",
+            "Demo:\n",
+            (
+                "channels.Demo: a channel's name is at most 32 of a-z, 0-9, - and _,"
+                " and begins with none of - _"
+            ),
+        ),
+        (
+            "demo:\n",
+            "main stage:\n",
+            "channels: not a key: 'main stage' (write letters, digits, - and _)",
+        ),
+        ("harbour:", "demo:", "channels.demo: given twice (line 11)"),
+        ("type: pattern", "typ: pattern", "channels.demo.source.type: missing"),
+        (
+            "type: pattern",
+            "type: rtmp",
+            "channels.demo.source.type: expected pattern or file, got 'rtmp'",
+        ),
+        (
+            "width: 640",
+            "frame_rate: 25",
+            "channels.demo.source.frame_rate: unknown key",
+        ),
+        (
+            "width: 640",
+            "width: 99999",
+            (
+                "channels.demo.source.width: expected an even number of pixels from 16 to 7680,"
+                " got '99999'"
+            ),
+        ),
+        (
+            "file: a.ts",
+            "files: [a.ts]",
+            "channels.harbour.source.files: unknown key (did you mean file?)",
+        ),
+        ("      file: a.ts\n", "", "channels.harbour.source.file: missing"),
+        (
+            "file: a.ts",
+            "file: []",
+            "channels.harbour.source.file: expected a path or 1 to 1000 of them, got a list of 0",
+        ),
+        (
+            "file: a.ts",
+            "file: {a: b}",
+            (
+                "channels.harbour.source.file: expected a path or 1 to 1000 of them,"
+                " got a mapping of 1"
+            ),
+        ),
+        (
+            "file: a.ts",
+            "file: [a.ts, [b.ts]]",
+            "channels.harbour.source.file[1]: expected text, got a list of 1",
+        ),
+        ("file: a.ts", "file:", "channels.harbour.source.file[0]: expected text, got nothing"),
+        (
+            "loop: true",
+            "loop: yes",
+            "channels.harbour.source.loop: expected true or false, got 'yes'",
+        ),
+        (
+            "window: 2h",
+            "window: 120",
+            (
+                "channels.harbour.window: not a duration: '120'"
+                " (write 1.92s, 32/15s, 500ms, 2m or 12h)"
+            ),
+        ),
+        (
+            "window: 2h",
+            "window: [2h]",
+            "channels.harbour.window: expected one value, got a list of 1",
+        ),
+        (
+            "retention:",
+            "retenton:",
+            "channels.harbour.retenton: unknown key (did you mean retention?)",
+        ),
+        ("    ladder: demo\n", "", "channels.demo.ladder: missing"),
+        ("ladder: demo", "ladder:", "channels.demo.ladder: expected text, got nothing"),
+    ],
+)
+def test_fault(old: str, new: str, expected: str) -> None:
+    assert GOOD.count(old) == 1
+    assert fault(GOOD.replace(old, new)) == f"r.yaml: {expected}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "empty"),
+        ("data: d", "channels: missing"),
+        ("data: d\nchannels:", "channels: expected 1 to 500 channels, got nothing"),
+        ("data: d\nchannels: {}", "channels: expected 1 to 500 channels, got a mapping of 0"),
+        ("data: d\nchannels: [a]", "channels: expected 1 to 500 channels, got a list of 1"),
+        ("data: d\nchannels: {a: x}", "channels.a: expected a mapping, got 'x'"),
+        ("data: d\nchannels: {a: {source: x}}", "channels.a.source: expected a mapping, got 'x'"),
+        ("data: d\nchannels: {window: x}", "channels.window: expected a mapping, got 'x'"),
+        ("data: [", "line 1: expected the node content, but found '<stream end>'"),
+    ],
+)
+def test_fault_of_a_whole_text(text: str, expected: str) -> None:
+    assert fault(text) == f"r.yaml: {expected}"
+
+
+def test_number_of_channels() -> None:
+    def text(count: int) -> str:
+        channel = "{source: {type: pattern}, ladder: demo}"
+        return "data: d\nchannels:\n" + "".join(f"  c{n}: {channel}\n" for n in range(count))
+
+    assert len(parse_config(text(500), "r.yaml").channels) == 500
+    expected = "r.yaml: channels: expected 1 to 500 channels, got a mapping of 501"
+    assert fault(text(501)) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "control_host", "clash"),
+    [
+        ("0.0.0.0", "127.0.0.1", True),  # noqa: S104
+        ("10.0.0.1", "'::'", True),
+        ("127.0.0.1", "localhost", True),
+        ("10.0.0.1", "10.0.0.1", True),
+        ("10.0.0.1", "127.0.0.1", False),
+    ],
+)
+def test_one_port_for_both(host: str, control_host: str, *, clash: bool) -> None:
+    origin = f"{{host: {host}, port: 80, control_host: {control_host}, control_port: 80}}"
+    text = f"{SMALL}\norigin: {origin}"
+    if clash:
+        assert fault(text) == "r.yaml: origin.control_port: 80 is the public port too"
+    else:
+        assert parse_config(text, "r.yaml").origin.port == 80
+
+
+@pytest.mark.parametrize(
+    ("segment", "ladder", "expected"),
+    [
+        (None, ENCODE, Fraction(48, 25)),
+        (Fraction(2), ENCODE, 2),
+        (None, PASSTHROUGH, 6),
+        (Fraction(32, 15), PASSTHROUGH, Fraction(32, 15)),
+    ],
+)
+def test_final_segment(segment: Fraction | None, ladder: Ladder, expected: Fraction) -> None:
+    channel = ChannelConfig(source=FILE, ladder="x", segment=segment)
+    assert final_segment(channel, ladder, "r.yaml", "channels.a") == expected
+
+
+def test_the_shortest_window_and_retention() -> None:
+    channel = ChannelConfig(
+        source=PATTERN, ladder="x", segment=Fraction(2), window=Fraction(8), retention=Fraction(16)
+    )
+    assert final_segment(channel, ENCODE, "r.yaml", "channels.a") == 2
+
+
+@pytest.mark.parametrize(
+    ("channel", "ladder", "expected"),
+    [
+        (
+            ChannelConfig(source=PATTERN, ladder="passthrough"),
+            PASSTHROUGH,
+            "ladder: 'passthrough' encodes nothing, and a test pattern has to be encoded",
+        ),
+        (
+            ChannelConfig(source=FILE, ladder="x", segment=Fraction("1.9")),
+            ENCODE,
+            (
+                "segment: 1.9s is not a whole number of frames at 25 frames/s"
+                " (the nearest that is: 1.92s)"
+            ),
+        ),
+        (
+            ChannelConfig(source=FILE, ladder="x", segment=Fraction(21)),
+            PASSTHROUGH,
+            "segment: expected 0.5s to 20s, got 21s",
+        ),
+        (
+            ChannelConfig(source=FILE, ladder="x", window=Fraction("7.67")),
+            ENCODE,
+            "window: 7.67s is less than 4 segments, 7.68s",
+        ),
+        (
+            ChannelConfig(source=FILE, ladder="x", retention=Fraction(120)),
+            ENCODE,
+            "retention: 120s is less than the window and 4 segments, 127.68s",
+        ),
+    ],
+)
+def test_channel_and_ladder_do_not_fit(
+    channel: ChannelConfig, ladder: Ladder, expected: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        final_segment(channel, ladder, "r.yaml", "channels.a")
+    assert str(caught.value) == f"r.yaml: channels.a.{expected}"
+
+
+SCRAPS = [": ", "- ", "{", "}", "[", "]", "'", '"', "\n", "  ", "&a", "*a", "<<", "!!", "|", "> "]
+SCRAPS += ["? ", "#", "%", "---\n", "...", "\\", "null", "data", "channels", "0", "\x00", "\ud800"]
+SCRAPS += ["` - at `$.origin`", r'"\x00"', r'"\uD800"', "1/0s", "file"]
+
+
+@st.composite
+def mangled(draw: st.DrawFn) -> str:
+    text = GOOD
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(text)))
+        end = draw(st.integers(start, min(len(text), start + 12)))
+        text = text[:start] + draw(st.text(max_size=6) | st.sampled_from(SCRAPS)) + text[end:]
+    return text
+
+
+@given(mangled() | st.text())
+def test_any_text_is_a_config_or_a_config_error(text: str) -> None:
+    try:
+        parse_config(text, "r.yaml")
+    except ConfigError as error:
+        assert str(error).isprintable()
