@@ -11,8 +11,10 @@ from pathlib import Path
 
 from packager.clock import SystemClock
 from packager.errors import ConfigError, RingsideError, SetupError
+from packager.layout import METRICS
 from packager.runtime import ffmpeg_program, logs
 from packager.runtime.config_file import LoadedConfig, load
+from packager.runtime.machine import check_machine, check_writable
 from packager.ticks import parse_iso8601
 
 _CANNOT = 2
@@ -74,7 +76,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
     config = load(arguments.config)
     ffmpeg_program.find(config.ffmpeg)
-    supervisor.check_machine(config)
+    check_machine(config)
     _welcome(config)
     asyncio.run(supervisor.supervise(config))
 
@@ -82,7 +84,9 @@ def _run(arguments: argparse.Namespace) -> None:
 def _welcome(config: LoadedConfig) -> None:
     """Say where to look."""
     origin = config.origin
-    lines = [f"Status page and players   http://{_reachable(origin.control_host)}:{origin.control_port}/"]
+    lines = [
+        f"Status page and players   http://{_reachable(origin.control_host)}:{origin.control_port}/"
+    ]
     for name in config.channels:
         base = f"http://{_reachable(origin.host)}:{origin.port}/live/{name}"
         lines += [
@@ -106,11 +110,13 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _packager(arguments: argparse.Namespace) -> None:
-    from packager.runtime import service, supervisor  # noqa: PLC0415 - as above
-
     config = load(arguments.config)
     program = ffmpeg_program.find(config.ffmpeg)
-    supervisor.check_writable(config.data)
+    check_writable(config.data)
+    # Read by prometheus_client when it is imported: processes of one data folder count together.
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(config.data / METRICS))
+    from packager.runtime import service  # noqa: PLC0415 - as above
+
     asyncio.run(_until_signal(service.serve(config, program, SystemClock())))
 
 

@@ -14,6 +14,8 @@ from packager.track import TRACK_ID
 
 JOURNAL = "journal"
 STATUS = "status.json"
+METRICS = ".metrics"
+"""Folder of the data folder where the processes count together; no channel is called so."""
 
 _INIT = re.compile(r"init-([0-9a-f]{8})\.mp4")
 _MEDIA = re.compile(r"(0|[1-9][0-9]{0,14})(?:\.(0|[1-9][0-9]{0,5}))?\.m4s")

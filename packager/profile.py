@@ -85,7 +85,7 @@ class VideoRung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     bframes: Annotated[int, msgspec.Meta(ge=0, le=4, description="a number from 0 to 4")] = 2
     """B-frames in a row, at most."""
     threads: Annotated[int, msgspec.Meta(ge=1, le=64, description="a number from 1 to 64")] = 4
-    """Encoder threads: fixed, so that the same feed gives the same bytes on any machine."""
+    """Encoder threads of a live channel; a replay takes one."""
 
     def __post_init__(self) -> None:
         """Fill in the rates that follow from others."""

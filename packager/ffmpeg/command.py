@@ -30,7 +30,6 @@ _COPYABLE = {
     "ac3": "ac-3",
     "eac3": "ec-3",
 }
-_NEEDS_DELAYED_MOOV = ("ac3", "eac3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +103,19 @@ def arguments(
         segment: segment duration, in seconds.
         info: the streams of the feed.
         pipes: the file descriptor of each track of `track_specs`, in order.
-        real_time: read no faster than the media lasts.
+        real_time: read no faster than the media lasts; otherwise encode on one thread a rung,
+            since the rate control of x264 depends on the timing of its threads.
     """
     picture, sound = _inputs(feed, real_time=real_time)
     if isinstance(ladder, EncodeLadder):
-        outputs = _encoded(feed, ladder, segment, (picture, sound if info.audio else None), pipes)
+        outputs = _encoded(
+            feed,
+            ladder,
+            segment,
+            (picture, sound if info.audio else None),
+            pipes,
+            real_time=real_time,
+        )
     else:
         outputs = _copied(picture, segment, info, pipes)
     merged = ffmpeg.merge_outputs(*outputs).global_args(
@@ -181,13 +188,17 @@ def _encoded(
     segment: Fraction,
     streams: tuple[Stream, Stream | None],
     pipes: Sequence[int],
+    *,
+    real_time: bool,
 ) -> list[Stream]:
     picture, sound = streams
     video = picture if isinstance(feed, PatternFeed) else picture.video
     parts = video.filter_multi_output("split", len(ladder.video))
     outputs = [
         ffmpeg.output(
-            _scaled(parts.stream(index), rung), f"pipe:{pipe}", **_x264(rung, ladder, segment)
+            _scaled(parts.stream(index), rung),
+            f"pipe:{pipe}",
+            **_x264(rung, ladder, segment, threads=rung.threads if real_time else 1),
         )
         for index, (rung, pipe) in enumerate(zip(ladder.video, pipes, strict=False))
     ]
@@ -214,7 +225,9 @@ def _scaled(stream: Stream, rung: VideoRung) -> Stream:
     return padded.filter("setsar", 1).filter("format", "yuv420p")
 
 
-def _x264(rung: VideoRung, ladder: EncodeLadder, segment: Fraction) -> dict[str, object]:
+def _x264(
+    rung: VideoRung, ladder: EncodeLadder, segment: Fraction, *, threads: int
+) -> dict[str, object]:
     frames = round_half_up(segment * ladder.frame_rate)
     # Half a frame early: the comparison is in floating point, the frames are exact.
     half = seconds(1 / ladder.frame_rate / 2, 6)
@@ -227,7 +240,7 @@ def _x264(rung: VideoRung, ladder: EncodeLadder, segment: Fraction) -> dict[str,
         "maxrate": rung.maxrate,
         "bufsize": rung.bufsize,
         "bf": 0 if rung.profile == "baseline" else rung.bframes,
-        "threads": rung.threads,
+        "threads": threads,
         "g": frames,
         "keyint_min": frames,
         "sc_threshold": 0,
@@ -255,11 +268,11 @@ def _copied(
         }
         outputs.append(ffmpeg.output(source[f"v:{number}"], f"pipe:{next(targets)}", **options))
     for number, audio in enumerate(info.audio):
-        flags = ("delay_moov",) if audio.codec in _NEEDS_DELAYED_MOOV else ()
+        # Delayed: what the moov says of sound is only known from its first frames.
         options = {
             "c:a": "copy",
             "tag:a": _COPYABLE[audio.codec],
-            **_muxer(segment, *flags),
+            **_muxer(segment, "delay_moov"),
         }
         if audio.codec == "aac":
             options["bsf:a"] = "aac_adtstoasc"  # as TS has it; what has it already passes

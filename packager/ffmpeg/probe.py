@@ -17,6 +17,7 @@ _STREAM = re.compile(
 )
 _SIZE = re.compile(r", (\d{2,5})x(\d{2,5})")
 _RATE = re.compile(r", ([0-9.]+)(k?) (?:fps|tbr)\b")
+_DURATION = re.compile(r"^ {2,}Duration: (\d{1,5}):(\d\d):(\d\d\.\d\d)", re.MULTILINE)
 _VERSION = re.compile(r"^ffmpeg version n?(\d+)\.(\d+)")
 
 OLDEST = (5, 1)
@@ -49,6 +50,8 @@ class SourceInfo:
 
     video: tuple[VideoStream, ...]
     audio: tuple[AudioStream, ...]
+    duration: Fraction | None = None
+    """Seconds, where the input says."""
 
 
 def read_banner(text: str, name: str) -> SourceInfo:
@@ -69,7 +72,15 @@ def read_banner(text: str, name: str) -> SourceInfo:
         raise FeedError(f"{name}: {_complaint(text)}")
     if not video:
         raise FeedError(f"{name}: the feed has no video")
-    return SourceInfo(tuple(video), tuple(audio))
+    return SourceInfo(tuple(video), tuple(audio), _duration(text))
+
+
+def _duration(text: str) -> Fraction | None:
+    match = _DURATION.search(text)
+    if match is None:
+        return None
+    hours, minutes, rest = match.groups()
+    return int(hours) * 3600 + int(minutes) * 60 + Fraction(rest)
 
 
 def _frame_rate(rest: str) -> Fraction | None:

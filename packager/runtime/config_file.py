@@ -66,7 +66,7 @@ def load(path: Path) -> LoadedConfig:
     for name, channel in config.channels.items():
         place = f"channels.{name}"
         if channel.ladder not in ladders:
-            ladders[channel.ladder] = _ladder(channel.ladder, folder, file, f"{place}.ladder")
+            ladders[channel.ladder] = load_ladder(channel.ladder, folder, file, f"{place}.ladder")
         ladder = ladders[channel.ladder]
         channels[name] = LoadedChannel(
             name=name,
@@ -95,7 +95,7 @@ def shipped_ladders() -> list[str]:
     return sorted(Path(entry.name).stem for entry in entries if entry.name.endswith(".yaml"))
 
 
-def _ladder(ladder: str, folder: Path, file: str, where: str) -> Ladder:
+def load_ladder(ladder: str, folder: Path, file: str, where: str) -> Ladder:
     """The ladder that `ladder` names, where `where` of `file` names it."""
     if ladder.endswith(".yaml"):
         path = _absolute(folder, ladder, file, where)

@@ -8,7 +8,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from packager.clock import monotonic
-from packager.errors import SetupError
+from packager.layout import METRICS
 from packager.runtime.config_file import LoadedConfig
 from packager.runtime.process import die_with_parent
 
@@ -27,49 +26,10 @@ _HEALTHY = 10.0
 _GRACE = 10.0
 """Seconds that a child gets to end when asked to."""
 
-METRICS_FOLDER = ".metrics"
-
-
-def check_machine(config: LoadedConfig) -> None:
-    """See that the data folder can be written and the ports are free.
-
-    Raises:
-        SetupError: one of them is not so.
-    """
-    check_writable(config.data)
-    origin = config.origin
-    _check_port(origin.host, origin.port)
-    _check_port(origin.control_host, origin.control_port)
-
-
-def check_writable(data: Path) -> None:
-    """See that the data folder is there, or can be made, and can be written.
-
-    Raises:
-        SetupError: it cannot.
-    """
-    probe = data / f".writable-{os.getpid()}"
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise SetupError(f"data directory {data}: {error.strerror}") from error
-
-
-def _check_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        raise SetupError(f"port {port} on {host}: {error.strerror}") from error
-
 
 def child_environment(data: Path) -> dict[str, str]:
     """Where the children count together: a folder made afresh."""
-    folder = data / METRICS_FOLDER
+    folder = data / METRICS
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return {"PROMETHEUS_MULTIPROC_DIR": str(folder)}

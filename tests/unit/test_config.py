@@ -1,7 +1,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packager.config import (
@@ -339,6 +339,7 @@ def mangled(draw: st.DrawFn) -> str:
     return text
 
 
+@settings(deadline=None)
 @given(mangled() | st.text())
 def test_any_text_is_a_config_or_a_config_error(text: str) -> None:
     try:

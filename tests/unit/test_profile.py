@@ -3,7 +3,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packager.errors import ConfigError
@@ -325,6 +325,7 @@ def test_shipped_ladder(path: Path) -> None:
         )
 
 
+@settings(deadline=None)
 @given(
     st.fractions(min_value=Fraction(1, 2), max_value=20, max_denominator=5000),
     st.sampled_from([25, 50, Fraction(30000, 1001), Fraction(60000, 1001), 24]),
@@ -367,6 +368,7 @@ SCRAPS += [
 ]
 
 
+@settings(deadline=None)
 @given(mangled(GOOD) | st.text())
 def test_any_text_is_a_ladder_or_a_config_error(text: str) -> None:
     try:

@@ -1,7 +1,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packager.units import (
@@ -134,11 +134,13 @@ def test_format_duration(seconds: Fraction, text: str) -> None:
     assert format_duration(seconds) == text
 
 
+@settings(deadline=None)
 @given(st.fractions(min_value=Fraction(1, 1000), max_value=100_000, max_denominator=100_000))
 def test_what_is_formatted_is_parsed(seconds: Fraction) -> None:
     assert parse_duration(format_duration(seconds)) == seconds
 
 
+@settings(deadline=None)
 @given(st.text() | st.from_regex(r"[0-9./]{1,20}[a-zA-Z]{0,2}", fullmatch=True))
 def test_any_text_is_parsed_exactly_or_refused_in_one_line(text: str) -> None:
     for parse in (parse_duration, parse_bit_rate, parse_frame_rate):

@@ -126,18 +126,9 @@ def _adaptation_set(
     if (language := tracks[0][0].language) != "und":
         element.set("lang", language)
     _child(element, "Role", schemeIdUri="urn:mpeg:dash:role:2011", value="main")
-    templates = [_template(track, segments, begin) for track, segments in tracks]
-    shared = len({_signature(template) for template in templates}) == 1
-    if shared:
-        element.append(templates[0])
-    for (track, _), template in zip(tracks, templates, strict=True):
-        representation = _representation(element, track)
-        if not shared:
-            representation.append(template)
-
-
-def _signature(template: etree._Element) -> bytes:
-    return etree.tostring(template, method="c14n")
+    for track, segments in tracks:
+        # A template each: the name of the init section differs from track to track.
+        _representation(element, track).append(_template(track, segments, begin))
 
 
 def _representation(parent: etree._Element, track: Track) -> etree._Element:

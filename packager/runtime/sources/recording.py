@@ -1,6 +1,7 @@
 """Recorded files, played as if they were live."""
 
 import asyncio
+from fractions import Fraction
 from pathlib import Path
 
 from packager.config import FileSource
@@ -46,4 +47,5 @@ def _common(infos: list[SourceInfo]) -> SourceInfo:
     """The streams that every file of a list has."""
     video = min((info.video for info in infos), key=len)
     audio = min((info.audio for info in infos), key=len)
-    return SourceInfo(video, audio)
+    known = [info.duration for info in infos if info.duration is not None]
+    return SourceInfo(video, audio, sum(known, Fraction(0)) if len(known) == len(infos) else None)
