@@ -9,10 +9,11 @@ from collections.abc import Coroutine, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from packager import logs
 from packager.clock import SystemClock
 from packager.errors import ConfigError, RingsideError, SetupError
 from packager.layout import METRICS
-from packager.runtime import ffmpeg_program, logs
+from packager.runtime import ffmpeg_program
 from packager.runtime.config_file import LoadedConfig, load
 from packager.runtime.machine import check_machine, check_writable
 from packager.ticks import parse_iso8601

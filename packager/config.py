@@ -10,17 +10,10 @@ from typing import Annotated, Literal, cast
 import msgspec
 
 from packager.errors import ConfigError
-from packager.profile import (
-    Ladder,
-    PassthroughLadder,
-    Pixels,
-    Words,
-    convert,
-    read_yaml,
-    segment_fault,
-)
+from packager.profile import Ladder, PassthroughLadder, Pixels, segment_fault
 from packager.track import TRACK_ID
 from packager.units import format_duration, parse_duration
+from packager.yaml_text import Words, convert, read_yaml
 
 SPARE_SEGMENTS = 4
 """Segments that a window holds at least, and that are kept after they have left it: players and

@@ -18,8 +18,9 @@ from packager.config import (
     parse_config,
 )
 from packager.errors import ConfigError
-from packager.profile import MAX_TEXT, Ladder, parse_ladder
+from packager.profile import Ladder, parse_ladder
 from packager.units import quoted
+from packager.yaml_text import MAX_TEXT
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import pytest
 
 from packager.config import FileSource, OriginConfig, PatternSource
 from packager.errors import ConfigError
-from packager.profile import MAX_TEXT
 from packager.runtime.config_file import load, shipped_ladders
+from packager.yaml_text import MAX_TEXT
 
 SHIPPED = "demo, mobile-360p, passthrough, sports-1080p25, sports-1080p50"
 

@@ -1,0 +1,43 @@
+"""`python -m origin -c FILE`: the origin process."""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from packager.clock import SystemClock
+from packager.config import Config, parse_config
+from packager.errors import ConfigError
+from packager.layout import METRICS
+
+_CANNOT = 2
+
+
+def main() -> None:
+    """Serve what a configuration names; exits with 2 and one line where it cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m origin", description=__doc__)
+    parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
+    path: Path = parser.parse_args().config
+    try:
+        config = parse_config(path.read_text(encoding="utf-8"), str(path))
+        _serve(config, Path(os.path.abspath(path.parent / config.data)))  # noqa: PTH100 - links stay
+    except (ConfigError, OSError, UnicodeDecodeError) as error:
+        print(f"ringside: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to a person
+        sys.exit(_CANNOT)
+
+
+def _serve(config: Config, data: Path) -> None:
+    folder = data / METRICS
+    folder.mkdir(parents=True, exist_ok=True)
+    # Read by prometheus_client when it is imported: processes of one data folder count together.
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder))
+    from origin.runtime.app import serve  # noqa: PLC0415 - after the line above
+    from packager.logs import configure  # noqa: PLC0415 - the same
+
+    configure()
+    asyncio.run(serve(config, data, SystemClock()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""How long each answer may be kept, by CDN.
+
+CDNs cache errors too, for 10 s on some and 120 s on others if nobody says otherwise, so every
+answer says it for itself. One row a preset: the generic one, and what a CDN needs to differ in.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Literal
+
+from origin.plan import Freshness
+
+Cdn = Literal["generic", "akamai", "cloudfront", "fastly", "google"]
+
+_YEAR = 31_536_000
+_GENERIC: Mapping[Freshness, str] = {
+    Freshness.FOREVER: f"public, max-age={_YEAR}, immutable",
+    Freshness.ENDED_MANIFEST: "public, max-age=3600",
+    Freshness.NEVER: "no-store",
+    Freshness.SOON: "public, max-age=1",
+    Freshness.HOLE: "public, max-age=2",
+    Freshness.GONE: "public, max-age=60",
+    Freshness.UNKNOWN: "public, max-age=5",
+    Freshness.UNAVAILABLE: "public, max-age=1",
+    Freshness.BAD: "public, max-age=5",
+}
+_DIFFERENT: Mapping[str, Mapping[Freshness, str]] = {
+    "generic": {},
+    "akamai": {},
+    # A max-age on an error loses to CloudFront's own minimum of ten seconds; no-store does not.
+    "cloudfront": {
+        Freshness.SOON: "no-store",
+        Freshness.HOLE: "no-store",
+        Freshness.UNAVAILABLE: "no-store",
+    },
+    "fastly": {},
+    "google": {},
+}
+
+
+def cache_control(freshness: Freshness, cdn: Cdn, segment: Fraction) -> str:
+    """The Cache-Control of an answer; `segment` is the channel's segment duration in seconds."""
+    if freshness is Freshness.LIVE_MANIFEST:
+        # Whole seconds, and never none: a manifest nobody may keep is asked for by everybody.
+        return f"public, max-age={max(1, segment // 2)}"
+    return _DIFFERENT[cdn].get(freshness, _GENERIC[freshness])

@@ -1,0 +1,101 @@
+"""What to do about a request: decided first, done afterwards."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from fractions import Fraction
+
+from origin.request import Manifest
+from packager.layout import MediaName
+from packager.ticks import UtcMicros
+from packager.timeline import Segment
+from packager.track import Track, TrackKind
+from packager.window import Window
+
+
+class Freshness(Enum):
+    """How long an answer stays right; `origin.caching` has the seconds."""
+
+    FOREVER = auto()
+    LIVE_MANIFEST = auto()
+    ENDED_MANIFEST = auto()
+    NEVER = auto()
+    SOON = auto()
+    """Not there yet."""
+    HOLE = auto()
+    GONE = auto()
+    """Left the retention."""
+    UNKNOWN = auto()
+    """Nothing of that name."""
+    UNAVAILABLE = auto()
+    BAD = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class ServeManifest:
+    """Render a manifest of `window`."""
+
+    request: Manifest
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class ServeMedia:
+    """Send bytes of a stored file."""
+
+    channel: str
+    track: str
+    file: MediaName
+    """In the media store."""
+    kind: TrackKind
+    offset: int
+    size: int | None
+    """Bytes; None for the whole file."""
+    etag: str
+    modified: UtcMicros
+
+
+@dataclass(frozen=True, slots=True)
+class ServeFragment:
+    """Make a Smooth fragment of a segment and send it."""
+
+    channel: str
+    track: Track
+    segment: Segment
+    following: Sequence[Segment]
+
+
+@dataclass(frozen=True, slots=True)
+class ServeTime:
+    """Tell the time."""
+
+    now: UtcMicros
+
+
+@dataclass(frozen=True, slots=True)
+class ServeHealth:
+    """Say that the origin serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Ask again once the timeline has grown; after `at_most`, answer `otherwise`."""
+
+    at_most: Fraction
+    """Seconds."""
+    otherwise: "Refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer with an error."""
+
+    status: int
+    reason: str
+    """One plain line."""
+    freshness: Freshness
+    retry_after: int = 0
+    """Seconds; 0 for no such header."""
+
+
+Plan = ServeManifest | ServeMedia | ServeFragment | ServeTime | ServeHealth | Wait | Refuse

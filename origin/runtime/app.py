@@ -1,0 +1,66 @@
+"""The origin process: follows the journals, serves the public and the control port."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from origin.runtime.control import ControlHandlers
+from origin.runtime.follow import FollowedChannel, follow
+from origin.runtime.handlers import Handlers
+from packager.clock import Clock
+from packager.config import Config
+
+_KEEP_ALIVE = 75.0
+"""Seconds that an idle connection is kept: longer than a CDN keeps its own."""
+_DRAIN = 5.0
+"""Seconds for requests under way when asked to stop."""
+
+
+async def serve(config: Config, data: Path, clock: Clock) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        OSError: a port cannot be had.
+    """
+    channels = {
+        name: FollowedChannel(name, data / name, channel.window)
+        for name, channel in config.channels.items()
+    }
+    origin = config.origin
+    public = web.Application()
+    handlers = Handlers(channels, data, origin.cdn, clock)
+    public.router.add_route("*", "/{path:.*}", handlers.handle)
+    control = web.Application()
+    control.add_routes(ControlHandlers(channels, origin.port, clock).routes())
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runners = [_runner(public), _runner(control)]
+    following = asyncio.create_task(follow(channels))
+    try:
+        for runner, host, port in zip(
+            runners,
+            (origin.host, origin.control_host),
+            (origin.port, origin.control_port),
+            strict=True,
+        ):
+            await runner.setup()
+            await web.TCPSite(runner, host, port).start()
+        structlog.get_logger().info("origin.serving", host=origin.host, port=origin.port)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopping, following}, return_when=asyncio.FIRST_COMPLETED)
+        if following.done():
+            following.result()
+    finally:
+        following.cancel()
+        for runner in runners:
+            await runner.cleanup()
+
+
+def _runner(app: web.Application) -> web.AppRunner:
+    return web.AppRunner(
+        app, access_log=None, keepalive_timeout=_KEEP_ALIVE, shutdown_timeout=_DRAIN
+    )

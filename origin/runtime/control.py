@@ -1,0 +1,151 @@
+"""The control port: status page, players, metrics and the status API."""
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from origin.runtime import players
+from origin.runtime.follow import FollowedChannel
+from origin.runtime.metrics import TimelineCollector, exposition, live_edge
+from packager.clock import Clock
+from packager.layout import STATUS
+from packager.status import ChannelStatus, decode
+from packager.ticks import MICROS, UtcMicros, iso8601, micros_of
+from packager.timeline import Timeline, TrackTimeline
+from packager.window import WindowTrack
+
+_PAGE = Path(__file__).parent / "page"
+_PAGE_FILES = {"index.html", "page.js", "page.css"}
+_HISTORY = 60
+"""Segments of a track whose bit rates are shown."""
+_SECURITY = {
+    "Content-Security-Policy": (
+        "default-src 'self'; connect-src *; media-src blob:; worker-src blob:; "
+        "img-src 'self' data:; style-src 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+
+
+class ControlHandlers:
+    """Answers the requests of the control port."""
+
+    def __init__(
+        self, channels: Mapping[str, FollowedChannel], public_port: int, clock: Clock
+    ) -> None:
+        """Report on `channels`, which are served on `public_port`."""
+        self._channels = channels
+        self._public_port = public_port
+        self._clock = clock
+        self._version = version("ringside")
+
+    def routes(self) -> list[web.RouteDef]:
+        """What the port serves."""
+        return [
+            web.get("/", self._index),
+            web.get("/page/{file}", self._page),
+            web.get("/players/{file}", self._player),
+            web.get("/metrics", self._metrics),
+            web.get("/api/status", self._status),
+            web.get("/healthz", self._health),
+        ]
+
+    async def _index(self, _: web.Request) -> web.StreamResponse:
+        return web.FileResponse(_PAGE / "index.html", headers=_SECURITY)
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        file = request.match_info["file"]
+        if file not in _PAGE_FILES:
+            raise web.HTTPNotFound
+        return web.FileResponse(_PAGE / file, headers=_SECURITY)
+
+    async def _player(self, request: web.Request) -> web.StreamResponse:
+        path = players.path_of(request.match_info["file"])
+        if path is None:
+            raise web.HTTPNotFound
+        return web.FileResponse(path, headers=_SECURITY)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        collector = TimelineCollector(self._channels, self._clock.now)
+        text = exposition(collector)
+        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4"})
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
+
+    async def _status(self, _: web.Request) -> web.Response:
+        now = self._clock.now()
+        body = {
+            "version": self._version,
+            "now": iso8601(now),
+            "public_port": self._public_port,
+            "channels": [_channel(channel, now) for channel in self._channels.values()],
+        }
+        response = web.json_response(body=msgspec.json.encode(body))
+        response.headers["Cache-Control"] = "no-store"
+        response.enable_compression()
+        return response
+
+
+def _read_status(channel: FollowedChannel) -> ChannelStatus | None:
+    try:
+        return decode((channel.folder / STATUS).read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _channel(channel: FollowedChannel, now: UtcMicros) -> dict[str, object]:
+    status = _read_status(channel)
+    timeline = channel.timeline
+    edge = live_edge(timeline)
+    base = f"/live/{channel.name}"
+    said = msgspec.to_builtins(status) if status else {"state": "unknown"}
+    if status is not None:
+        said["since"] = iso8601(UtcMicros(status.since))
+    return {
+        "name": channel.name,
+        **said,
+        "segment_duration": float(timeline.grid.duration),
+        "live_edge": None if edge is None else iso8601(edge),
+        "live_edge_age": None if edge is None else round((now - edge) / MICROS, 2),
+        "period": timeline.period.index if timeline.period else None,
+        "urls": {
+            "hls": f"{base}/index.m3u8",
+            "dash": f"{base}/index.mpd",
+            "smooth": f"{base}/index.ism/Manifest",
+        },
+        "tracks": list(_tracks(timeline)),
+    }
+
+
+def _tracks(timeline: Timeline) -> Iterator[dict[str, object]]:
+    for track in timeline.tracks.values():
+        latest = timeline.latest(track.id)
+        if latest is None:
+            continue
+        measured = WindowTrack(latest, track.segments[-_HISTORY:], track.longest, track.peak)
+        yield {
+            "id": track.id,
+            "kind": latest.kind,
+            "codecs": latest.codecs,
+            "width": latest.width,
+            "height": latest.height,
+            "frame_rate": str(latest.frame_rate or ""),
+            "bitrate": latest.bitrate,
+            "average": measured.average,
+            "peak": measured.bandwidth,
+            "segments": len(track.segments),
+            "history": list(_history(track, latest.timescale)),
+        }
+
+
+def _history(track: TrackTimeline, timescale: int) -> Iterator[tuple[float, int]]:
+    for segment in track.segments[-_HISTORY:]:
+        if segment.duration:
+            rate = Fraction(segment.size * 8 * timescale, segment.duration)
+            yield micros_of(segment.end, timescale) / MICROS, round(rate)

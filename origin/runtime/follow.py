@@ -1,0 +1,141 @@
+"""Follows the journals of a data folder: files in, timelines out.
+
+The kernel tells of every write (inotify); a look once in a while catches what it cannot tell of,
+such as a folder on a network file system.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+
+import structlog
+from asyncinotify import Inotify, Mask
+
+from origin.decide import ChannelView
+from packager.errors import JournalError
+from packager.journal import Reader
+from packager.layout import JOURNAL
+from packager.timeline import Timeline, apply
+
+_LOOK = 1.0
+"""Seconds between two looks that nobody asked for."""
+_READ = 4 << 20
+"""Bytes."""
+_WATCHED = Mask.MODIFY | Mask.MOVED_TO | Mask.CREATE
+
+
+class FollowedChannel:
+    """One channel's timeline, as far as its journal has been read."""
+
+    def __init__(self, name: str, folder: Path, window: Fraction) -> None:
+        """Follow the journal in `folder`; `window` is the rolling window in seconds."""
+        self.name = name
+        self.folder = folder
+        self.timeline = Timeline()
+        self.rendered: dict[object, object] = {}
+        """What was made of this version of the timeline; a new version starts an empty one."""
+        self._window = window
+        self._reader = Reader()
+        self._descriptor = -1
+        self._identity: tuple[int, int] | None = None
+        self._grown = asyncio.Event()
+        self._log = structlog.get_logger().bind(channel=name)
+
+    @property
+    def view(self) -> ChannelView:
+        """What decisions are made from."""
+        return ChannelView(self.timeline, self._window)
+
+    async def grown(self) -> None:
+        """Return once there is anything new."""
+        await self._grown.wait()
+
+    def catch_up(self) -> None:
+        """Read what the journal has gained since the last look."""
+        try:
+            timeline = self._read_on()
+        except OSError as error:
+            self._log.warning("journal.unreadable", problem=str(error))
+            return
+        if timeline is self.timeline:
+            return
+        if timeline.version != self.timeline.version or timeline.edge != self.timeline.edge:
+            self.rendered = {}
+        self.timeline = timeline
+        grown, self._grown = self._grown, asyncio.Event()
+        grown.set()
+
+    def _read_on(self) -> Timeline:
+        timeline = self.timeline
+        if self._is_replaced():
+            timeline = Timeline()
+        if self._descriptor < 0:
+            return timeline
+        while data := os.read(self._descriptor, _READ):
+            timeline = self._fold(timeline, data)
+        return timeline
+
+    def _is_replaced(self) -> bool:
+        """Open the journal if it is not the file that was read so far; whether that was so."""
+        path = self.folder / JOURNAL
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return False  # what has been read of it stays right
+        identity = (found.st_dev, found.st_ino)
+        if identity == self._identity and found.st_size >= self._reader.offset:
+            return False
+        self.close()
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._identity = identity
+        self._reader = Reader()
+        return True
+
+    def _fold(self, timeline: Timeline, data: bytes) -> Timeline:
+        was_damaged = self._reader.damaged
+        try:
+            for record in self._reader.feed(data):
+                timeline = apply(timeline, record)
+        except JournalError as error:
+            self._reader.damaged = True
+            self._log.error("journal.wrong", problem=str(error))
+        else:
+            if self._reader.damaged and not was_damaged:
+                self._log.error("journal.damaged", offset=self._reader.offset)
+        return timeline
+
+    def close(self) -> None:
+        """Stop reading."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+async def follow(channels: Mapping[str, FollowedChannel]) -> None:
+    """Keep every channel's timeline up to date until cancelled."""
+    for channel in channels.values():
+        channel.catch_up()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_look_now_and_then(channels))
+        tasks.create_task(_listen(channels))
+
+
+async def _look_now_and_then(channels: Mapping[str, FollowedChannel]) -> None:
+    while True:
+        await asyncio.sleep(_LOOK)
+        for channel in channels.values():
+            channel.catch_up()
+
+
+async def _listen(channels: Mapping[str, FollowedChannel]) -> None:
+    with Inotify() as inotify:
+        by_folder = {channel.folder: channel for channel in channels.values()}
+        for folder in by_folder:
+            # Made here if need be: a folder that is not there yet cannot be watched.
+            folder.mkdir(parents=True, exist_ok=True)
+            inotify.add_watch(str(folder), _WATCHED)
+        async for event in inotify:
+            if event.watch is not None and event.name is not None and event.name.name == JOURNAL:
+                by_folder[Path(event.watch.path)].catch_up()

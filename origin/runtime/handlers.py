@@ -1,0 +1,291 @@
+"""The public port: a request in, a plan, an answer out."""
+
+import asyncio
+import gzip
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from hashlib import blake2b
+from pathlib import Path
+from typing import assert_never
+from uuid import uuid4
+
+import aiofiles
+import structlog
+from aiohttp import web
+
+from origin.answer import Answer, Slice, conditioned, plain
+from origin.caching import Cdn, cache_control
+from origin.decide import decide
+from origin.plan import (
+    Freshness,
+    Plan,
+    Refuse,
+    ServeFragment,
+    ServeHealth,
+    ServeManifest,
+    ServeMedia,
+    ServeTime,
+    Wait,
+)
+from origin.render import CONTENT_TYPES, render
+from origin.request import Fragment, Manifest, Media, Request, parse
+from origin.runtime import metrics
+from origin.runtime.follow import FollowedChannel
+from packager.clock import Clock, monotonic
+from packager.cmaf.smooth import smooth_fragment
+from packager.errors import MediaError
+from packager.layout import SegmentName
+from packager.smooth_clock import span
+from packager.ticks import iso8601
+
+_PIECE = 256 * 1024
+"""Bytes of a file that are in memory for one connection."""
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Content-Length, Content-Range, Date, ETag, X-Request-ID",
+}
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": "*, Authorization, Range",
+    "Access-Control-Max-Age": "86400",
+}
+_METHODS = ("GET", "HEAD")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """A manifest, ready to be sent either way."""
+
+    plain: Answer
+    zipped: Answer
+
+
+class Handlers:
+    """Answers every request of the public port."""
+
+    def __init__(
+        self, channels: Mapping[str, FollowedChannel], data: Path, cdn: Cdn, clock: Clock
+    ) -> None:
+        """Serve `channels`, whose media lies below `data`."""
+        self._channels = channels
+        self._data = data
+        self._cdn: Cdn = cdn
+        self._clock = clock
+        self._log = structlog.get_logger()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request, whatever it is."""
+        started = monotonic()
+        asked = parse(request.path)
+        name = getattr(asked, "channel", "")
+        channel = self._channels.get(name)
+        if request.method in _METHODS:
+            answer = await self._answer(asked, channel, request)
+        else:
+            answer = self._other_method(request)
+        try:
+            response = await self._send(request, answer)
+        except FileNotFoundError as error:
+            # Trimmed since the decision, or missing from the store.
+            self._log.error("media.unreadable", path=request.path, problem=str(error))
+            answer = self._refusal(_UNREADABLE, channel)
+            response = await self._send(request, answer)
+        kind = _kind(asked)
+        metrics.REQUESTS.labels(name if channel else "", kind, answer.status).inc()
+        metrics.SENT_BYTES.labels(name if channel else "", kind).inc(
+            0 if request.method == "HEAD" else answer.size
+        )
+        metrics.ANSWER_SECONDS.labels(kind).observe(monotonic() - started)
+        return response
+
+    def _other_method(self, request: web.Request) -> Answer:
+        long = cache_control(Freshness.UNKNOWN, self._cdn, Fraction(0))
+        if request.method == "OPTIONS":
+            return plain(204, "", long, *_PREFLIGHT.items(), ("Allow", "GET, HEAD, OPTIONS"))
+        return plain(405, "only GET and HEAD", long, ("Allow", "GET, HEAD, OPTIONS"))
+
+    async def _answer(
+        self, asked: Request, channel: FollowedChannel | None, request: web.Request
+    ) -> Answer:
+        try:
+            plan = await self._decide(asked, channel)
+            answer = await self._carry_out(plan, channel, request)
+        except (OSError, MediaError) as error:
+            # Named in the journal, not to be had from the store: another origin may have it.
+            self._log.error("media.unreadable", path=request.path, problem=str(error))
+            return self._refusal(_UNREADABLE, channel)
+        return conditioned(answer, request.headers) if answer.status == 200 else answer  # noqa: PLR2004
+
+    async def _decide(self, asked: Request, channel: FollowedChannel | None) -> Plan:
+        """The plan for a request, after waiting for what is about to be there."""
+        plan = decide(asked, channel.view if channel else None, self._clock.now())
+        if not isinstance(plan, Wait) or channel is None:
+            return plan
+        try:
+            async with asyncio.timeout(float(plan.at_most)):
+                while isinstance(plan, Wait):
+                    await channel.grown()
+                    plan = decide(asked, channel.view, self._clock.now())
+        except TimeoutError:
+            pass
+        return plan.otherwise if isinstance(plan, Wait) else plan
+
+    async def _carry_out(
+        self, plan: Plan, channel: FollowedChannel | None, request: web.Request
+    ) -> Answer:
+        match plan:
+            case ServeManifest():
+                rendered = self._manifest(plan, channel)
+                zipped = _accepts_gzip(request.headers.get("Accept-Encoding", ""))
+                return rendered.zipped if zipped else rendered.plain
+            case ServeMedia():
+                return await self._media(plan)
+            case ServeFragment():
+                return await self._fragment(plan)
+            case ServeTime(now):
+                return plain(200, iso8601(now), self._caching(Freshness.NEVER))
+            case ServeHealth():
+                return plain(200, "ok", self._caching(Freshness.NEVER))
+            case Refuse():
+                return self._refusal(plan, channel)
+            case Wait():
+                return self._refusal(plan.otherwise, channel)
+            case _:
+                assert_never(plan)
+
+    def _caching(self, freshness: Freshness, channel: FollowedChannel | None = None) -> str:
+        segment = channel.timeline.grid.duration if channel else Fraction(0)
+        return cache_control(freshness, self._cdn, segment)
+
+    def _refusal(self, plan: Refuse, channel: FollowedChannel | None) -> Answer:
+        retry = (("Retry-After", str(plan.retry_after)),) if plan.retry_after else ()
+        return plain(plan.status, plan.reason, self._caching(plan.freshness, channel), *retry)
+
+    def _manifest(self, plan: ServeManifest, channel: FollowedChannel | None) -> _Rendered:
+        """The manifest, made once for each version of the timeline."""
+        if channel is None:
+            raise AssertionError
+        found = channel.rendered.get(plan.request)
+        if isinstance(found, _Rendered):
+            return found
+        body = render(plan)
+        digest = blake2b(body, digest_size=8).hexdigest()
+        ended = plan.window.ended
+        freshness = Freshness.ENDED_MANIFEST if ended else Freshness.LIVE_MANIFEST
+        whole = Answer(
+            status=200,
+            content_type=CONTENT_TYPES[plan.request.kind],
+            cache_control=self._caching(freshness, channel),
+            body=body,
+            etag=f'"{digest}"',
+            modified=plan.window.published,
+            extra=(("Vary", "Accept-Encoding"),),
+        )
+        zipped = replace(
+            whole,
+            body=gzip.compress(body, compresslevel=6, mtime=0),
+            etag=f'"{digest}-gz"',
+            extra=(("Content-Encoding", "gzip"), *whole.extra),
+        )
+        channel.rendered[plan.request] = rendered = _Rendered(whole, zipped)
+        return rendered
+
+    async def _media(self, plan: ServeMedia) -> Answer:
+        path = self._data / plan.channel / plan.track / str(plan.file)
+        size = plan.size
+        if size is None:
+            size = (await asyncio.to_thread(path.stat)).st_size
+        return Answer(
+            status=200,
+            content_type=f"{plan.kind}/mp4",
+            cache_control=self._caching(Freshness.FOREVER),
+            body=Slice(str(path), plan.offset, size),
+            etag=plan.etag,
+            modified=plan.modified,
+            ranges=True,
+        )
+
+    async def _fragment(self, plan: ServeFragment) -> Answer:
+        track, segment = plan.track, plan.segment
+        path = self._data / plan.channel / track.id / str(SegmentName(segment.number))
+        here = span(segment, track.timescale)
+        following = [span(later, track.timescale) for later in plan.following]
+
+        def make() -> bytes:
+            with path.open("rb") as file:
+                return smooth_fragment(file.read(segment.size), track.timescale, here, following)
+
+        return Answer(
+            status=200,
+            content_type=f"{track.kind}/mp4",
+            cache_control=self._caching(Freshness.FOREVER),
+            body=await asyncio.to_thread(make),
+            etag=f'"{segment.published:x}-{segment.size:x}-s{len(following)}"',
+            modified=segment.published,
+            ranges=True,
+        )
+
+    async def _send(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+        headers = answer.headers()
+        headers.update(_CORS)
+        headers["X-Request-ID"] = _request_id(request)
+        bare = request.method == "HEAD" or answer.status in (204, 304)
+        if isinstance(answer.body, bytes) or bare:
+            body = b"" if bare or not isinstance(answer.body, bytes) else answer.body
+            response = web.Response(status=answer.status, headers=headers, body=body)
+            if answer.status not in (204, 304):
+                response.headers["Content-Length"] = str(answer.size)
+            return response
+        return await self._stream(request, answer, answer.body, headers)
+
+    async def _stream(
+        self, request: web.Request, answer: Answer, body: Slice, headers: dict[str, str]
+    ) -> web.StreamResponse:
+        """Send a part of a file, a piece at a time, as fast as the client takes it."""
+        async with aiofiles.open(body.path, "rb") as file:
+            await file.seek(body.offset)
+            response = web.StreamResponse(status=answer.status, headers=headers)
+            response.content_length = left = body.size
+            piece = await file.read(min(_PIECE, left))
+            if len(piece) < min(_PIECE, left):
+                raise OSError(f"{body.path} is shorter than its record says")
+            await response.prepare(request)
+            while piece:
+                await response.write(piece)
+                left -= len(piece)
+                piece = await file.read(min(_PIECE, left))
+            # If some are missing now, the length is out already: aiohttp ends the connection.
+            await response.write_eof()
+            return response
+
+
+_UNREADABLE = Refuse(503, "the media cannot be read", Freshness.UNAVAILABLE, retry_after=1)
+
+
+def _kind(asked: Request) -> str:
+    match asked:
+        case Manifest():
+            return asked.kind
+        case Media():
+            return type(asked.name).__name__.removesuffix("Name").lower()
+        case Fragment():
+            return "fragment"
+        case _:
+            return "other"
+
+
+def _request_id(request: web.Request) -> str:
+    given = request.headers.get("X-Request-ID", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+
+
+def _accepts_gzip(header: str) -> bool:
+    """Whether Accept-Encoding takes gzip (RFC 9110 section 12.5.3)."""
+    for item in header.lower().split(","):
+        name, *parameters = (part.strip() for part in item.split(";"))
+        if name in ("gzip", "*"):
+            return not any(re.fullmatch(r"q=0(\.0*)?", parameter) for parameter in parameters)
+    return False
