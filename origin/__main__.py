@@ -8,8 +8,8 @@ from pathlib import Path
 
 from packager.clock import SystemClock
 from packager.config import Config, parse_config
+from packager.counting import count_together
 from packager.errors import ConfigError
-from packager.layout import METRICS
 
 _CANNOT = 2
 
@@ -28,10 +28,7 @@ def main() -> None:
 
 
 def _serve(config: Config, data: Path) -> None:
-    folder = data / METRICS
-    folder.mkdir(parents=True, exist_ok=True)
-    # Read by prometheus_client when it is imported: processes of one data folder count together.
-    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder))
+    count_together(data)
     from origin.runtime.app import serve  # noqa: PLC0415 - after the line above
     from packager.logs import configure  # noqa: PLC0415 - the same
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from packager import logs
 from packager.clock import SystemClock
+from packager.counting import count_together
 from packager.errors import ConfigError, RingsideError, SetupError
-from packager.layout import METRICS
 from packager.runtime import ffmpeg_program
 from packager.runtime.config_file import LoadedConfig, load
 from packager.runtime.machine import check_machine, check_writable
@@ -114,9 +114,8 @@ def _packager(arguments: argparse.Namespace) -> None:
     config = load(arguments.config)
     program = ffmpeg_program.find(config.ffmpeg)
     check_writable(config.data)
-    # Read by prometheus_client when it is imported: processes of one data folder count together.
-    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(config.data / METRICS))
-    from packager.runtime import service  # noqa: PLC0415 - as above
+    count_together(config.data)
+    from packager.runtime import service  # noqa: PLC0415 - after the line above
 
     asyncio.run(_until_signal(service.serve(config, program, SystemClock())))
 

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from packager.cmaf.boxes import Buffer
 from packager.cmaf.init import InitFacts
 from packager.cmaf.run import Run, write
 from packager.records import (
@@ -36,7 +37,9 @@ from packager.track import Track, TrackKind
 _JUMP = Fraction(1)
 """Seconds that a track's times may break off by before the period ends."""
 _PENDING = 1024
-"""Runs of one track held back for the lead before its first keyframe; older ones are dropped."""
+"""Runs of one track held back for the lead; older ones are dropped."""
+_PATIENCE = 2 * MICROS
+"""Microseconds that a break waits for the other tracks to show it too."""
 _CUTS = 64
 """Segments of the lead that audio may trail by."""
 
@@ -57,7 +60,7 @@ class Store:
     """Append `parts` to a segment, then write `record` down."""
 
     record: ChunkAdded
-    parts: Sequence[bytes]
+    parts: Sequence[Buffer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ class _TrackState:
     last: int = -1
     """The newest segment ended."""
     pending: list[Run] = field(default_factory=list[Run])
+    behind: bool = False
+    """Another track broke off, and this one may not have reached the break yet."""
 
     @property
     def timescale(self) -> int:
@@ -114,6 +119,17 @@ class _TrackState:
         return run.durations[0] // 2
 
 
+@dataclass(frozen=True, slots=True)
+class _Jump:
+    """The break that ended the last period."""
+
+    before: Fraction
+    """Seconds of source time that it jumped from, and to."""
+    after: Fraction
+    until: int
+    """The instant after which no track is taken to be on the other side of it."""
+
+
 @dataclass(slots=True)
 class Segmenter:
     """The state of one run of a source."""
@@ -123,7 +139,7 @@ class Segmenter:
     on_grid: bool
     """Keyframes are forced on every boundary: a segment is known to be whole at its last frame."""
     last_number: int
-    """The newest segment of the timeline so far; -1 where there is none."""
+    """The newest number that the timeline's media so far lies in; -1 where there is none."""
     next_period: int
     bitrates: dict[str, int] = field(default_factory=dict[str, int])
     """Measured nominal bit rates of earlier periods, by track."""
@@ -138,6 +154,7 @@ class Segmenter:
     _period_number: int | None = field(init=False, default=None)
     _cuts: dict[int, int] = field(init=False, default_factory=dict[int, int])
     """Where the lead's segments start, in its ticks since the epoch; the newest few."""
+    _jump: _Jump | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Find the lead among the specs."""
@@ -166,29 +183,36 @@ class Segmenter:
             yield from self._push(track, piece, now)
 
     def _push(self, track: _TrackState, run: Run, now: UtcMicros) -> Iterator[Action]:
+        if track.behind and self._is_before_jump(track, run, now):
+            self.dropped += 1
+            return
+        track.behind = False
         if track.expected is not None and _off(run.start - track.expected, track.timescale):
             yield from self._break(track, run, now)
         if self.on_grid and track.spec.kind is TrackKind.AUDIO:
             run = _evened(run, track.expected)
         track.expected = run.start + run.duration
         if not self.anchored:
-            track.pending.append(run)
+            self._hold(track, run)
             if track is self._lead:
                 yield from self._try_anchor(now)
-            elif len(track.pending) > _PENDING:
-                del track.pending[0]
-                self.dropped += 1
             return
         if track.spec.kind is TrackKind.VIDEO:
             yield from self._video(track, run, now)
         else:
-            track.pending.append(run)
+            self._hold(track, run)
         if track is self._lead:
             self.lag = self._lag(run, now)
             for other in self._tracks.values():
                 yield from self._drain(other, now)
         else:
             yield from self._drain(track, now)
+
+    def _hold(self, track: _TrackState, run: Run) -> None:
+        track.pending.append(run)
+        if len(track.pending) > _PENDING:
+            del track.pending[0]
+            self.dropped += 1
 
     def flush(self, now: UtcMicros) -> Iterator[Action]:
         """The source is over: what is open is ended as it is."""
@@ -198,15 +222,34 @@ class Segmenter:
             track.pending.clear()
 
     def _break(self, track: _TrackState, run: Run, now: UtcMicros) -> Iterator[Action]:
+        before = Fraction(track.expected or 0, track.timescale)
+        after = Fraction(run.start, track.timescale)
+        self._jump = _Jump(before, after, now + _PATIENCE)
+        for other in self._tracks.values():
+            other.behind = other is not track
         if not self.anchored:
+            for other in self._tracks.values():
+                other.pending.clear()
             return
-        by = Fraction(run.start - (track.expected or 0), track.timescale)
         yield from self.flush(now)
-        yield Broken(f"timestamps of {track.spec.id} jumped by {round_half_up(by * 1000)} ms")
+        by = round_half_up((after - before) * 1000)
+        yield Broken(f"timestamps of {track.spec.id} jumped by {by} ms")
+        self.last_number = max(self.last_number, *map(self._reached, self._tracks.values()))
         self._period_number = None
         self._cuts.clear()
         for other in self._tracks.values():
             other.shift = other.expected = None
+
+    def _reached(self, track: _TrackState) -> int:
+        """The newest cell of the grid that a track's media lies in."""
+        return self.grid.number_at(track.end - track.half, track.timescale)
+
+    def _is_before_jump(self, track: _TrackState, run: Run, now: UtcMicros) -> bool:
+        """Whether `run` belongs to what the break ended: tracks reach it at different times."""
+        jump, time = self._jump, Fraction(run.start, track.timescale)
+        if jump is None or now > jump.until:
+            return False
+        return abs(time - jump.before) < abs(time - jump.after)
 
     def _lag(self, run: Run, now: UtcMicros) -> int:
         end = run.start + run.duration + (self._lead.shift or 0)
@@ -357,8 +400,15 @@ class Segmenter:
     ) -> tuple[Run | None, Run | None]:
         """What of `run` the open segment takes, and what is left.
 
-        All of it is left where the lead has not shown yet where the segment ends.
+        All of it is left where the lead has not shown yet where the segment ends, or is more than
+        a segment behind.
         """
+        ahead = run.start - rescale(self._lead.end, self._lead.timescale, track.timescale)
+        if final and ahead > _JUMP * track.timescale:
+            self.dropped += 1
+            return None, None
+        if not final and ahead > self.grid.duration * track.timescale:
+            return None, run
         if track.number < 0:
             track.number = self._number_at(track, run.start + run.durations[0] // 2)
             if track.number <= track.last:
@@ -446,7 +496,8 @@ def _evened(run: Run, expected: int | None) -> Run:
     The encoder's sound follows its timestamps to within a millisecond, and leaves that rest in
     them; taken out, a timeline stays one line for as long as the encoder runs.
     """
-    frame = min(run.durations)
+    # The very last frame is shortened to where the sound ends; that says nothing of the others.
+    frame = min(run.durations[:-1] or run.durations)
     start = run.start if expected is None else expected
     if abs(run.start - start) > frame // 2:
         start = run.start

@@ -208,6 +208,26 @@ class Timeline:
         numbers = (max(t.last_number, t.open_number) for t in self.tracks.values())
         return max(numbers, default=-1)
 
+    @property
+    def reached(self) -> int:
+        """The newest cell of the grid that any media lies in; -1 where there is none.
+
+        Where keyframes are far apart, or one track is ahead, that is after `last_number`.
+        """
+        numbers = (self._reached(track) for track in self.tracks.values())
+        return max(self.last_number, *numbers, -1)
+
+    def _reached(self, track: TrackTimeline) -> int:
+        if not (track.open or track.segments):
+            return -1
+        end = (
+            track.open[-1].start + track.open[-1].duration if track.open else track.segments[-1].end
+        )
+        period = track.open_period if track.open else track.segments[-1].period
+        timescale = self.track(track.id, period).timescale
+        # Sound may miss a boundary by half a frame.
+        return self.grid.number_at(end - timescale // 40, timescale)
+
 
 def apply(timeline: Timeline, record: Record) -> Timeline:
     """The timeline after `record`.

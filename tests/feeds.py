@@ -74,7 +74,7 @@ def cut(count: int, sizes: Sequence[int], forced: Iterable[int] = ()) -> Iterato
         at, turn = end, turn + 1
 
 
-def video_track(  # noqa: PLR0913
+def video_track(
     index: int,
     frame_rate: Fraction,
     keyframes: Sequence[int],
@@ -113,7 +113,7 @@ def _offset(number: int, keys: set[int], reorder: int) -> int:
     return reorder + (2, -1, -1)[number % 3] if reorder > 1 else reorder + (1, -1)[number % 2]
 
 
-def audio_track(  # noqa: PLR0913
+def audio_track(
     index: int,
     count: int,
     chunks: Sequence[int],
@@ -219,7 +219,7 @@ def segmenter_for(
         grid=timeline.grid,
         specs=[track.spec for track in tracks],
         on_grid=on_grid,
-        last_number=timeline.last_number,
+        last_number=timeline.reached,
         next_period=timeline.period.index + 1 if timeline.period else 0,
     )
     for track in tracks if init else ():
@@ -227,7 +227,7 @@ def segmenter_for(
     return segmenter
 
 
-def play(  # noqa: PLR0913
+def play(
     played: Played,
     tracks: Sequence[FeedTrack],
     turns: Sequence[int],
@@ -238,7 +238,7 @@ def play(  # noqa: PLR0913
 ) -> Segmenter:
     """Deliver the runs of `tracks` by `turns`.
 
-    With `base`, the clock shows it plus the furthest source time delivered; else it stands at `now`.
+    With `base`, the clock shows it plus the furthest source time delivered; else it is `now`.
     """
     segmenter = segmenter_for(played, tracks, on_grid=on_grid)
     queues = [iter(track.runs) for track in tracks]

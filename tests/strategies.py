@@ -1,13 +1,13 @@
 """Hypothesis strategies: bytes, runs, feeds and journals as the world may send them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from packager.cmaf.run import MAX_SAMPLES, Run
+from packager.cmaf.run import Run
 from packager.journal import VERSION
 from packager.records import (
     Anchor,
@@ -76,8 +76,6 @@ def runs(draw: st.DrawFn, *, start: st.SearchStrategy[int] | None = None) -> Run
         draw(st.binary(min_size=sum(sizes), max_size=sum(sizes))),
     )
 
-
-many_samples = st.just(MAX_SAMPLES)
 
 # Journals.
 
@@ -190,9 +188,7 @@ def journals(draw: st.DrawFn, *, calm: bool = False) -> list[Record]:
     rounds = draw(st.lists(_rounds, min_size=1, max_size=12))
     if calm:
         modes = ("whole",) * 3
-        rounds = [
-            Round(r.period, r.skipped, modes, r.order, r.chunks, r.trim, False) for r in rounds
-        ]
+        rounds = [replace(turn, modes=modes, redescribed=False) for turn in rounds]
     ended = draw(st.booleans())
     return list(_journal(grid, rounds, ended=ended))
 

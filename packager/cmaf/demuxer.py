@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from packager.cmaf.boxes import Buffer
 from packager.cmaf.init import InitFacts, read_init
 from packager.cmaf.parameter_sets import changed
 from packager.cmaf.run import Run, read
@@ -31,7 +32,7 @@ class Demuxer:
     _splitter: Splitter = field(default_factory=Splitter)
     _facts: InitFacts | None = None
 
-    def feed(self, data: bytes) -> Iterator[Init | Run]:
+    def feed(self, data: Buffer) -> Iterator[Init | Run]:
         """What `data` completes, in order.
 
         Raises:

@@ -6,6 +6,7 @@ given the old init section cannot show what follows.
 
 from collections.abc import Iterator
 
+from packager.cmaf.boxes import Buffer
 from packager.cmaf.codecs import Codec
 from packager.cmaf.run import Run
 
@@ -27,7 +28,7 @@ def changed(run: Run, codec: Codec) -> bool:
     return False
 
 
-def _units(data: bytes, end: int) -> Iterator[bytes]:
+def _units(data: Buffer, end: int) -> Iterator[bytes]:
     at = 0
     for _ in range(_MAX_UNITS):
         size = int.from_bytes(data[at : at + _LENGTH])
@@ -35,4 +36,4 @@ def _units(data: bytes, end: int) -> Iterator[bytes]:
         at = start + size
         if not size or at > end:
             return
-        yield data[start:at]
+        yield bytes(data[start:at])

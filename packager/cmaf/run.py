@@ -56,7 +56,7 @@ class Run:
     flags: Sequence[int]
     compositions: Sequence[int]
     """Presentation minus decode time."""
-    payload: bytes
+    payload: Buffer
 
     @property
     def duration(self) -> int:
@@ -170,7 +170,7 @@ def _read_tfdt(data: Buffer, child: Box) -> int:
     return int(unpack_from(">I", data, child.body + 4)[0])
 
 
-def _read_trun(data: Buffer, child: Box, values: Defaults, payload: bytes) -> Run:
+def _read_trun(data: Buffer, child: Box, values: Defaults, payload: Buffer) -> Run:
     _need(child, 8)
     flags, count = unpack_from(">II", data, child.body)
     version, flags = flags >> 24, flags & 0xFFFFFF
@@ -202,18 +202,20 @@ def _read_trun(data: Buffer, child: Box, values: Defaults, payload: bytes) -> Ru
     return Run(0, durations, sizes, sample_flags, compositions, payload)
 
 
-def write(run: Run, sequence: int) -> list[bytes]:
+def write(run: Run, sequence: int) -> list[Buffer]:
     """The `moof` and `mdat` of `run`, as parts to be written one after the other."""
     track = [full_box(b"tfdt", 1, 0, pack(">Q", run.start))]
     return _write(run, sequence, track, [])
 
 
-def write_smooth(run: Run, sequence: int, extensions: Sequence[bytes]) -> list[bytes]:
+def write_smooth(run: Run, sequence: int, extensions: Sequence[bytes]) -> list[Buffer]:
     """The `moof` and `mdat` of a Smooth fragment: no `tfdt`, `extensions` after the `trun`."""
     return _write(run, sequence, [], extensions)
 
 
-def _write(run: Run, sequence: int, before: Sequence[bytes], after: Sequence[bytes]) -> list[bytes]:
+def _write(
+    run: Run, sequence: int, before: Sequence[bytes], after: Sequence[bytes]
+) -> list[Buffer]:
     duration, flags = run.durations[0], run.flags[-1]
     # An equal rest is said once, with the first sample's own flags beside it.
     uniform = all(value == flags for value in run.flags[1:])

@@ -7,7 +7,7 @@ Any split of the bytes gives the same events. What lies between fragments (`styp
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from packager.cmaf.boxes import printable, read_header
+from packager.cmaf.boxes import Buffer, printable, read_header
 from packager.errors import MediaError
 
 MAX_BOX = 1 << 20
@@ -28,9 +28,7 @@ class Fragment:
     """A `moof` and the payload of the `mdat` after it."""
 
     moof: bytes
-    payload: bytes
-    gap: int
-    """Bytes from the end of the moof to the payload."""
+    payload: Buffer
 
 
 @dataclass(slots=True)
@@ -43,54 +41,54 @@ class Splitter:
     _ftyp: bytes = b""
     _moof: bytes = b""
 
-    def feed(self, data: bytes) -> Iterator[InitSection | Fragment]:
+    def feed(self, data: Buffer) -> Iterator[InitSection | Fragment]:
         """What `data` completes, in order.
 
         Raises:
             MediaError: the bytes are not fragmented MP4, or a box is larger than allowed.
         """
         self._data += data
-        at = 0
+        while (header := self._header()) is not None:
+            kind, length, size = header
+            if len(self._data) < size:
+                return
+            # The buffer is handed on with the box in it: media is not copied once more.
+            whole, self._data = self._data, self._data[size:]
+            self.offset += size
+            event = self._box(kind, length, memoryview(whole)[:size])
+            if event is not None:
+                yield event
+
+    def _header(self) -> tuple[bytes, int, int] | None:
         try:
-            while (header := read_header(self._data, at, len(self._data))) is not None:
-                kind, length, size = header
-                self._check(kind, size, at)
-                if len(self._data) - at < size:
-                    break
-                event = self._box(kind, at, length, size)
-                at += size
-                if event is not None:
-                    yield event
+            header = read_header(self._data, 0, len(self._data))
         except MediaError as error:
-            raise MediaError(
-                error.reason, offset=self.offset + error.offset, box=error.box
-            ) from None
-        finally:
-            self.offset += at
-            del self._data[:at]
+            raise MediaError(error.reason, offset=self.offset, box=error.box) from None
+        if header is not None:
+            kind, _, size = header
+            self._check(kind, size)
+        return header
 
-    def _check(self, kind: bytes, size: int, at: int) -> None:
+    def _check(self, kind: bytes, size: int) -> None:
         if size > (MAX_MDAT if kind == b"mdat" else MAX_BOX):
-            raise MediaError(f"box of {size} bytes is too large", offset=at, box=printable(kind))
+            reason = f"box of {size} bytes is too large"
+            raise MediaError(reason, offset=self.offset, box=printable(kind))
         if not kind.isalnum():
-            raise MediaError("not a media box", offset=at, box=printable(kind))
+            raise MediaError("not a media box", offset=self.offset, box=printable(kind))
 
-    def _box(self, kind: bytes, at: int, length: int, size: int) -> InitSection | Fragment | None:
+    def _box(self, kind: bytes, length: int, data: memoryview) -> InitSection | Fragment | None:
         if kind == b"mdat":
-            return self._fragment(at, length, size)
+            return self._fragment(data[length:])
         if kind == b"ftyp":
-            self._ftyp = bytes(self._data[at : at + size])
+            self._ftyp = bytes(data)
         elif kind == b"moov":
-            return InitSection(self._ftyp + bytes(self._data[at : at + size]))
+            return InitSection(self._ftyp + bytes(data))
         elif kind == b"moof":
-            self._moof = bytes(self._data[at : at + size])
+            self._moof = bytes(data)
         return None
 
-    def _fragment(self, at: int, length: int, size: int) -> Fragment:
+    def _fragment(self, payload: memoryview) -> Fragment:
         if not self._moof:
-            raise MediaError("no moof before it", offset=at, box="mdat")
-        with memoryview(self._data) as view:
-            payload = bytes(view[at + length : at + size])
-        fragment = Fragment(self._moof, payload, length)
-        self._moof = b""
-        return fragment
+            raise MediaError("no moof before it", offset=self.offset, box="mdat")
+        moof, self._moof = self._moof, b""
+        return Fragment(moof, payload)

@@ -121,7 +121,7 @@ def arguments(
     merged = ffmpeg.merge_outputs(*outputs).global_args(
         "-hide_banner", "-nostdin", "-nostats",
         "-loglevel", "repeat+level+info",
-        "-progress", "pipe:1", "-stats_period", "1",
+        "-progress", "pipe:1", "-stats_period", "2",
     )  # fmt: skip
     return [str(argument) for argument in merged.get_args()]
 

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from packager.clock import Clock, monotonic
+from packager.cmaf.boxes import Buffer
 from packager.config import FileSource, PatternSource
 from packager.errors import FeedError, RingsideError
 from packager.ffmpeg.command import arguments, track_specs
@@ -37,7 +38,7 @@ _HEALTHY = 20.0
 """Seconds of output after which a failure is the first again."""
 _STALL = 12.0
 """Seconds without a chunk after which ffmpeg is taken for dead."""
-_HOUSEKEEPING = 1.0
+_HOUSEKEEPING = 2.0
 """Seconds between two looks at status, stall and retention."""
 
 
@@ -163,14 +164,15 @@ class Channel:
                 housekeeping.cancel()
         finally:
             intake.finish()
+            publisher.count()
         if code:
             reason = run.complaint or f"exit code {code}"
             raise FeedError(f"ffmpeg: {reason}")
         if not intake.segmenter.anchored:
             raise FeedError(run.complaint or "the feed ended without a picture")
 
-    def _taker(self, run: _Run, track: int) -> Callable[[bytes], None]:
-        def take(data: bytes) -> None:
+    def _taker(self, run: _Run, track: int) -> Callable[[Buffer], None]:
+        def take(data: Buffer) -> None:
             run.newest = monotonic()
             for broken in run.intake.feed(track, data):
                 self._broken(broken)
@@ -222,7 +224,7 @@ class Channel:
     # Housekeeping
 
     async def _housekeeping(self, run: _Run, publisher: Publisher) -> None:
-        """Watch the run once a second.
+        """Watch the run.
 
         Raises:
             FeedError: nothing has come for too long.
@@ -236,6 +238,7 @@ class Channel:
             segmenter = run.intake.segmenter
             dropped.inc(segmenter.dropped - counted)
             counted = segmenter.dropped
+            publisher.count()
             self._trim(publisher)
             self._measure(segmenter.lag, segmenter.anchor_lag)
             live = ChannelState.LIVE if segmenter.anchored else ChannelState.STARTING

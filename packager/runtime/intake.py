@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from packager.clock import Clock, monotonic
+from packager.cmaf.boxes import Buffer
 from packager.cmaf.demuxer import Demuxer, Init
 from packager.cmaf.run import Run
 from packager.runtime import metrics
@@ -34,13 +35,13 @@ class Intake:
             grid=timeline.grid,
             specs=specs,
             on_grid=encoded,
-            last_number=timeline.last_number,
+            last_number=timeline.reached,
             next_period=timeline.period.index + 1 if timeline.period else 0,
             bitrates={} if encoded else _measured(timeline),
         )
         self._latency = metrics.PUBLISH_SECONDS.labels(channel)
 
-    def demux(self, track: int, data: bytes) -> Iterator[Init | Run]:
+    def demux(self, track: int, data: Buffer) -> Iterator[Init | Run]:
         """What the bytes of track number `track` complete.
 
         Raises:
@@ -64,7 +65,7 @@ class Intake:
             actions = self.segmenter.push(name, item, self._clock.now())
         return self._publisher.publish(actions)
 
-    def feed(self, track: int, data: bytes) -> list[Broken]:
+    def feed(self, track: int, data: Buffer) -> list[Broken]:
         """`demux`, then `take`, timed."""
         arrived = monotonic()
         breaks: list[Broken] = []

@@ -5,7 +5,6 @@ import socket
 from pathlib import Path
 
 from packager.errors import SetupError
-from packager.layout import METRICS
 from packager.runtime.config_file import LoadedConfig
 
 
@@ -29,7 +28,7 @@ def check_writable(data: Path) -> None:
     """
     probe = data / f".writable-{os.getpid()}"
     try:
-        (data / METRICS).mkdir(parents=True, exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from packager.cmaf.boxes import Buffer
 from packager.errors import StoreError
 from packager.layout import InitName, SegmentName
 
@@ -37,7 +38,7 @@ class MediaStore:
         except OSError as error:
             raise _failed(path, error) from error
 
-    def append(self, track: str, number: int, parts: Sequence[bytes]) -> None:
+    def append(self, track: str, number: int, parts: Sequence[Buffer]) -> None:
         """Append a chunk to segment `number` of a track.
 
         Raises:

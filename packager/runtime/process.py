@@ -8,11 +8,14 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import Self
 
+from packager.cmaf.boxes import Buffer
+
 _PR_SET_PDEATHSIG = 1
 _PIPE_SIZE = 1 << 20
 """Bytes: what Linux lets anybody have. A burst of a second of 8 Mbit/s waits here, not in
 ffmpeg's encoder."""
-_READ_SIZE = 1 << 20
+_buffer = memoryview(bytearray(1 << 20))
+"""Where every pipe is read into: whoever is called back takes what it keeps."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -28,9 +31,9 @@ _INIT_IS_PARENT = os.getpid() == 1
 
 
 class TrackPipe:
-    """The reading end of one pipe: calls back with the bytes, then once with b'' at the end."""
+    """The reading end of one pipe: calls back with the bytes, and with none at the end."""
 
-    def __init__(self, on_bytes: Callable[[bytes], None]) -> None:
+    def __init__(self, on_bytes: Callable[[Buffer], None]) -> None:
         self._on_bytes = on_bytes
         self._reading, self.write_end = os.pipe()
         os.set_blocking(self._reading, False)
@@ -45,14 +48,14 @@ class TrackPipe:
 
     def _ready(self) -> None:
         try:
-            data = os.read(self._reading, _READ_SIZE)
-            self._on_bytes(data)
+            size = os.readv(self._reading, [_buffer])
+            self._on_bytes(_buffer[:size])
         except BlockingIOError:
             return
         except Exception as error:  # noqa: BLE001 - whoever waits for `done` gets it
             self._finish(error)
         else:
-            if not data:
+            if not size:
                 self._finish(None)
 
     def _finish(self, error: Exception | None) -> None:

@@ -1,6 +1,7 @@
 """Does what the segmenter decided: bytes first, the record second."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from packager.layout import SegmentName
@@ -13,6 +14,14 @@ from packager.ticks import UtcMicros
 from packager.timeline import Timeline
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What was published of a track: added up here, since counting in a metric costs more."""
+
+    chunks: int = 0
+    octets: int = 0
+
+
 class Publisher:
     """The store and the journal of one channel, kept in step."""
 
@@ -22,6 +31,7 @@ class Publisher:
         self._folder = folder
         self._journal = journal
         self.store = MediaStore(folder)
+        self._tallies: dict[str, _Tally] = {}
 
     @property
     def timeline(self) -> Timeline:
@@ -42,8 +52,9 @@ class Publisher:
                 match action:
                     case Store(record, parts):
                         self.store.append(record.track, record.number, parts)
-                        metrics.CHUNKS.labels(self._channel, record.track).inc()
-                        metrics.MEDIA_BYTES.labels(self._channel, record.track).inc(record.size)
+                        tally = self._tallies.setdefault(record.track, _Tally())
+                        tally.chunks += 1
+                        tally.octets += record.size
                         records.append(record)
                     case Note(record):
                         if isinstance(record, SegmentEnded):
@@ -56,6 +67,13 @@ class Publisher:
             if records:
                 self._journal.append(records)
         return breaks
+
+    def count(self) -> None:
+        """Add to the metrics what was published since the last call."""
+        for track, tally in self._tallies.items():
+            metrics.CHUNKS.labels(self._channel, track).inc(tally.chunks)
+            metrics.MEDIA_BYTES.labels(self._channel, track).inc(tally.octets)
+        self._tallies = {}
 
     def end_open_segments(self, now: UtcMicros) -> None:
         """Whatever an earlier run left open is whole as it is."""

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from packager.clock import ManualClock
+from packager.cmaf.boxes import Buffer
 from packager.cmaf.demuxer import Init
 from packager.cmaf.run import Run
 from packager.config import FileSource
@@ -184,8 +185,8 @@ def _fresh_folder(job: Job) -> Path:
     return folder
 
 
-def _taker(merge: _Merge, intake: Intake, track: int) -> Callable[[bytes], None]:
-    def take(data: bytes) -> None:
+def _taker(merge: _Merge, intake: Intake, track: int) -> Callable[[Buffer], None]:
+    def take(data: Buffer) -> None:
         if data:
             merge.put(track, intake.demux(track, data))
         else:

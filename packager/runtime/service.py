@@ -1,6 +1,7 @@
 """The packager process: every channel of a configuration."""
 
 import asyncio
+import gc
 
 import structlog
 
@@ -12,6 +13,7 @@ from packager.runtime.config_file import LoadedChannel, LoadedConfig
 
 async def serve(config: LoadedConfig, program: str, clock: Clock) -> None:
     """Keep all channels going until cancelled; one that fails touches no other."""
+    gc.freeze()  # what is there now stays: the collector need not walk it again and again
     async with asyncio.TaskGroup() as tasks:
         for channel in config.channels.values():
             tasks.create_task(_guarded(channel, config, program, clock))

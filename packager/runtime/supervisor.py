@@ -5,12 +5,9 @@ the kernel takes the children along.
 """
 
 import asyncio
-import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 
 import structlog
 
@@ -27,21 +24,14 @@ _GRACE = 10.0
 """Seconds that a child gets to end when asked to."""
 
 
-def child_environment(data: Path) -> dict[str, str]:
-    """Where the children count together: a folder made afresh."""
-    folder = data / METRICS
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
-
-
 async def supervise(config: LoadedConfig) -> None:
     """Run packager and origin until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    environment = {**os.environ, **child_environment(config.data)}
+    # Counts start with the service; those of a process that died within it go on.
+    shutil.rmtree(config.data / METRICS, ignore_errors=True)
     path = str(config.path)
     commands = {
         "packager": [sys.executable, "-m", "packager", "packager", "-c", path],
@@ -49,12 +39,10 @@ async def supervise(config: LoadedConfig) -> None:
     }
     async with asyncio.TaskGroup() as tasks:
         for name, command in commands.items():
-            tasks.create_task(_keep(name, command, environment, stop))
+            tasks.create_task(_keep(name, command, stop))
 
 
-async def _keep(
-    name: str, command: list[str], environment: Mapping[str, str], stop: asyncio.Event
-) -> None:
+async def _keep(name: str, command: list[str], stop: asyncio.Event) -> None:
     log = structlog.get_logger().bind(process=name)
     wait = _SHORTEST_WAIT
     stopping = asyncio.create_task(stop.wait())
@@ -63,7 +51,6 @@ async def _keep(
             started = monotonic()
             child = await asyncio.create_subprocess_exec(
                 *command,
-                env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 preexec_fn=die_with_parent,
                 # A terminal's Ctrl-C is for the supervisor, which then asks each in turn.

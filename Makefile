@@ -1,0 +1,71 @@
+# The words: setup, run, test, check, bench, golden, image, clean.
+# Everything lives in .venv; the players come with it. Any folder will do, twice in a row too.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+CONFIG ?= profiles/demo.yaml
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet
+
+.PHONY: help setup setup-test run test check fmt golden bench image clean
+
+help:
+	@echo "make run     install, start packager and origin with the demo channel (CONFIG=FILE for another)"
+	@echo "make test    install what the tests need, check and test everything"
+	@echo "make check   lint, types and import rules"
+	@echo "make bench   measure, beside ffmpeg's own dash muxer; results in bench/out/"
+	@echo "make golden  write the golden files of the tests anew"
+	@echo "make fmt     format the code"
+	@echo "make image   build the container image"
+	@echo "make clean   remove what these made"
+
+setup: $(VENV)/.installed
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Ringside needs Python 3.11 or newer: make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml origin/runtime/page/package-lock.json | $(VENV)/bin/python
+	$(PIP) --editable .
+	$(PY) -m origin.runtime.players
+	@touch $@
+
+setup-test: $(VENV)/.installed-test
+
+$(VENV)/.installed-test: pyproject.toml $(VENV)/.installed
+	$(PIP) --editable '.[test]'
+	@touch $@
+
+run: setup
+	@exec $(PY) -m packager run -c $(CONFIG)
+
+check: setup-test
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m codespell_lib --quiet-level 3
+	$(PY) -m mypy
+	$(PY) -m pyright
+	$(VENV)/bin/lint-imports --no-cache
+
+test: check
+	tests/system-packages
+	$(PY) -m pytest
+
+golden: setup-test
+	$(PY) -m pytest tests/unit tests/contract --update-golden
+
+bench: setup
+	$(PIP) --editable '.[bench]'
+	$(PY) bench/cost.py
+
+fmt: setup-test
+	$(PY) -m ruff format
+	$(PY) -m ruff check --fix
+
+image:
+	docker build --tag ringside .
+
+clean:
+	rm -rf $(VENV) data bench/out tests/out
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

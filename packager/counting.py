@@ -1,0 +1,21 @@
+"""Counting in several processes: each writes its own files in one folder, one reads them all."""
+
+import os
+from pathlib import Path
+
+from packager.layout import METRICS
+
+
+def count_together(data: Path) -> None:
+    """Have this process's metrics counted in the data folder's common place.
+
+    Call it before any metric is made: prometheus_client decides at their creation.
+    """
+    folder = data / METRICS
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    from prometheus_client import values  # noqa: PLC0415 - reads the line above when imported
+
+    # It would ask the kernel for the process id at every count, in case of a fork: none here.
+    process = os.getpid()
+    values.ValueClass = values.MultiProcessValue(lambda: process)  # type: ignore[no-untyped-call]

@@ -1,0 +1,100 @@
+// The players under test, as an integrator would set them up. Each `open` returns
+//   levels()       heights on offer
+//   pick(height)   plays that rendition from now on, as a quality menu does
+//   edgeNow()      the instant (ms since 1970) of the frame on show, or null
+//   debug()        what helps to read a failure
+
+const SMOOTH_EPOCH_S = Date.UTC(2020) / 1000;
+
+export const ENGINES = {
+  hls: { scripts: ["hls.js"], open: openHls },
+  dash: { scripts: ["dash.js"], open: openDash },
+  // The Smooth plugin adds itself to the dash.js that is there: the order counts.
+  smooth: { scripts: ["dash.js", "dash.mss.js"], open: openSmooth },
+  "shaka-hls": { scripts: ["shaka.js"], open: openShaka },
+  "shaka-dash": { scripts: ["shaka.js"], open: openShaka },
+};
+
+function openHls(video, url, { error, note }) {
+  const hls = new Hls();
+  hls.on(Hls.Events.ERROR, (_, data) => {
+    const said = [data.type, data.details, data.response?.code, data.reason, data.error?.message];
+    error(said.filter(Boolean).join(" "), data.fatal);
+  });
+  for (const name of ["LEVEL_SWITCHED", "MANIFEST_PARSED", "BUFFER_FLUSHED"]) {
+    hls.on(Hls.Events[name], (_, { level }) => note(`hls.${name}`, level));
+  }
+  hls.loadSource(url);
+  hls.attachMedia(video);
+  return {
+    levels: () => hls.levels.map(({ height }) => height),
+    pick: (height) => {
+      hls.nextLevel = hls.levels.findIndex((level) => level.height === height);
+    },
+    shownAt: () => hls.playingDate?.getTime() ?? null,
+    debug: () => ({ level: hls.currentLevel, load: hls.loadLevel, latency: hls.latency }),
+  };
+}
+
+function openDash(video, url, { error, note }, clock) {
+  const player = dashjs.MediaPlayer().create();
+  const events = dashjs.MediaPlayer.events;
+  player.on(events.ERROR, ({ error: what }) => {
+    error(typeof what === "string" ? what : `${what?.code} ${what?.message}`, false);
+  });
+  player.on(events.PLAYBACK_ERROR, (event) => error(`playback ${event.error}`, true));
+  for (const name of ["QUALITY_CHANGE_RENDERED", "PERIOD_SWITCH_COMPLETED", "STREAM_INITIALIZED"]) {
+    player.on(events[name], (event) => note(`dash.${name}`, event.mediaType ?? ""));
+  }
+  // Where a manifest names no clock, as Smooth's cannot, dash.js asks a public one.
+  player.updateSettings({
+    streaming: {
+      utcSynchronization: {
+        defaultTimingSource: { scheme: "urn:mpeg:dash:utc:http-iso:2014", value: clock },
+      },
+    },
+  });
+  player.initialize(video, url, true);
+  return {
+    levels: () => player.getRepresentationsByType("video").map(({ height }) => height),
+    pick: (height) => {
+      player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: false } } } });
+      const all = player.getRepresentationsByType("video");
+      player.setRepresentationForTypeById("video", all.find((one) => one.height === height).id);
+    },
+    shownAt: () => video.currentTime * 1000,
+    debug: () => ({ latency: player.getCurrentLiveLatency(), stream: player.getActiveStream()?.getId() }),
+  };
+}
+
+function openSmooth(video, url, report, clock) {
+  const shownAt = () => (video.currentTime + SMOOTH_EPOCH_S) * 1000;
+  return { ...openDash(video, url, report, clock), shownAt };
+}
+
+function openShaka(video, url, { error, note }) {
+  shaka.polyfill.installAll();
+  const player = new shaka.Player();
+  const say = (what) => {
+    error(`shaka ${what.code} ${what.message} ${JSON.stringify(what.data)} ${what.stack}`, what.severity === 2);
+  };
+  player.addEventListener("error", ({ detail }) => say(detail));
+  for (const name of ["variantchanged", "adaptation", "gapjumped", "stalldetected"]) {
+    player.addEventListener(name, () => note(`shaka.${name}`, ""));
+  }
+  player
+    .attach(video)
+    .then(() => player.load(url))
+    .then(() => video.play())
+    .catch(say);
+  return {
+    levels: () => player.getVariantTracks().map(({ height }) => height),
+    pick: (height) => {
+      player.configure("abr.enabled", false);
+      const track = player.getVariantTracks().find((one) => one.height === height);
+      player.selectVariantTrack(track, true, 2);
+    },
+    shownAt: () => player.getPlayheadTimeAsDate()?.getTime() ?? null,
+    debug: () => player.getStats(),
+  };
+}

@@ -1,0 +1,465 @@
+from fractions import Fraction
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packager.cmaf.run import Run
+from packager.records import PeriodStarted, SegmentEnded, TrackAdded
+from packager.ticks import MICROS, Grid, UtcMicros, rescale, round_half_up
+from packager.track import TrackKind
+from tests.feeds import (
+    START,
+    FeedTrack,
+    Played,
+    audio_track,
+    begin,
+    chunk_ends,
+    end_of,
+    in_media_order,
+    in_turns,
+    periods,
+    play,
+    sample_numbers,
+    segmenter_for,
+    used_numbers,
+    video_track,
+)
+from tests.strategies import EncodedFeed, bursts, encoded_feeds, instants, passed_feeds
+
+BASE = UtcMicros(START + 700_000)
+D = Fraction(48, 25)
+AAC = Fraction(1024, 48_000)
+
+
+def sent(track: FeedTrack) -> list[int]:
+    return [number for run in track.runs for number in sample_numbers(run)]
+
+
+def check_always(played: Played, tracks: tuple[FeedTrack, ...]) -> None:
+    """What holds of any feed whatsoever."""
+    used = used_numbers(played)
+    assert len(used) == len(set(used)), "a number was used twice"
+    assert set(played.media) == set(used), "a segment was left open"
+    for track in tracks:
+        name, scale = track.spec.id, track.facts.timescale
+        out = played.numbers(name)
+        assert out == sorted(set(out)), "samples doubled or out of order"
+        if name not in played.timeline.tracks:
+            assert not out
+            continue
+        segments = played.timeline.tracks[name].segments
+        for segment in segments:
+            runs = played.runs(name, segment.number)
+            assert runs[0].start == segment.start
+            assert [run.duration for run in runs] == [c.duration for c in segment.chunks]
+            if track.spec.kind is TrackKind.VIDEO:
+                assert runs[0].keyframe
+                assert runs[0].compositions[0] == 0
+        for before, after in pairwise(segments):
+            assert after.start >= before.end - scale // 1000, "segments overlap"
+    for period in played.timeline.periods:
+        lead = next(t for t in tracks if t.spec.kind is TrackKind.VIDEO)
+        first = played.timeline.tracks[lead.spec.id].segments.numbered(period.number)
+        assert first is not None
+        grid = played.timeline.grid
+        assert first.start == grid.boundary(period.number, lead.facts.timescale)
+        assert period.anchor.utc == grid.micros(period.number)
+        assert 0 <= period.anchor.seen - period.anchor.utc < grid.duration * MICROS
+
+
+# An encoder with keyframes on the grid.
+
+
+def check_regular(played: Played, feed: EncodedFeed) -> None:
+    grid = feed.grid
+    for track in feed.tracks:
+        segments = played.timeline.tracks[track.spec.id].segments
+        scale = track.facts.timescale
+        for segment in segments:
+            boundary = grid.boundary(segment.number, scale)
+            if track.spec.kind is TrackKind.VIDEO:
+                assert segment.start == boundary
+            elif segment is not segments[0]:
+                assert abs(segment.start - boundary) <= 512
+        numbers = [segment.number for segment in segments]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        for before, after in pairwise(segments):
+            assert before.end == after.start
+
+
+@given(encoded_feeds(), bursts, instants())
+def test_an_encoded_feed(feed: EncodedFeed, turns: list[tuple[int, int]], now: UtcMicros) -> None:
+    played = begin(feed.grid)
+    play(played, feed.tracks, in_turns(feed.tracks, turns), on_grid=True, now=now)
+    check_always(played, feed.tracks)
+    assert len(periods(played)) == 1
+    assert not played.breaks
+    lead, *_ = feed.tracks
+    for track in feed.tracks:
+        out = played.numbers(track.spec.id)
+        assert out == sent(track)[len(sent(track)) - len(out) :], "a sample was lost"
+        if track.spec.kind is TrackKind.VIDEO:
+            assert out == sent(lead)
+    if all(track.spec.id in played.timeline.tracks for track in feed.tracks):
+        check_regular(played, feed)
+
+
+@given(encoded_feeds(), bursts, bursts, instants())
+def test_the_order_of_arrival_changes_no_byte(
+    feed: EncodedFeed,
+    turns: list[tuple[int, int]],
+    others: list[tuple[int, int]],
+    now: UtcMicros,
+) -> None:
+    one, two = begin(feed.grid), begin(feed.grid)
+    play(one, feed.tracks, in_turns(feed.tracks, turns), on_grid=True, now=now)
+    play(two, feed.tracks, in_turns(feed.tracks, others), on_grid=True, now=now)
+    assert one.media == two.media
+    for name, track in one.timeline.tracks.items():
+        assert track.segments == two.timeline.tracks[name].segments
+    assert one.timeline.periods == two.timeline.periods
+
+
+@given(encoded_feeds(), st.integers(0, 10**7))
+def test_media_never_runs_ahead_of_the_clock(feed: EncodedFeed, late: int) -> None:
+    played = begin(feed.grid)
+    base = UtcMicros(BASE + late)
+    play(played, feed.tracks, in_media_order(feed.tracks), on_grid=True, base=base)
+    # What was ahead of the lead when it began, and the decoding delay of a rendition, stay.
+    lead = feed.tracks[0]
+    begun = [end_of(track, track.runs[0]) for track in feed.tracks]
+    ahead = max(begun) - begun[0] + 2 / feed.frame_rate
+    for track in feed.tracks:
+        for end, given_at in chunk_ends(played, track.spec.id, track.facts.timescale):
+            assert end * MICROS <= given_at + ahead * MICROS + 1
+    for end, given_at in chunk_ends(played, lead.spec.id, lead.facts.timescale):
+        assert given_at - end * MICROS < (feed.grid.duration + 2) * MICROS
+
+
+@given(encoded_feeds(), st.lists(encoded_feeds(segments=2), min_size=1, max_size=3), st.data())
+def test_restarts(feed: EncodedFeed, further: list[EncodedFeed], data: st.DataObject) -> None:
+    played = begin(feed.grid)
+    now = START
+    count = 0
+    for again in (feed, *further):
+        tracks = again.tracks[:1] + again.tracks[-1:]
+        if played.timeline.latest(tracks[-1].spec.id) is None and count:
+            continue
+        if tracks[0].facts.timescale != feed.tracks[0].facts.timescale:
+            continue
+        started = len(periods(played))
+        base = UtcMicros(now - round_half_up(end_of(tracks[0], tracks[0].runs[0]) * MICROS))
+        play(played, tracks, in_media_order(tracks), on_grid=again.grid == feed.grid, base=base)
+        now = UtcMicros(max(played.clock.values()) + data.draw(st.integers(0, 5 * MICROS)))
+        count += len(periods(played)) - started
+    used = used_numbers(played)
+    assert len(used) == len(set(used))
+    numbers = [record.number for record in periods(played)]
+    assert numbers == sorted(set(numbers))
+    assert [record.index for record in periods(played)] == list(range(count))
+
+
+@pytest.mark.parametrize("rate", [24, 25, 30, 50, 60])
+def test_an_hour_is_one_line(rate: int) -> None:
+    """Every audio segment has the same length: no remainder piles up."""
+    grid = Grid(
+        {24: Fraction(8, 3), 25: D, 30: Fraction(32, 15), 50: D, 60: Fraction(32, 15)}[rate]
+    )
+    frames = int(grid.duration * rate)
+    count = frames * 60
+    video = video_track(0, Fraction(rate), range(0, count, frames), count, [frames // 4])
+    sound = audio_track(1, int(count / Fraction(rate) / AAC), [23], start=-AAC)
+    played = begin(grid)
+    play(played, (video, sound), in_media_order((video, sound)), on_grid=True, base=BASE)
+    lengths = {s.duration for s in played.timeline.tracks["a1"].segments[:-1]}
+    assert lengths == {grid.duration * 48_000}
+
+
+def test_ntsc_sound_follows_the_picture() -> None:
+    grid = Grid(Fraction(1001, 500))
+    rate = Fraction(30000, 1001)
+    video = video_track(0, rate, range(0, 6000, 60), 6000, [15])
+    sound = audio_track(1, 9380, [23], start=-AAC)
+    played = begin(grid)
+    play(played, (video, sound), in_media_order((video, sound)), on_grid=True, base=BASE)
+    segments = played.timeline.tracks["a1"].segments
+    assert len(segments) == 100
+    assert {s.duration for s in segments[:-1]} == {93 * 1024, 94 * 1024}
+    assert all(abs(s.start - grid.boundary(s.number, 48_000)) <= 512 for s in segments)
+
+
+def test_timestamps_of_encoded_sound_are_evened() -> None:
+    video = video_track(0, Fraction(25), range(0, 480, 48), 480, [12])
+    even = audio_track(1, 900, [23])
+    wobbly = tuple(
+        Run(
+            run.start + (0, 17, -31)[number % 3],
+            [1024 + (n == 5) * 20 for n in range(len(run.sizes))],
+            run.sizes,
+            run.flags,
+            run.compositions,
+            run.payload,
+        )
+        for number, run in enumerate(even.runs)
+    )
+    odd = FeedTrack(even.spec, even.facts, wobbly)
+    one, two = begin(Grid(D)), begin(Grid(D))
+    turns = in_media_order((video, even))
+    play(one, (video, even), turns, on_grid=True)
+    play(two, (video, odd), turns, on_grid=True)
+    assert one.timeline.tracks["a1"].segments == two.timeline.tracks["a1"].segments
+
+
+def test_the_short_last_frame_of_an_encoder_shortens_no_other() -> None:
+    video = video_track(0, Fraction(25), [0], 48, [12])
+    sound = audio_track(1, 90, [30])
+    last = sound.runs[-1]
+    durations = [*last.durations[:-1], 384]
+    cut_short = Run(last.start, durations, last.sizes, last.flags, last.compositions, last.payload)
+    tracks = (video, FeedTrack(sound.spec, sound.facts, (*sound.runs[:-1], cut_short)))
+    played = begin(Grid(D))
+    play(played, tracks, in_media_order(tracks), on_grid=True)
+    (segment,) = played.timeline.tracks["a1"].segments
+    assert segment.duration >= 89 * 1024 + 384
+
+
+# A feed that is passed through.
+
+
+@given(passed_feeds(), bursts, instants())
+def test_a_feed_passed_through(
+    feed: EncodedFeed, turns: list[tuple[int, int]], now: UtcMicros
+) -> None:
+    played = begin(feed.grid)
+    play(played, feed.tracks, in_turns(feed.tracks, turns), on_grid=False, now=now)
+    check_always(played, feed.tracks)
+    video, audio = feed.tracks
+    for track in feed.tracks:
+        out = played.numbers(track.spec.id)
+        assert out == sent(track)[len(sent(track)) - len(out) :], "a sample was lost"
+    keys = [n for run in video.runs for n in sample_numbers(run)[:1] if run.keyframe]
+    assert played.numbers("v0") == (sent(video)[keys[0] :] if keys else [])
+    if "a1" not in played.timeline.tracks:
+        return
+    cuts = played.timeline.tracks["v0"].segments
+    for segment in cuts:
+        half = Fraction(1, 2) / feed.frame_rate
+        time = Fraction(segment.start, video.facts.timescale) + half
+        assert segment.number == time // feed.grid.duration
+    scale = audio.facts.timescale
+    for segment in played.timeline.tracks["a1"].segments[1:]:
+        picture = cuts.numbered(segment.number)
+        assert picture is not None
+        begun = rescale(picture.start, video.facts.timescale, scale)
+        assert segment.start >= begun - 512
+
+
+@given(passed_feeds())
+def test_a_measured_rate_is_described_once(feed: EncodedFeed) -> None:
+    played = begin(feed.grid)
+    play(played, feed.tracks, in_media_order(feed.tracks), on_grid=False, now=START)
+    for track in feed.tracks:
+        rates = [r.track.bitrate for r in played.of(TrackAdded) if r.track.id == track.spec.id]
+        ended = [r for r in played.of(SegmentEnded) if r.track == track.spec.id]
+        assert len(set(rates)) == len(rates)
+        assert len(rates) <= 1 + bool(ended)
+    latest = (
+        [t.bitrate for t in played.timeline.periods[-1].tracks.values()] if periods(played) else []
+    )
+    known = [rate for rate in latest if rate]
+    assert len(known) == len(set(known)), "a rate is also an address"
+
+
+# Breaks.
+
+
+def jumped(track: FeedTrack, at: Fraction, by: Fraction) -> FeedTrack:
+    """`track` whose times from `at` on are `by` seconds later."""
+    scale = track.facts.timescale
+    runs = []
+    for run in track.runs:
+        later = Fraction(run.start, scale) >= at
+        runs.append(run.moved(round_half_up(by * scale)) if later else run)
+    return FeedTrack(track.spec, track.facts, tuple(runs))
+
+
+jumps = st.one_of(
+    st.fractions(Fraction(11, 10), 40_000, max_denominator=10),
+    st.fractions(-40_000, Fraction(-11, 10), max_denominator=10),
+)
+
+
+@given(
+    jumps,
+    st.integers(30, 150),
+    st.sampled_from(["encoded", "passed"]),
+    st.tuples(st.integers(0, 1), st.integers(0, 4)),
+    st.integers(0, 2 * MICROS),
+)
+def test_a_jump_begins_a_new_period(
+    by: Fraction, frame: int, how: str, early: tuple[int, int], late: int
+) -> None:
+    video = video_track(0, Fraction(25), range(0, 600, 24), 600, [6], bitrate=0)
+    sound = audio_track(1, 1125, [11], start=-AAC, bitrate=0)
+    # One track reaches the jump up to a second before the other.
+    head = [early[0]] * early[1]
+    order = in_media_order((video, sound))
+    for index in head:
+        order.remove(index)
+    at = Fraction(frame, 25)
+    tracks = (jumped(video, at, by), jumped(sound, at, by))
+    played = begin(Grid(D))
+    segmenter = segmenter_for(played, tracks, on_grid=how == "encoded")
+    queues = [
+        iter(zip(video.runs, tracks[0].runs, strict=True)),
+        iter(zip(sound.runs, tracks[1].runs, strict=True)),
+    ]
+    now = BASE
+    for index in [*head, *order]:
+        true, run = next(queues[index])
+        over = round_half_up(end_of((video, sound)[index], true) * MICROS)
+        now = UtcMicros(max(now, BASE + late + over))
+        played.take(segmenter.push(tracks[index].spec.id, run, now), now)
+    played.take(segmenter.flush(now), now)
+    check_always(played, tracks)
+    assert played.breaks
+    assert len(periods(played)) >= 2
+    last = -1
+    for record in played.records:
+        if isinstance(record, PeriodStarted):
+            assert record.number > last
+        if isinstance(record, SegmentEnded):
+            last = max(last, record.number)
+    # It is back within two segments and a keyframe's distance, and the end of it is there.
+    assert played.timeline.last_number >= Grid(D).number_at_micros(now) - 3
+    for track in tracks:
+        assert played.numbers(track.spec.id)[-1] == sent(track)[-1]
+        for end, given_at in chunk_ends(played, track.spec.id, track.facts.timescale):
+            assert end * MICROS <= given_at + 3 * MICROS, "media of the future"
+
+
+@pytest.mark.parametrize("by", [Fraction(1, 2), Fraction(-1, 2), Fraction(1)])
+def test_a_small_slip_is_no_jump(by: Fraction) -> None:
+    video = video_track(0, Fraction(25), range(0, 300, 24), 300, [6])
+    tracks = (jumped(video, Fraction(4), by),)
+    played = begin(Grid(D))
+    play(played, tracks, in_media_order((video,)), on_grid=False, base=BASE)
+    assert len(periods(played)) == 1
+    assert not played.breaks
+
+
+def test_a_sample_that_lasts_too_long_is_a_jump() -> None:
+    """A muxer lets the last sample before a jump last until the first after it."""
+    video = video_track(0, Fraction(25), range(0, 300, 24), 300, [6])
+    runs = list(video.runs)
+    stuck = runs[20]
+    durations = [*stuck.durations[:-1], 90_000 * 50]
+    runs[20] = Run(
+        stuck.start, durations, stuck.sizes, stuck.flags, stuck.compositions, stuck.payload
+    )
+    runs[21:] = [run.moved(90_000 * 50 - 3600) for run in runs[21:]]
+    played = begin(Grid(D))
+    track = FeedTrack(video.spec, video.facts, tuple(runs))
+    now = START
+    segmenter = segmenter_for(played, (track,), on_grid=False)
+    for true, run in zip(video.runs, track.runs, strict=True):
+        now = UtcMicros(START + round_half_up(end_of(video, true) * MICROS))
+        played.take(segmenter.push("v0", run, now), now)
+    played.take(segmenter.flush(now), now)
+    check_always(played, (track,))
+    assert len(played.breaks) == 1
+    assert len(periods(played)) == 2
+    assert played.timeline.tracks["v0"].longest < 3 * 90_000
+
+
+def test_a_picture_that_never_has_a_keyframe_is_dropped() -> None:
+    video = video_track(0, Fraction(25), [], 100, [5])
+    sound = audio_track(1, 200, [10])
+    played = begin(Grid(D))
+    tracks = (video, sound)
+    segmenter = play(played, tracks, in_media_order(tracks), on_grid=False)
+    assert len(played.records) == 1
+    assert segmenter.dropped >= len(video.runs)
+
+
+def test_runs_before_the_init_section_are_dropped() -> None:
+    video = video_track(0, Fraction(25), [0], 48, [12])
+    segmenter = segmenter_for(begin(Grid(D)), (video,), on_grid=True, init=False)
+    assert not list(segmenter.push("v0", video.runs[0], START))
+    assert segmenter.dropped == 1
+
+
+def test_what_waits_for_the_lead_is_bounded() -> None:
+    video = video_track(0, Fraction(25), [0], 48, [12])
+    sound = audio_track(1, 5000, [1])
+    played = begin(Grid(D))
+    segmenter = segmenter_for(played, (video, sound), on_grid=True)
+    for run in sound.runs:
+        assert not list(segmenter.push("a1", run, START))
+    assert segmenter.dropped == 5000 - 1024
+
+
+def test_a_period_waits_for_a_free_number() -> None:
+    grid = Grid(D)
+    taken = grid.number_at_micros(START) - 1
+    video = video_track(0, Fraction(25), range(0, 480, 48), 480, [12])
+    played = begin(grid)
+    play(played, (video,), in_media_order((video,)), on_grid=True)
+    assert played.timeline.last_number == taken + 9
+    segmenter = segmenter_for(played, (video,), on_grid=True)
+    for run in video.runs:
+        assert not list(segmenter.push("v0", run, UtcMicros(grid.micros(taken + 9) + MICROS)))
+    actions = list(
+        segmenter.push(
+            "v0", video.runs[0].moved(480 * 3600), UtcMicros(grid.micros(taken + 10) + MICROS)
+        )
+    )
+    played.take(actions)
+    assert periods(played)[-1].number == taken + 10
+    assert periods(played)[-1].index == 1
+
+
+@given(jumps, st.integers(30, 150), st.integers(0, 1), st.sampled_from(["encoded", "passed"]))
+def test_a_track_that_jumps_alone_does_not_stop_the_others(
+    by: Fraction, frame: int, which: int, how: str
+) -> None:
+    video = video_track(0, Fraction(25), range(0, 600, 24), 600, [6], bitrate=0)
+    sound = audio_track(1, 1125, [11], bitrate=0)
+    tracks = [video, sound]
+    tracks[which] = jumped(tracks[which], Fraction(frame, 25), by)
+    played = begin(Grid(D))
+    segmenter = segmenter_for(played, tracks, on_grid=how == "encoded")
+    queues = [
+        iter(zip(video.runs, tracks[0].runs, strict=True)),
+        iter(zip(sound.runs, tracks[1].runs, strict=True)),
+    ]
+    now = BASE
+    for index in in_media_order((video, sound)):
+        true, run = next(queues[index])
+        now = UtcMicros(BASE + round_half_up(end_of((video, sound)[index], true) * MICROS))
+        played.take(segmenter.push(tracks[index].spec.id, run, now), now)
+    played.take(segmenter.flush(now), now)
+    check_always(played, tuple(tracks))
+    assert played.numbers("v0")[-1] == 599
+    assert len(periods(played)) == 2
+    for track in tracks:
+        for end, given_at in chunk_ends(played, track.spec.id, track.facts.timescale):
+            assert end * MICROS <= given_at + 3 * MICROS, "media of the future"
+
+
+def test_sound_far_ahead_of_the_picture_does_not_pile_up() -> None:
+    video = video_track(0, Fraction(25), range(0, 2500, 24), 2500, [6], bitrate=0)
+    sound = audio_track(1, 5000, [1], start=Fraction(5000), bitrate=0)
+    tracks = (video, sound)
+    played = begin(Grid(D))
+    segmenter = segmenter_for(played, tracks, on_grid=False)
+    queues = [iter(track.runs) for track in tracks]
+    nearly = FeedTrack(sound.spec, sound.facts, audio_track(1, 5000, [1]).runs)
+    for index in in_media_order((video, nearly)):
+        played.take(segmenter.push(tracks[index].spec.id, next(queues[index]), START))
+    assert len(segmenter._tracks["a1"].pending) <= 1024
+    played.take(segmenter.flush(START))
+    check_always(played, tracks)
+    assert not played.timeline.tracks["a1"].segments

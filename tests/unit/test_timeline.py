@@ -1,0 +1,368 @@
+from collections.abc import Iterable
+from fractions import Fraction
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packager.errors import JournalError
+from packager.journal import VERSION
+from packager.records import (
+    Anchor,
+    Carried,
+    ChunkAdded,
+    Ended,
+    Header,
+    PeriodStarted,
+    Record,
+    SegmentEnded,
+    TrackAdded,
+    Trimmed,
+)
+from packager.ticks import Grid, Ticks, UtcMicros
+from packager.timeline import Segment, Segments, Timeline, apply, records_of
+from tests.strategies import any_record, described, journals
+
+GRID = Grid(Fraction(48, 25))
+D = 172_800
+
+
+def fold(records: Iterable[Record], timeline: Timeline | None = None) -> Timeline:
+    timeline = timeline or Timeline()
+    for record in records:
+        timeline = apply(timeline, record)
+    return timeline
+
+
+def snapshot(timeline: Timeline) -> bytes:
+    """Everything that a timeline says, as bytes."""
+    tracks = {
+        name: (list(t.segments), t.open_number, t.open, t.open_period, t.longest, t.peak)
+        for name, t in timeline.tracks.items()
+    }
+    whole = (
+        timeline.channel,
+        str(timeline.grid.duration),
+        timeline.periods,
+        tracks,
+        timeline.edge,
+        timeline.trimmed,
+        timeline.ended,
+        timeline.version,
+    )
+    return msgspec.json.encode(whole, enc_hook=str)
+
+
+def content(timeline: Timeline) -> object:
+    """What a rewritten journal has to keep."""
+    opened = {
+        name: (t.open_number, t.open, t.open_period)
+        for name, t in timeline.tracks.items()
+        if t.open
+    }
+    return (
+        timeline.channel,
+        timeline.grid,
+        timeline.periods,
+        {name: (list(t.segments), t.longest, t.peak) for name, t in timeline.tracks.items()},
+        opened,
+        timeline.edge,
+        timeline.trimmed,
+        timeline.ended,
+    )
+
+
+@given(journals())
+def test_nothing_that_was_changes(records: list[Record]) -> None:
+    timelines, snapshots = [Timeline()], [snapshot(Timeline())]
+    for record in records:
+        timelines.append(apply(timelines[-1], record))
+        snapshots.append(snapshot(timelines[-1]))
+    assert [snapshot(timeline) for timeline in timelines] == snapshots
+    # And not if another story is told from a point on.
+    middle = timelines[len(timelines) // 2]
+    fold(records_of(middle, VERSION))
+    for record in records[len(timelines) // 2 :]:
+        middle = apply(middle, record)
+    assert snapshot(middle) == snapshots[-1]
+    assert [snapshot(timeline) for timeline in timelines] == snapshots
+
+
+@given(journals())
+def test_every_prefix_can_be_rewritten(records: list[Record]) -> None:
+    timeline = Timeline()
+    for record in records:
+        timeline = apply(timeline, record)
+        again = fold(records_of(timeline, VERSION))
+        assert content(again) == content(timeline)
+
+
+@given(journals(), st.data())
+def test_a_rewritten_journal_goes_on_the_same(records: list[Record], data: st.DataObject) -> None:
+    place = data.draw(st.integers(1, len(records)))
+    rewritten = fold(records_of(fold(records[:place]), VERSION))
+    assert content(fold(records[place:], rewritten)) == content(fold(records))
+
+
+@given(journals())
+def test_the_edge_never_goes_back(records: list[Record]) -> None:
+    timeline = Timeline()
+    for record in records:
+        after = apply(timeline, record)
+        assert after.edge >= timeline.edge
+        assert after.version >= timeline.version
+        if (after.edge, after.ended, after.periods, after.trimmed) != (
+            timeline.edge,
+            timeline.ended,
+            timeline.periods,
+            timeline.trimmed,
+        ):
+            assert after.version > timeline.version
+        for track in after.tracks.values():
+            assert after.edge <= max(t.last_number for t in after.tracks.values())
+            assert track.last_number <= after.last_number
+        timeline = after
+
+
+@given(journals())
+def test_the_longest_and_the_peak_never_shrink(records: list[Record]) -> None:
+    timeline = Timeline()
+    for record in records:
+        after = apply(timeline, record)
+        for name, track in timeline.tracks.items():
+            assert after.tracks[name].longest >= track.longest
+            assert after.tracks[name].peak >= track.peak
+            assert all(
+                s.duration <= after.tracks[name].longest for s in after.tracks[name].segments
+            )
+        timeline = after
+
+
+@given(journals())
+def test_segments_are_their_chunks(records: list[Record]) -> None:
+    timeline = fold(records)
+    for track in timeline.tracks.values():
+        numbers = [segment.number for segment in track.segments]
+        assert numbers == sorted(set(numbers))
+        for segment in track.segments:
+            assert segment.start == segment.chunks[0].start
+            assert segment.end == segment.chunks[-1].start + segment.chunks[-1].duration
+            assert segment.size == sum(chunk.size for chunk in segment.chunks)
+            offsets = [chunk.offset for chunk in segment.chunks]
+            sizes = [chunk.size for chunk in segment.chunks]
+            assert offsets == [sum(sizes[:index]) for index in range(len(sizes))]
+            assert timeline.track(track.id, segment.period).id == track.id
+            assert segment.number >= timeline.trimmed
+
+
+@given(journals(), st.integers(-2, 14))
+def test_trim(records: list[Record], ahead: int) -> None:
+    timeline = fold(records)
+    number = timeline.last_number - 12 + ahead
+    after = apply(timeline, Trimmed(number))
+    assert after.trimmed == max(number, timeline.trimmed)
+    for name, track in timeline.tracks.items():
+        kept = [segment for segment in track.segments if segment.number >= number]
+        assert list(after.tracks[name].segments) == kept
+        assert after.tracks[name].longest == track.longest
+    used = {s.period for t in after.tracks.values() for s in t.segments}
+    used |= {t.open_period for t in after.tracks.values() if t.open}
+    assert used <= {period.index for period in after.periods}
+    assert after.period == timeline.period
+    assert after.edge == timeline.edge
+    assert content(apply(after, Trimmed(number))) == content(after)
+
+
+@given(journals(), any_record)
+def test_any_record_follows_or_is_refused(records: list[Record], record: Record) -> None:
+    timeline = fold(records)
+    before = snapshot(timeline)
+    try:
+        apply(timeline, record)
+    except JournalError:
+        pass
+    assert snapshot(timeline) == before
+
+
+# The edge.
+
+
+def chunk(track: str, number: int, duration: int = D) -> ChunkAdded:
+    return ChunkAdded(track, number, Ticks(number * D), Ticks(duration), 1000)
+
+
+def whole(number: int, *names: str) -> Iterable[Record]:
+    for name in names:
+        yield chunk(name, number)
+        yield SegmentEnded(name, number, UtcMicros(number))
+
+
+def live(*names: str) -> Timeline:
+    anchor = Anchor(Fraction(0), UtcMicros(0), UtcMicros(0))
+    head = [Header(VERSION, "tv", GRID.duration), PeriodStarted(0, 10, anchor)]
+    return fold([*head, *(TrackAdded(described(name)) for name in names)])
+
+
+def test_the_edge_is_what_every_track_has() -> None:
+    timeline = fold(whole(10, "v0", "v1"), live("v0", "v1", "a0"))
+    assert timeline.edge == -1
+    timeline = fold(whole(10, "a0"), timeline)
+    assert timeline.edge == 10
+    timeline = fold(whole(11, "v0", "a0"), timeline)
+    assert timeline.edge == 10
+
+
+@pytest.mark.parametrize("dead", ["v0", "v1", "a0"])
+def test_a_track_that_dies_alone_holds_the_edge_back_by_one_segment(dead: str) -> None:
+    timeline = live("v0", "v1", "a0")
+    timeline = fold(whole(10, "v0", "v1", "a0"), timeline)
+    others = [name for name in ("v0", "v1", "a0") if name != dead]
+    for number in range(11, 20):
+        timeline = fold(whole(number, *others), timeline)
+        assert timeline.edge == (10 if number == 11 else number)
+    # It comes back: nothing goes back.
+    timeline = fold(whole(20, dead), timeline)
+    assert timeline.edge >= 19
+
+
+def test_a_new_period_shows_all_of_the_last() -> None:
+    timeline = fold([*whole(10, "v0", "a0"), *whole(11, "v0")], live("v0", "a0"))
+    assert timeline.edge == 10
+    anchor = Anchor(Fraction(0), UtcMicros(0), UtcMicros(0))
+    timeline = fold([PeriodStarted(1, 15, anchor)], timeline)
+    assert timeline.edge == 11
+    timeline = fold([TrackAdded(described("v0", 1)), *whole(15, "v0")], timeline)
+    assert timeline.edge == 15
+
+
+def test_the_end_shows_all() -> None:
+    timeline = fold([*whole(10, "v0", "a0"), *whole(11, "v0")], live("v0", "a0"))
+    timeline = fold([Ended(UtcMicros(5))], timeline)
+    assert (timeline.edge, timeline.ended) == (11, True)
+
+
+def test_what_a_stump_says_of_the_rate_is_not_counted() -> None:
+    timeline = fold([chunk("v0", 10, D // 10), SegmentEnded("v0", 10, UtcMicros(0))], live("v0"))
+    assert timeline.tracks["v0"].peak == 0
+    timeline = fold(whole(11, "v0"), timeline)
+    assert timeline.tracks["v0"].peak == round(1000 * 8 / 1.92)
+
+
+ANCHOR = Anchor(Fraction(0), UtcMicros(0), UtcMicros(0))
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (PeriodStarted(0, 20, ANCHOR), "period 0 after period 0"),
+        (PeriodStarted(1, 11, ANCHOR), "period 1 starts at segment 11, which is taken"),
+        (chunk("v9", 12), "chunk of unknown track v9"),
+        (chunk("v0", 12), "chunk of segment 12 of track v0 out of order"),
+        (chunk("a0", 10), "chunk of segment 10 of track a0 out of order"),
+        (chunk("a0", 9), "chunk of segment 9 of track a0 out of order"),
+        (SegmentEnded("v0", 12, UtcMicros(0)), "end of segment 12 of track v0, which is not open"),
+        (SegmentEnded("a0", 11, UtcMicros(0)), "end of segment 11 of track a0, which is not open"),
+        (SegmentEnded("v9", 11, UtcMicros(0)), "end of segment 11 of track v9, which is not open"),
+    ],
+)
+def test_a_record_that_cannot_follow(record: Record, reason: str) -> None:
+    timeline = fold([*whole(10, "v0", "a0"), chunk("v0", 11)], live("v0", "a0"))
+    with pytest.raises(JournalError, match=f"^{reason}$"):
+        apply(timeline, record)
+
+
+def test_a_track_before_any_period() -> None:
+    with pytest.raises(JournalError, match="track v0 before any period"):
+        apply(Timeline(), TrackAdded(described("v0")))
+
+
+def test_a_target_duration_outlives_a_change_of_timescale() -> None:
+    timeline = fold(whole(10, "v0"), live("v0"))
+    longest = Fraction(timeline.tracks["v0"].longest, described("v0").timescale)
+    slower = msgspec.structs.replace(described("v0", 1), timescale=24_000)
+    timeline = fold([PeriodStarted(1, 15, ANCHOR), TrackAdded(slower)], timeline)
+    assert Fraction(timeline.tracks["v0"].longest, 24_000) == longest
+    again = fold(records_of(timeline, VERSION))
+    assert again.tracks["v0"].longest == timeline.tracks["v0"].longest
+
+
+def test_what_is_carried_is_the_least() -> None:
+    timeline = fold([Carried("v0", Ticks(7), 9), Carried("v0", Ticks(5), 11)])
+    assert (timeline.tracks["v0"].longest, timeline.tracks["v0"].peak) == (7, 11)
+
+
+def test_reached_is_where_media_lies() -> None:
+    timeline = fold([chunk("v0", 10, 3 * D), SegmentEnded("v0", 10, UtcMicros(0))], live("v0"))
+    assert (timeline.last_number, timeline.reached) == (10, 12)
+    timeline = fold([chunk("v0", 14)], timeline)
+    assert (timeline.last_number, timeline.reached) == (14, 14)
+    assert Timeline().reached == -1
+
+
+# Views of segments.
+
+
+def segment(number: int) -> Segment:
+    return Segment(number, 0, number, 1, 1, UtcMicros(0), ())
+
+
+@given(st.lists(st.integers(0, 40), unique=True, max_size=20).map(sorted), st.data())
+def test_a_view_is_a_list(numbers: list[int], data: st.DataObject) -> None:
+    view = Segments([], 0, 0)
+    for number in numbers:
+        view = view.plus(segment(number))
+    plain = [segment(number) for number in numbers]
+    assert list(view) == plain == [view[index] for index in range(len(view))]
+    assert view == view[:]
+    assert [view[-1 - index] for index in range(len(view))] == plain[::-1]
+    first = data.draw(st.integers(-3, 44))
+    last = data.draw(st.integers(-3, 44))
+    assert list(view.between(first, last)) == [s for s in plain if first <= s.number <= last]
+    assert list(view.without_before(first)) == [s for s in plain if s.number >= first]
+    assert view.index_of(first) == sum(number < first for number in numbers)
+    found = view.numbered(first)
+    assert (found.number if found else None) == (first if first in numbers else None)
+    start, stop = data.draw(st.integers(-25, 25)), data.draw(st.integers(-25, 25))
+    part = view[start:stop]
+    assert list(part) == plain[start:stop]
+    assert list(part.between(first, last)) == [
+        s for s in plain[start:stop] if first <= s.number <= last
+    ]
+
+
+def test_one_list_serves_all_later_views() -> None:
+    shared: list[Segment] = []
+    views = [Segments(shared, 0, 0)]
+    for number in range(100):
+        views.append(views[-1].plus(segment(number)))
+    assert len(shared) == 100
+    assert [len(view) for view in views] == list(range(101))
+
+
+def test_another_story_gets_a_list_of_its_own() -> None:
+    one = Segments([], 0, 0).plus(segment(1))
+    two = one.plus(segment(2))
+    other = one.plus(segment(3))
+    assert ([s.number for s in two], [s.number for s in other]) == ([1, 2], [1, 3])
+    assert [s.number for s in other.plus(segment(4))] == [1, 3, 4]
+    assert [s.number for s in two.plus(segment(5))] == [1, 2, 5]
+
+
+@given(st.integers(1, 40), st.lists(st.integers(0, 3), max_size=40))
+def test_trimmed_segments_are_let_go(count: int, steps: list[int]) -> None:
+    view = Segments([], 0, 0)
+    oldest = 0
+    for number in range(count):
+        view = view.plus(segment(number))
+    for number, step in enumerate(steps, count):
+        oldest += step
+        view = view.plus(segment(number)).without_before(oldest)
+        assert [s.number for s in view] == list(range(min(oldest, number + 1), number + 1))
+        assert len(view._shared) <= 2 * len(view) + 1
+
+
+@pytest.mark.parametrize("index", [0, -1, 5, slice(None, None, 2)])
+def test_what_a_view_has_not(index: int | slice) -> None:
+    with pytest.raises((IndexError, ValueError)):
+        Segments([], 0, 0)[index]
