@@ -1,4 +1,4 @@
-"""The input of the benchmarks: a ladder of five renditions and sound, 12 Mbit/s, already encoded."""
+"""The input of the benchmarks: five renditions and sound, 12 Mbit/s, already encoded."""
 
 import subprocess
 from pathlib import Path

@@ -29,7 +29,7 @@ def _from_json(kind: type, value: object) -> object:
     if kind is Fraction and isinstance(value, str):
         numerator, _, denominator = value.partition("/")
         return Fraction(int(numerator), int(denominator or "1"))
-    raise NotImplementedError
+    raise ValueError(kind.__name__)
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_to_json)
@@ -44,11 +44,11 @@ def encode(record: Record) -> bytes:
 
 def _decode_line(line: bytes) -> Record | None:
     checksum, _, body = line.partition(b" ")
-    if checksum != b"%08x" % crc32(body):
+    if len(line) > MAX_LINE or checksum != b"%08x" % crc32(body):
         return None
     try:
         return _decoder.decode(body)
-    except (msgspec.MsgspecError, ValueError, ZeroDivisionError):
+    except (msgspec.MsgspecError, ValueError, ZeroDivisionError, RecursionError):
         return None
 
 

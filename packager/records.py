@@ -92,8 +92,9 @@ class Carried(_Record, frozen=True, tag="carried"):
     """What a rewritten journal keeps of the segments it no longer names."""
 
     track: str
-    longest: Ticks
-    """The longest segment ever: a target duration never shrinks."""
+    longest: int
+    """Microseconds of the longest segment ever: a target duration never shrinks, whatever becomes
+    of the track's timescale."""
     peak: int
     """The highest bit/s of any segment: a BANDWIDTH never shrinks."""
 

@@ -34,12 +34,14 @@ from packager.records import (
 from packager.ticks import MICROS, Grid, Ticks, UtcMicros, micros_of, rescale, round_half_up
 from packager.track import Track, TrackKind
 
-_JUMP = Fraction(1)
+_JUMP = 1
 """Seconds that a track's times may break off by before the period ends."""
 _PENDING = 1024
 """Runs of one track held back for the lead; older ones are dropped."""
 _PATIENCE = 2 * MICROS
 """Microseconds that a break waits for the other tracks to show it too."""
+_AAC_FRAME = 1024
+"""Samples of a frame of the AAC-LC that an encoded ladder has (ISO/IEC 14496-3 4.5.2.1.1)."""
 _CUTS = 64
 """Segments of the lead that audio may trail by."""
 
@@ -179,7 +181,7 @@ class Segmenter:
         if track.facts is None:
             self.dropped += 1
             return
-        for piece in _without_jumps(run, round_half_up(_JUMP * track.timescale)):
+        for piece in _without_jumps(run, _JUMP * track.timescale):
             yield from self._push(track, piece, now)
 
     def _push(self, track: _TrackState, run: Run, now: UtcMicros) -> Iterator[Action]:
@@ -190,7 +192,11 @@ class Segmenter:
         if track.expected is not None and _off(run.start - track.expected, track.timescale):
             yield from self._break(track, run, now)
         if self.on_grid and track.spec.kind is TrackKind.AUDIO:
-            run = _evened(run, track.expected)
+            even = _evened(run, track.expected)
+            if even is None:
+                self.dropped += 1
+                return
+            run = even
         track.expected = run.start + run.duration
         if not self.anchored:
             self._hold(track, run)
@@ -490,19 +496,26 @@ class Segmenter:
         yield Note(TrackAdded(self._describe(track)))
 
 
-def _evened(run: Run, expected: int | None) -> Run:
-    """`run` with frames of equal length that follow the last one.
+def _evened(run: Run, expected: int | None) -> Run | None:
+    """`run` with frames of equal length that follow the last one; None if nothing of it is left.
 
     The encoder's sound follows its timestamps to within a millisecond, and leaves that rest in
-    them; taken out, a timeline stays one line for as long as the encoder runs.
+    them, at the turn of a looped file even a frame of a few ticks. Taken out, a timeline stays one
+    line for as long as the encoder runs; what has added up to half a frame is made good by leaving
+    out a frame or by a hole.
     """
-    # The very last frame is shortened to where the sound ends; that says nothing of the others.
-    frame = min(run.durations[:-1] or run.durations)
+    durations = [_AAC_FRAME] * len(run.durations)
     start = run.start if expected is None else expected
-    if abs(run.start - start) > frame // 2:
+    ahead = start - run.start
+    if 2 * ahead < -_AAC_FRAME:
         start = run.start
-    durations = [frame] * len(run.durations)
-    return Run(start, durations, run.sizes, run.flags, run.compositions, run.payload)
+    even = Run(start, durations, run.sizes, run.flags, run.compositions, run.payload)
+    extra = (2 * ahead + _AAC_FRAME) // (2 * _AAC_FRAME)
+    if extra <= 0:
+        return even
+    if extra >= len(durations):
+        return None
+    return even.split(extra)[1].moved(-extra * _AAC_FRAME)
 
 
 def _off(by: int, timescale: int) -> bool:

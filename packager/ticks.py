@@ -42,7 +42,7 @@ def iso8601(instant: UtcMicros) -> str:
     """`instant` as `2026-01-01T00:00:00.000Z`, to the nearest millisecond."""
     millis = (instant + 500) // 1000
     when = _EPOCH + timedelta(milliseconds=millis)
-    return f"{when:%Y-%m-%dT%H:%M:%S}.{millis % 1000:03d}Z"
+    return f"{when.isoformat()[:19]}.{millis % 1000:03d}Z"
 
 
 def parse_iso8601(text: str) -> UtcMicros:

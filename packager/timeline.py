@@ -27,7 +27,7 @@ from packager.records import (
     TrackAdded,
     Trimmed,
 )
-from packager.ticks import Grid, Ticks, UtcMicros, round_half_up
+from packager.ticks import Grid, Ticks, UtcMicros, micros_of, round_half_up
 from packager.track import Track
 
 
@@ -156,7 +156,7 @@ class TrackTimeline:
     open_period: int = -1
     """The period that segment belongs to: a new one may start before it is ended."""
     longest: int = 0
-    """Ticks of the longest segment ever."""
+    """Microseconds of the longest segment ever: periods may differ in timescale."""
     peak: int = 0
     """Highest bit/s of any segment ever that was at least half a segment long."""
 
@@ -341,7 +341,7 @@ def _segment_ended(timeline: Timeline, record: SegmentEnded) -> Timeline:
         segments=track.segments.plus(segment),
         open=(),
         open_number=-1,
-        longest=max(track.longest, segment.duration),
+        longest=max(track.longest, micros_of(segment.duration, timescale)),
         peak=max(track.peak, _peak(segment, timescale, timeline.grid)),
     )
     grown = replace(timeline, tracks=_with_track(timeline, after))
@@ -407,7 +407,7 @@ def records_of(timeline: Timeline, version: int) -> Iterator[Record]:
     if timeline.trimmed:
         yield Trimmed(timeline.trimmed)
     for track in timeline.tracks.values():
-        yield Carried(track.id, Ticks(track.longest), track.peak)
+        yield Carried(track.id, track.longest, track.peak)
     for period in timeline.periods:
         yield PeriodStarted(period.index, period.number, period.anchor)
         for description in period.tracks.values():

@@ -17,7 +17,7 @@ class WindowTrack:
     """The newest description; that of a segment's own period is `Window.track_of`."""
     segments: Sequence[Segment]
     longest: int
-    """Ticks of the longest segment ever."""
+    """Microseconds of the longest segment ever."""
     peak: int
     """Highest bit/s of any segment ever."""
 

@@ -22,6 +22,7 @@ from packager.records import (
     Trimmed,
 )
 from packager.ticks import MICROS, Grid, Ticks, UtcMicros
+from packager.timeline import Timeline, apply
 from packager.track import Track, TrackKind
 from tests.feeds import START, FeedTrack, audio_track, video_track
 
@@ -68,7 +69,7 @@ def runs(draw: st.DrawFn, *, start: st.SearchStrategy[int] | None = None) -> Run
 
     sizes = column(st.integers(0, 9))
     return Run(
-        draw(start or st.integers(-(2**63), 2**63 - 1)),
+        draw(st.integers(-(2**63), 2**63 - 1) if start is None else start),
         column(_words),
         sizes,
         column(_words),
@@ -112,7 +113,7 @@ any_record: st.SearchStrategy[Record] = st.one_of(
     st.builds(SegmentEnded, _ids, _counts, _counts.map(UtcMicros)),
     st.builds(Trimmed, _counts),
     st.builds(Ended, _counts.map(UtcMicros)),
-    st.builds(Carried, _ids, _times, _counts),
+    st.builds(Carried, _ids, _counts, _counts),
 )
 
 VIDEO_TIMESCALE = 90_000
@@ -190,7 +191,18 @@ def journals(draw: st.DrawFn, *, calm: bool = False) -> list[Record]:
         modes = ("whole",) * 3
         rounds = [replace(turn, modes=modes, redescribed=False) for turn in rounds]
     ended = draw(st.booleans())
-    return list(_journal(grid, rounds, ended=ended))
+    return _without_early_trims(_journal(grid, rounds, ended=ended))
+
+
+def _without_early_trims(journal: Iterator[Record]) -> list[Record]:
+    """`journal` without the trims that go beyond the edge: the packager keeps what is listed."""
+    kept: list[Record] = []
+    timeline = Timeline()
+    for record in journal:
+        if not isinstance(record, Trimmed) or record.number <= timeline.edge:
+            timeline = apply(timeline, record)
+            kept.append(record)
+    return kept
 
 
 def _journal(grid: Grid, rounds: list[Round], *, ended: bool) -> Iterator[Record]:

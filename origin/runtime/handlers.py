@@ -216,7 +216,10 @@ class Handlers:
 
         def make() -> bytes:
             with path.open("rb") as file:
-                return smooth_fragment(file.read(segment.size), track.timescale, here, following)
+                data = file.read(segment.size)
+            if len(data) < segment.size:
+                raise MediaError("the file is shorter than its record says", offset=len(data))
+            return smooth_fragment(data, track.timescale, here, following)
 
         return Answer(
             status=200,

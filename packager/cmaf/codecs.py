@@ -82,9 +82,10 @@ def aac_codec(esds: bytes) -> Codec:
     try:
         _, body, _ = _descriptor(esds, 0)
         flags = esds[body + 2]
-        at = body + 3 + (2 if flags & 0x80 else 0) + (2 if flags & 0x20 else 0)
+        at = body + 3 + (2 if flags & 0x80 else 0)
         if flags & 0x40:
             at += 1 + esds[at]
+        at += 2 if flags & 0x20 else 0
         _, body, _ = _descriptor(esds, at)
         object_type = esds[body]
         _, start, size = _descriptor(esds, body + 13)

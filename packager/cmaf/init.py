@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from struct import unpack_from
 
-from packager.cmaf.boxes import Box, children, find
+from packager.cmaf.boxes import Box, children, find, printable
 from packager.cmaf.codecs import (
     Codec,
     aac_codec,
@@ -106,4 +106,5 @@ def _entry(data: bytes, entry: Box, timescale: int, defaults: Defaults, language
             channels=channels,
             language=language,
         )
-    raise MediaError(f"codec {name} cannot be packaged", offset=entry.start, box="stsd")
+    reason = f"codec {printable(entry.type)} cannot be packaged"
+    raise MediaError(reason, offset=entry.start, box="stsd")

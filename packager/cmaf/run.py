@@ -204,7 +204,7 @@ def _read_trun(data: Buffer, child: Box, values: Defaults, payload: Buffer) -> R
 
 def write(run: Run, sequence: int) -> list[Buffer]:
     """The `moof` and `mdat` of `run`, as parts to be written one after the other."""
-    track = [full_box(b"tfdt", 1, 0, pack(">Q", run.start))]
+    track = [full_box(b"tfdt", 1, 0, pack(">q", run.start))]
     return _write(run, sequence, track, [])
 
 

@@ -35,11 +35,12 @@ def smooth_fragment(
     Raises:
         MediaError: the bytes are not a CMAF segment.
     """
+    splitter = Splitter()
     runs = [
-        read(event, _NO_DEFAULTS)
-        for event in Splitter().feed(segment)
-        if isinstance(event, Fragment)
+        read(event, _NO_DEFAULTS) for event in splitter.feed(segment) if isinstance(event, Fragment)
     ]
+    if splitter.offset != len(segment):
+        raise MediaError("the segment is cut short", offset=splitter.offset)
     if not runs:
         raise MediaError("no fragment in the segment")
     run = _on_smooth_clock(joined(runs), timescale)

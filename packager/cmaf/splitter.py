@@ -54,8 +54,8 @@ class Splitter:
                 return
             # The buffer is handed on with the box in it: media is not copied once more.
             whole, self._data = self._data, self._data[size:]
-            self.offset += size
             event = self._box(kind, length, memoryview(whole)[:size])
+            self.offset += size
             if event is not None:
                 yield event
 

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from packager.errors import JournalError
 from packager.journal import MAX_LINE, VERSION, Reader, encode
-from packager.records import Record, Trimmed
+from packager.records import Ended, Record, Trimmed
+from packager.ticks import UtcMicros
 from tests.strategies import any_record, journals, split
 
 
@@ -114,6 +115,16 @@ def test_a_checksum_is_eight_lower_case_digits() -> None:
             reader = Reader()
             assert not list(reader.feed(wrong))
             assert reader.damaged
+
+
+def test_a_line_too_long_is_damage_however_it_comes() -> None:
+    data = encode(Ended(UtcMicros(1)))
+    whole = line(data[9:-1].replace(b",", b"," + b" " * MAX_LINE))
+    for size in (1 << 20, 1000):
+        reader = Reader()
+        pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
+        assert not [record for piece in pieces for record in reader.feed(piece)]
+        assert reader.damaged
 
 
 def test_a_line_without_end_is_damage() -> None:

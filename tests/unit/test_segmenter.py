@@ -371,7 +371,7 @@ def test_a_sample_that_lasts_too_long_is_a_jump() -> None:
     check_always(played, (track,))
     assert len(played.breaks) == 1
     assert len(periods(played)) == 2
-    assert played.timeline.tracks["v0"].longest < 3 * 90_000
+    assert played.timeline.tracks["v0"].longest < 3 * MICROS
 
 
 def test_a_picture_that_never_has_a_keyframe_is_dropped() -> None:

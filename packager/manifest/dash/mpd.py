@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 
 from lxml import etree
 
-from packager.ticks import iso8601, round_half_up, seconds
+from packager.ticks import MICROS, iso8601, round_half_up, seconds
 from packager.timeline import Period, Segment
 from packager.track import Track, TrackKind
 from packager.window import Window
@@ -35,7 +35,7 @@ def render(window: Window, time_url: str) -> bytes:
     root.set("profiles", _PROFILES)
     root.set("type", "static" if window.ended else "dynamic")
     if window.ended:
-        end = Fraction(window.end, 1_000_000)
+        end = Fraction(window.end, MICROS)
         root.set("mediaPresentationDuration", _duration(end - _origin(window)))
     else:
         root.set("availabilityStartTime", "1970-01-01T00:00:00Z")
@@ -58,7 +58,7 @@ def _duration(value: Fraction) -> str:
 
 
 def _longest(window: Window) -> Fraction:
-    return max(Fraction(track.longest, track.latest.timescale) for track in window.tracks)
+    return Fraction(max(track.longest for track in window.tracks), MICROS)
 
 
 def _origin(window: Window) -> Fraction:

@@ -29,7 +29,7 @@ def render(window: Window) -> bytes:
     root.set("TimeScale", str(TIMESCALE))
     streams = [tracks for kind in TrackKind if (tracks := _same_codec(window, kind))]
     if window.ended:
-        root.set("Duration", str(_length(streams)))
+        root.set("Duration", str(_length(window, streams)))
     else:
         root.set("Duration", "0")
         root.set("IsLive", "TRUE")
@@ -48,8 +48,13 @@ def _same_codec(window: Window, kind: TrackKind) -> tuple[WindowTrack, ...]:
     return tuple(track for track in window.of_kind(kind) if _four_cc(track.latest) is not None)
 
 
-def _length(streams: Sequence[Sequence[WindowTrack]]) -> int:
-    spans = [span(s, t.latest.timescale) for ts in streams for t in ts[:1] for s in t.segments]
+def _length(window: Window, streams: Sequence[Sequence[WindowTrack]]) -> int:
+    spans = [
+        span(segment, window.track_of(track.latest.id, segment).timescale)
+        for tracks in streams
+        for track in tracks[:1]
+        for segment in track.segments
+    ]
     return max(start + duration for start, duration in spans) - min(start for start, _ in spans)
 
 

@@ -1,7 +1,9 @@
-// The players under test, as an integrator would set them up. Each `open` returns
-//   levels()       heights on offer
+// The players under test, with the settings they come with unless a comment says otherwise.
+// Each `open` returns
+//   heights()      of the renditions on offer
 //   pick(height)   plays that rendition from now on, as a quality menu does
-//   edgeNow()      the instant (ms since 1970) of the frame on show, or null
+//   shownAt()      the instant (ms since 1970) that the picture on show was made at, or null
+//   latency()      seconds behind live as the player itself sees it, or null
 //   debug()        what helps to read a failure
 
 const SMOOTH_EPOCH_S = Date.UTC(2020) / 1000;
@@ -21,18 +23,19 @@ function openHls(video, url, { error, note }) {
     const said = [data.type, data.details, data.response?.code, data.reason, data.error?.message];
     error(said.filter(Boolean).join(" "), data.fatal);
   });
-  for (const name of ["LEVEL_SWITCHED", "MANIFEST_PARSED", "BUFFER_FLUSHED"]) {
+  for (const name of ["LEVEL_SWITCHED", "MANIFEST_PARSED"]) {
     hls.on(Hls.Events[name], (_, { level }) => note(`hls.${name}`, level));
   }
   hls.loadSource(url);
   hls.attachMedia(video);
   return {
-    levels: () => hls.levels.map(({ height }) => height),
+    heights: () => hls.levels.map(({ height }) => height),
     pick: (height) => {
       hls.nextLevel = hls.levels.findIndex((level) => level.height === height);
     },
     shownAt: () => hls.playingDate?.getTime() ?? null,
-    debug: () => ({ level: hls.currentLevel, load: hls.loadLevel, latency: hls.latency }),
+    latency: () => hls.latency,
+    debug: () => ({ level: hls.currentLevel, load: hls.loadLevel }),
   };
 }
 
@@ -46,37 +49,37 @@ function openDash(video, url, { error, note }, clock) {
   for (const name of ["QUALITY_CHANGE_RENDERED", "PERIOD_SWITCH_COMPLETED", "STREAM_INITIALIZED"]) {
     player.on(events[name], (event) => note(`dash.${name}`, event.mediaType ?? ""));
   }
-  // Where a manifest names no clock, as Smooth's cannot, dash.js asks a public one.
-  player.updateSettings({
-    streaming: {
-      utcSynchronization: {
-        defaultTimingSource: { scheme: "urn:mpeg:dash:utc:http-iso:2014", value: clock },
-      },
-    },
-  });
+  // Where a manifest names no clock, as Smooth's cannot, dash.js asks a public one: ours instead.
+  const source = { scheme: "urn:mpeg:dash:utc:http-iso:2014", value: clock };
+  player.updateSettings({ streaming: { utcSynchronization: { defaultTimingSource: source } } });
   player.initialize(video, url, true);
   return {
-    levels: () => player.getRepresentationsByType("video").map(({ height }) => height),
+    heights: () => player.getRepresentationsByType("video").map(({ height }) => height),
     pick: (height) => {
       player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: false } } } });
       const all = player.getRepresentationsByType("video");
       player.setRepresentationForTypeById("video", all.find((one) => one.height === height).id);
     },
     shownAt: () => video.currentTime * 1000,
-    debug: () => ({ latency: player.getCurrentLiveLatency(), stream: player.getActiveStream()?.getId() }),
+    latency: () => player.getCurrentLiveLatency(),
+    debug: () => ({ period: player.getActiveStream()?.getId() }),
   };
 }
 
 function openSmooth(video, url, report, clock) {
-  const shownAt = () => (video.currentTime + SMOOTH_EPOCH_S) * 1000;
-  return { ...openDash(video, url, report, clock), shownAt };
+  return {
+    ...openDash(video, url, report, clock),
+    shownAt: () => (video.currentTime + SMOOTH_EPOCH_S) * 1000,
+    latency: () => null, // dash.js takes Smooth's times for Unix times: off by half a century
+  };
 }
 
 function openShaka(video, url, { error, note }) {
   shaka.polyfill.installAll();
   const player = new shaka.Player();
   const say = (what) => {
-    error(`shaka ${what.code} ${what.message} ${JSON.stringify(what.data)} ${what.stack}`, what.severity === 2);
+    const said = what.code ? `${what.code} ${JSON.stringify(what.data)}` : what.stack;
+    error(`shaka ${said}`, what.severity === 2);
   };
   player.addEventListener("error", ({ detail }) => say(detail));
   for (const name of ["variantchanged", "adaptation", "gapjumped", "stalldetected"]) {
@@ -85,16 +88,16 @@ function openShaka(video, url, { error, note }) {
   player
     .attach(video)
     .then(() => player.load(url))
-    .then(() => video.play())
     .catch(say);
   return {
-    levels: () => player.getVariantTracks().map(({ height }) => height),
+    heights: () => player.getVariantTracks().map(({ height }) => height),
     pick: (height) => {
       player.configure("abr.enabled", false);
       const track = player.getVariantTracks().find((one) => one.height === height);
       player.selectVariantTrack(track, true, 2);
     },
     shownAt: () => player.getPlayheadTimeAsDate()?.getTime() ?? null,
+    latency: () => player.getStats().liveLatency,
     debug: () => player.getStats(),
   };
 }

@@ -1,27 +1,32 @@
 // Watches a player as a viewer does: by the picture, the sound and the playhead of its <video>.
-// The test calls watch.load(engine, url, clock) and reads watch.report().
+// The test calls watch.prepare(engine) and watch.load(engine, url, clock), waits, and reads
+// watch.report(). Times are milliseconds since load(), unless said otherwise.
 
 import { ENGINES } from "./engines.js";
 
-const LOOK_MS = 100; // between two looks at the playhead
-const STILL_MS = 500; // a playhead that stands still this long is a stall, said or not
+const LOOK_MS = 50; // between two looks at the playhead
+const STILL_MS = 300; // a playhead that stands still this long is a stall, said or not
 const PICTURE_MS = 200; // between two looks at the picture
 const LOUD = 0.01; // RMS of what counts as sound
+const BEEP = 0.1; // a sample louder than this, after QUIET_S of less, begins a beep
+const QUIET_S = 0.3;
 const MOVED = 0.5; // mean difference of two pictures, of 255, that counts as movement
+const WHITE = 225; // brightness of the flash, of 255
 
 const video = document.getElementById("video");
 const now = () => performance.now();
 
 const state = {
-  loadedAt: null,
-  startedAt: null, // "playing" was said and the playhead moved
+  loadedAt: null, // performance.now()
+  startedAt: null, // "playing" was said and the playhead moved on from there
+  startTime: null, // of the playhead then
   errors: [],
   events: [],
   stalls: [],
-  sizes: [],
+  seeks: 0, // after the start: a live viewer does none
+  heights: [], // of the decoded picture, in order
   looks: 0,
   moved: 0,
-  brightness: 0,
   loudest: 0,
   loudBlocks: 0,
   blocks: 0,
@@ -29,9 +34,9 @@ const state = {
   beeps: [], // performance.now() of the first loud sample
 };
 let player = null;
-let said = false; // "playing" since load
 
 const at = () => Math.round(now() - state.loadedAt);
+const started = () => state.startedAt !== null;
 
 function note(name, detail) {
   if (state.events.length < 2000) {
@@ -40,41 +45,63 @@ function note(name, detail) {
 }
 
 function error(text, fatal) {
-  state.errors.push({ at: at(), text, fatal, time: video.currentTime });
+  state.errors.push({ at: at(), text, fatal: Boolean(fatal), time: video.currentTime });
 }
 
 // ---------------------------------------------------------------- playhead
 
-let before = { at: 0, time: 0, since: 0, still: null };
+let said = null; // the newest "playing" before the start
+let before = { at: 0, time: 0 };
+let stall = null; // the one that lasts
 
 function look() {
   const time = video.currentTime;
-  if (state.startedAt === null) {
-    if (said && time > before.time && before.time > 0) state.startedAt = before.at;
-  } else if (time === before.time && !video.paused) {
-    before.still ??= { at: at(), time, ms: 0, waiting: false };
-    before.still.ms = now() - before.since;
-    if (before.still.ms >= STILL_MS && state.stalls.at(-1) !== before.still) {
-      state.stalls.push(before.still);
+  const moved = time !== before.time;
+  if (!started()) {
+    if (said && !video.seeking && time > said.time) {
+      state.startedAt = said.at;
+      state.startTime = said.time;
     }
+  } else if (moved && stall && !video.seeking) {
+    endStall();
+  } else if (!moved && at() - before.at >= STILL_MS) {
+    beginStall(before.at);
   }
-  if (time !== before.time) before = { at: at(), time, since: now(), still: null };
+  if (moved) before = { at: at(), time };
+}
+
+function beginStall(since) {
+  if (stall) return;
+  stall = { at: since, ms: 0, time: video.currentTime };
+  state.stalls.push(stall);
+}
+
+function endStall() {
+  if (!stall) return;
+  stall.ms = at() - stall.at;
+  stall = null;
 }
 
 for (const name of [
   "loadstart", "loadedmetadata", "canplay", "playing", "waiting", "stalled", "seeking", "seeked",
   "pause", "ended", "error", "resize", "ratechange", "emptied",
 ]) {
-  video.addEventListener(name, () => {
-    note(name, name === "resize" ? `${video.videoWidth}x${video.videoHeight}` : "");
-    if (name === "playing") said = true;
-    if (name === "error") error(`media ${video.error?.code} ${video.error?.message}`, true);
-    if (name === "resize") state.sizes.push({ at: at(), height: video.videoHeight });
-    if (name === "waiting" && state.startedAt !== null && !video.seeking) {
-      state.stalls.push({ at: at(), time: video.currentTime, ms: 0, waiting: true });
-    }
-  });
+  video.addEventListener(name, () => note(name, ""));
 }
+video.addEventListener("error", () => {
+  error(`media ${video.error?.code} ${video.error?.message}`, true);
+});
+video.addEventListener("resize", () => state.heights.push(video.videoHeight));
+video.addEventListener("seeking", () => {
+  if (started()) state.seeks += 1;
+});
+video.addEventListener("waiting", () => {
+  if (started()) beginStall(at());
+});
+video.addEventListener("playing", () => {
+  if (!started()) said = { at: at(), time: video.currentTime };
+  endStall();
+});
 
 // ---------------------------------------------------------------- picture
 
@@ -83,20 +110,14 @@ const paint = canvas.getContext("2d", { willReadFrequently: true });
 let picture = null;
 
 function lookAtPicture() {
-  if (state.startedAt === null || video.readyState < 2) return;
+  if (!started() || video.readyState < 2) return;
   paint.drawImage(video, 0, 0, canvas.width, canvas.height);
   const { data } = paint.getImageData(0, 0, canvas.width, canvas.height);
-  let sum = 0;
-  let difference = 0;
-  for (let i = 0; i < data.length; i += 4) {
-    sum += data[i + 1];
-    if (picture) difference += Math.abs(data[i + 1] - picture[i + 1]);
-  }
-  const count = data.length / 4;
-  state.brightness = Math.max(state.brightness, sum / count);
   if (picture) {
+    let difference = 0;
+    for (let i = 1; i < data.length; i += 4) difference += Math.abs(data[i] - picture[i]); // green
     state.looks += 1;
-    if (difference / count > MOVED) state.moved += 1;
+    if (difference / (data.length / 4) > MOVED) state.moved += 1;
   }
   picture = data;
 }
@@ -112,7 +133,7 @@ registerProcessor("meter", class extends AudioWorkletProcessor {
       channel.forEach((value, i) => {
         sum += value * value;
         count += 1;
-        if (first < 0 && Math.abs(value) > 0.1) first = i;
+        if (first < 0 && Math.abs(value) > ${BEEP}) first = i;
       });
     });
     const rms = count ? Math.sqrt(sum / count) : 0;
@@ -127,41 +148,39 @@ async function listen() {
   await context.audioWorklet.addModule(url);
   const meter = new AudioWorkletNode(context, "meter");
   context.createMediaElementSource(video).connect(meter).connect(context.destination);
-  let quietSince = 0;
+  let loudUntil = 0;
   meter.port.onmessage = ({ data: [rms, loudAt] }) => {
-    if (state.startedAt === null) return;
+    if (!started()) return;
     state.blocks += 1;
     state.loudest = Math.max(state.loudest, rms);
     if (rms > LOUD) state.loudBlocks += 1;
     if (loudAt < 0) return;
-    if (loudAt - quietSince > 0.3) {
+    if (loudAt - loudUntil > QUIET_S) {
       const stamp = context.getOutputTimestamp();
       state.beeps.push(stamp.performanceTime + (loudAt - stamp.contextTime) * 1000);
     }
-    quietSince = loudAt;
+    loudUntil = loudAt;
   };
   await context.resume();
 }
 
-// ---------------------------------------------------------------- flash and beep
+// ---------------------------------------------------------------- flash
 
 const corner = new OffscreenCanvas(8, 8).getContext("2d", { willReadFrequently: true });
+let bright = true;
 
 /** Notes when the top right corner of the picture turns white. */
-function watchFlashes() {
-  let bright = true;
-  const frame = (_, { expectedDisplayTime }) => {
-    video.requestVideoFrameCallback(frame);
-    const { videoWidth: w, videoHeight: h } = video;
-    corner.drawImage(video, w * 0.8, h * 0.05, w * 0.15, h * 0.15, 0, 0, 8, 8);
-    const { data } = corner.getImageData(0, 0, 8, 8);
-    let sum = 0;
-    for (let i = 0; i < data.length; i += 4) sum += data[i] + data[i + 1] + data[i + 2];
-    const white = sum / (data.length / 4) / 3 > 225;
-    if (white && !bright) state.flashes.push(expectedDisplayTime);
-    bright = white;
-  };
-  video.requestVideoFrameCallback(frame);
+function lookForFlash(_, { expectedDisplayTime }) {
+  video.requestVideoFrameCallback(lookForFlash);
+  if (!started()) return;
+  const { videoWidth: w, videoHeight: h } = video;
+  corner.drawImage(video, w * 0.8, h * 0.05, w * 0.15, h * 0.15, 0, 0, 8, 8);
+  const { data } = corner.getImageData(0, 0, 8, 8);
+  let sum = 0;
+  for (let i = 0; i < data.length; i += 4) sum += data[i] + data[i + 1] + data[i + 2];
+  const white = sum / (data.length / 4) / 3 > WHITE;
+  if (white && !bright) state.flashes.push(expectedDisplayTime);
+  bright = white;
 }
 
 // ---------------------------------------------------------------- the test's handles
@@ -171,7 +190,7 @@ function script(name) {
     const node = document.createElement("script");
     node.src = `/players/${name}`;
     node.onload = resolve;
-    node.onerror = () => reject(new Error(`${name} is not served`));
+    node.onerror = () => reject(new Error(`${name} is not served: are the players installed?`));
     document.head.append(node);
   });
 }
@@ -183,47 +202,48 @@ globalThis.watch = {
     await listen();
   },
 
+  /** Presses play; `clock` is the address of the origin's time. */
   load(engine, url, clock) {
     state.loadedAt = now();
-    before = { at: 0, time: video.currentTime, since: now(), still: null };
     setInterval(look, LOOK_MS);
     setInterval(lookAtPicture, PICTURE_MS);
+    video.requestVideoFrameCallback(lookForFlash);
     player = ENGINES[engine].open(video, url, { error, note }, clock);
   },
 
-  watchFlashes,
-  levels: () => [...new Set(player.levels())].sort((a, b) => a - b),
+  started,
+  time: () => video.currentTime,
+  height: () => video.videoHeight,
+  shownAt: () => player.shownAt(),
+  /** Seconds that the playhead has come since the start. */
+  played: () => (started() ? video.currentTime - state.startTime : 0),
+  heights: () => [...new Set(player.heights())].sort((a, b) => a - b),
   pick(height) {
     note("pick", height);
     player.pick(height);
   },
 
-  time: () => video.currentTime,
-  started: () => state.startedAt !== null,
-  height: () => video.videoHeight,
-  errors: () => state.errors,
-
   report() {
     const quality = video.getVideoPlaybackQuality();
-    const shownAt = player?.shownAt() ?? null;
-    const ranges = [];
+    const shownAt = player.shownAt();
+    const own = player.latency();
+    const buffered = [];
     for (let i = 0; i < video.buffered.length; i += 1) {
-      ranges.push([video.buffered.start(i), video.buffered.end(i)]);
+      buffered.push([video.buffered.start(i), video.buffered.end(i)]);
     }
+    if (stall) stall.ms = at() - stall.at;
     return {
       ...state,
       at: at(),
       time: video.currentTime,
-      height: video.videoHeight,
       paused: video.paused,
-      rate: video.playbackRate,
-      ready: video.readyState,
-      buffered: ranges,
+      buffered,
       decoded: quality.totalVideoFrames,
       dropped: quality.droppedVideoFrames,
       audioBytes: video.webkitAudioDecodedByteCount ?? 0,
       latency: shownAt === null ? null : (Date.now() - shownAt) / 1000,
-      debug: JSON.stringify(player?.debug() ?? null),
+      ownLatency: Number.isFinite(own) ? own : null,
+      debug: JSON.stringify(player.debug()),
     };
   },
 };

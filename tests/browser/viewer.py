@@ -1,0 +1,151 @@
+"""A viewer: one page of a real browser with one real player in it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from playwright.async_api import BrowserContext, Page, Request, Response
+from playwright.async_api import TimeoutError as TooLate
+
+MANIFESTS = {
+    "hls": "index.m3u8",
+    "dash": "index.mpd",
+    "smooth": "index.ism/Manifest",
+    "shaka-hls": "index.m3u8",
+    "shaka-dash": "index.mpd",
+}
+"""Player -> what it is given."""
+PLAYERS = tuple(MANIFESTS)
+
+PAGE = Path(__file__).parent / "page"
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """An error a player named; `at` in milliseconds since it was loaded."""
+
+    at: float
+    text: str
+    fatal: bool
+    time: float
+
+
+class Event(msgspec.Struct, frozen=True):
+    """What a player or its <video> told."""
+
+    at: float
+    name: str
+    detail: str
+    time: float
+
+    def __str__(self) -> str:
+        return f"{self.at:6.0f} {self.time:.2f} {self.name} {self.detail}"
+
+
+class Stall(msgspec.Struct, frozen=True):
+    """The playhead stood still for `ms`."""
+
+    at: float
+    ms: float
+    time: float
+
+
+class Report(msgspec.Struct, frozen=True, rename="camel"):
+    """What the page saw: see page/watch.js."""
+
+    at: float
+    time: float
+    paused: bool
+    loaded_at: float
+    started_at: float | None
+    start_time: float | None
+    errors: list[Fault]
+    events: list[Event]
+    stalls: list[Stall]
+    seeks: int
+    heights: list[int]
+    looks: int
+    moved: int
+    loudest: float
+    loud_blocks: int
+    blocks: int
+    flashes: list[float]
+    beeps: list[float]
+    buffered: list[tuple[float, float]]
+    decoded: int
+    dropped: int
+    audio_bytes: int
+    latency: float | None
+    own_latency: float | None
+    debug: str
+
+    @property
+    def seen(self) -> str:
+        """What happened, for the reader of a failure."""
+        lines = [str(event) for event in self.events[-60:]]
+        lines += [f"error {fault}" for fault in self.errors[-10:]]
+        lines += [f"stall {stall}" for stall in self.stalls[-10:]]
+        lines += [f"buffered {self.buffered} at {self.time}, {self.debug[:600]}"]
+        return "\n".join(lines)
+
+
+@dataclass
+class Viewer:
+    """A player in a page."""
+
+    engine: str
+    page: Page
+    refused: list[str] = field(default_factory=list)
+    """Answers of 400 and above, and requests without an answer."""
+
+    @classmethod
+    async def come(cls, context: BrowserContext, base: str, engine: str) -> "Viewer":
+        """Open the page and load the player's libraries."""
+        viewer = cls(engine, await context.new_page())
+        viewer.page.on("response", viewer._answered)
+        viewer.page.on("requestfailed", viewer._failed)
+        await viewer.page.goto(base)
+        await viewer.page.evaluate("engine => watch.prepare(engine)", engine)
+        return viewer
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400:
+            self.refused.append(f"{response.status} {response.url}")
+
+    def _failed(self, request: Request) -> None:
+        # A player that changes its mind takes a request back: that is no failure of ours.
+        if request.failure != "net::ERR_ABORTED":
+            self.refused.append(f"{request.failure} {request.url}")
+
+    async def load(self, channel: str) -> None:
+        """Press play; `channel` is its address."""
+        url, clock = f"{channel}/{MANIFESTS[self.engine]}", f"{channel}/time"
+        await self.page.evaluate("args => watch.load(...args)", [self.engine, url, clock])
+
+    async def until(self, condition: str, seconds: float) -> bool:
+        """Wait for a condition in the page; whether it came true in time."""
+        try:
+            await self.page.wait_for_function(condition, timeout=seconds * 1000, polling=100)
+        except TooLate:
+            return False
+        return True
+
+    async def started(self, seconds: float = 15) -> bool:
+        """Wait until it plays."""
+        return await self.until("watch.started()", seconds)
+
+    async def played(self, media_seconds: float, within: float) -> bool:
+        """Wait until the playhead has come that far since the start."""
+        return await self.until(f"watch.played() >= {media_seconds}", within)
+
+    async def heights(self) -> list[int]:
+        """The renditions on offer, small to large."""
+        return msgspec.convert(await self.page.evaluate("watch.heights()"), list[int])
+
+    async def switch_to(self, height: int, seconds: float) -> bool:
+        """Pick a rendition; whether the decoded picture became it in time."""
+        await self.page.evaluate("height => watch.pick(height)", height)
+        return await self.until(f"watch.height() === {height}", seconds)
+
+    async def report(self) -> Report:
+        """What it saw so far."""
+        return msgspec.convert(await self.page.evaluate("watch.report()"), Report)

@@ -1,0 +1,217 @@
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from lxml import etree
+
+from packager.manifest.dash import mpd
+from packager.records import Record
+from packager.ticks import MICROS
+from packager.window import Window, rolling
+from tests.feeds import Played, begin, in_media_order, play
+from tests.paths import SCHEMA
+from tests.strategies import EncodedFeed, encoded_feeds
+from tests.windows import any_window, each, rolled_calmly, windows
+
+DASH = "{urn:mpeg:dash:schema:mpd:2011}"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One segment as an MPD has it."""
+
+    track: str
+    number: int
+    time: Fraction
+    """Seconds since the epoch."""
+    duration: Fraction
+    init: str
+    period: str
+    start: Fraction
+
+
+def document(window: Window) -> etree._Element:
+    return etree.fromstring(mpd.render(window, "time"))
+
+
+def seconds(text: str | None) -> Fraction:
+    match = re.fullmatch(r"PT([0-9]+(?:\.[0-9]+)?)S", text or "")
+    assert match is not None, text
+    return Fraction(match[1])
+
+
+def listed(root: etree._Element) -> Iterator[Listed]:
+    for period in root.iter(f"{DASH}Period"):
+        for representation in period.iter(f"{DASH}Representation"):
+            (template,) = representation.iter(f"{DASH}SegmentTemplate")
+            scale = int(template.get("timescale", ""))
+            number, time = int(template.get("startNumber", "")), -1
+            name = representation.get("id", "")
+            init = template.get("initialization", "").replace("$RepresentationID$", name)
+            for entry in template.iter(f"{DASH}S"):
+                time = int(entry.get("t", time))
+                for _ in range(1 + int(entry.get("r", 0))):
+                    duration = int(entry.get("d", ""))
+                    yield Listed(
+                        name,
+                        number,
+                        Fraction(time, scale),
+                        Fraction(duration, scale),
+                        init,
+                        period.get("id", ""),
+                        seconds(period.get("start")),
+                    )
+                    number, time = number + 1, time + duration
+
+
+@pytest.fixture(scope="session")
+def schema() -> etree.XMLSchema:
+    return etree.XMLSchema(file=str(SCHEMA))
+
+
+@pytest.mark.parametrize("calm", [True, False])
+def test_the_schema(schema: etree.XMLSchema, *, calm: bool) -> None:
+    @given(any_window(calm=calm))
+    def check(window: Window) -> None:
+        schema.assertValid(document(window))
+
+    check()
+
+
+@given(any_window())
+def test_every_segment_is_named_once_with_its_number_and_times(window: Window) -> None:
+    found = sorted(
+        (s.track, s.number, s.time, s.duration, s.init) for s in listed(document(window))
+    )
+    expected = sorted(
+        (
+            track.id,
+            segment.number,
+            Fraction(segment.start, track.timescale),
+            Fraction(segment.duration, track.timescale),
+            f"{track.id}/init-{track.version}.mp4",
+        )
+        for _, track, segment in each(window)
+    )
+    assert found == expected
+
+
+@given(any_window())
+def test_media_times_lie_in_their_period(window: Window) -> None:
+    root = document(window)
+    starts = [seconds(period.get("start")) for period in root.iter(f"{DASH}Period")]
+    assert starts == sorted(set(starts))
+    names = [period.get("id") for period in root.iter(f"{DASH}Period")]
+    assert len(names) == len(set(names))
+    origin = window.first * window.grid.duration if window.ended else Fraction(0)
+    for period in root.iter(f"{DASH}Period"):
+        for template in period.iter(f"{DASH}SegmentTemplate"):
+            offset = Fraction(
+                int(template.get("presentationTimeOffset", "")), int(template.get("timescale", ""))
+            )
+            start = seconds(period.get("start"))
+            assert abs(offset - origin - start) <= Fraction(1, 2 * MICROS)
+            assert template.get("media") == "$RepresentationID$/$Number$.m4s"
+    for segment in listed(root):
+        following = [start for start in starts if start > segment.start]
+        # Sound may be half a frame early, or late.
+        assert segment.time - origin >= segment.start - Fraction(1, 50)
+        if following:
+            assert segment.time - origin < following[0]
+
+
+@given(any_window())
+def test_live_or_over(window: Window) -> None:
+    root = document(window)
+    assert root.get("type") == ("static" if window.ended else "dynamic")
+    live = {
+        "availabilityStartTime",
+        "publishTime",
+        "minimumUpdatePeriod",
+        "timeShiftBufferDepth",
+        "suggestedPresentationDelay",
+    }
+    assert (live <= set(root.attrib)) == (not window.ended)
+    assert ("mediaPresentationDuration" in root.attrib) == window.ended
+    assert (root.find(f"{DASH}UTCTiming") is not None) == (not window.ended)
+    if window.ended:
+        first, *_ = root.iter(f"{DASH}Period")
+        assert first.get("start") == "PT0S"
+        length = seconds(root.get("mediaPresentationDuration"))
+        ends = [s.time + s.duration for s in listed(root)]
+        origin = window.first * window.grid.duration
+        assert abs(max(ends) - origin - length) <= Fraction(1, MICROS)
+    else:
+        assert root.get("availabilityStartTime") == "1970-01-01T00:00:00Z"
+        depth = seconds(root.get("timeShiftBufferDepth"))
+        assert abs(depth - window.depth * window.grid.duration) <= Fraction(1, MICROS)
+
+
+@given(any_window())
+def test_no_segment_is_longer_than_the_longest(window: Window) -> None:
+    root = document(window)
+    longest = seconds(root.get("maxSegmentDuration"))
+    assert all(s.duration <= longest + Fraction(1, MICROS) for s in listed(root))
+
+
+@given(rolled_calmly)
+def test_a_period_stays_as_the_window_rolls(case: tuple[list[Record], int]) -> None:
+    live = [window for window in windows(*case) if not window.ended]
+    for before, after in pairwise(live):
+        old = {(s.track, s.number): s for s in listed(document(before))}
+        for segment in listed(document(after)):
+            was = old.get((segment.track, segment.number))
+            assert was is None or was == segment
+    for window in live:
+        for segment in listed(document(window)):
+            (number,) = {
+                period.number
+                for period in window.periods.values()
+                if segment.period == f"p{period.index}"
+            }
+            assert abs(segment.start - number * window.grid.duration) <= Fraction(1, MICROS)
+
+
+def encoded(feed: EncodedFeed) -> Played:
+    played = begin(feed.grid)
+    play(played, feed.tracks, in_media_order(feed.tracks), on_grid=True)
+    return played
+
+
+@given(encoded_feeds())
+def test_a_regular_feed_is_one_line_a_track(feed: EncodedFeed) -> None:
+    """But for a shorter last segment, and for sound at a frame rate that it does not meet."""
+    window = rolling(encoded(feed).timeline, 100)
+    if window is None:
+        return
+    for template in document(window).iter(f"{DASH}SegmentTemplate"):
+        entries = list(template.iter(f"{DASH}S"))
+        assert all("t" not in entry.attrib for entry in entries[1:])
+        if (feed.grid.duration * 48_000 / 1024).denominator == 1:
+            assert len(entries) <= 2 + (template.getparent().get("id", "")[0] == "a")
+
+
+@given(any_window(calm=True))
+def test_lines_are_as_few_as_can_be(window: Window) -> None:
+    for template in document(window).iter(f"{DASH}SegmentTemplate"):
+        lines = [(entry.get("t"), entry.get("d")) for entry in template.iter(f"{DASH}S")]
+        assert lines[0][0] is not None
+        for before, after in pairwise(lines):
+            assert after[0] is None
+            assert after[1] != before[1]
+
+
+@given(any_window())
+def test_adaptation_sets(window: Window) -> None:
+    for period in document(window).iter(f"{DASH}Period"):
+        kinds = [item.get("contentType") for item in period.iter(f"{DASH}AdaptationSet")]
+        assert kinds == sorted(set(kinds), key=["video", "audio"].index)
+        for item in period.iter(f"{DASH}AdaptationSet"):
+            assert item.get("mimeType") == f"{item.get('contentType')}/mp4"
+            assert item.get("lang") == ("eng" if item.get("contentType") == "audio" else None)
+            for representation in item.iter(f"{DASH}Representation"):
+                assert int(representation.get("bandwidth", "0")) > 0

@@ -1,0 +1,252 @@
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from itertools import pairwise
+
+import m3u8
+import msgspec
+from hypothesis import given
+
+from packager.manifest.hls import media, multivariant
+from packager.records import Record
+from packager.ticks import MICROS, parse_iso8601
+from packager.track import Track, TrackKind
+from packager.window import Window, WindowTrack
+from tests.windows import any_window, begin_of, length_of, rolled, windows
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One media segment of a playlist, as its text has it."""
+
+    uri: str
+    duration: str
+    date: str
+    gap: bool
+    discontinuity: int
+    init: str
+
+
+def entries(text: str) -> dict[int, Entry]:
+    """By media sequence number."""
+    found: dict[int, Entry] = {}
+    number = discontinuity = 0
+    duration = date = init = ""
+    gap = False
+    for line in text.splitlines():
+        tag, _, value = line.partition(":")
+        if tag == "#EXT-X-MEDIA-SEQUENCE":
+            number = int(value)
+        elif tag == "#EXT-X-DISCONTINUITY-SEQUENCE":
+            discontinuity = int(value)
+        elif tag == "#EXT-X-DISCONTINUITY":
+            discontinuity += 1
+        elif tag == "#EXT-X-MAP":
+            init = value
+        elif tag == "#EXT-X-PROGRAM-DATE-TIME":
+            date = value
+        elif tag == "#EXT-X-GAP":
+            gap = True
+        elif tag == "#EXTINF":
+            duration = value
+        elif not line.startswith("#"):
+            found[number] = Entry(line, duration, date, gap, discontinuity, init)
+            number, gap, date = number + 1, False, ""
+    return found
+
+
+def playlists(window: Window) -> dict[str, str]:
+    return {track.latest.id: media.render(window, track).decode() for track in window.tracks}
+
+
+@given(any_window())
+def test_an_independent_reader(window: Window) -> None:
+    for track in window.tracks:
+        text = media.render(window, track).decode()
+        playlist = m3u8.loads(text)
+        assert playlist.version == 8
+        assert playlist.media_sequence == window.first
+        assert len(playlist.segments) == window.last - window.first + 1
+        assert playlist.is_endlist == window.ended
+        real = {segment.number: segment for segment in track.segments}
+        for number, item in enumerate(playlist.segments, window.first):
+            assert item.uri == f"{number}.m4s"
+            assert round(item.duration + 1e-9) <= playlist.target_duration
+            assert bool(item.gap_tag) == (number not in real)
+            if (segment := real.get(number)) is None:
+                continue
+            assert abs(Fraction(item.duration) - length_of(window, track, segment)) < Fraction(
+                1, MICROS
+            )
+            begin = datetime.fromtimestamp(begin_of(window, track, segment) / MICROS, UTC)
+            assert item.program_date_time is not None
+            assert abs((item.program_date_time - begin).total_seconds()) <= 0.0006
+            version = window.track_of(track.latest.id, segment).version
+            assert item.init_section.uri == f"init-{version}.mp4"
+
+
+@given(any_window())
+def test_the_order_of_the_head(window: Window) -> None:
+    for text in playlists(window).values():
+        head = [line.partition(":")[0] for line in text.splitlines()[:5]]
+        assert head == [
+            "#EXTM3U",
+            "#EXT-X-VERSION",
+            "#EXT-X-TARGETDURATION",
+            "#EXT-X-MEDIA-SEQUENCE",
+            "#EXT-X-DISCONTINUITY-SEQUENCE",
+        ]
+
+
+@given(any_window())
+def test_the_discontinuity_sequence_is_the_period(window: Window) -> None:
+    for track in window.tracks:
+        found = entries(media.render(window, track).decode())
+        for segment in track.segments:
+            assert found[segment.number].discontinuity == segment.period
+
+
+@given(any_window())
+def test_a_gap_has_the_period_that_other_tracks_have_there(window: Window) -> None:
+    known = {s.number: s.period for track in window.tracks for s in track.segments}
+    for text in playlists(window).values():
+        for number, entry in entries(text).items():
+            if entry.gap and number in known:
+                assert entry.discontinuity == known[number]
+
+
+@given(any_window())
+def test_a_map_once_a_period(window: Window) -> None:
+    for track in window.tracks:
+        text = media.render(window, track).decode()
+        assert text.count("#EXT-X-MAP") == len({s.period for s in track.segments})
+
+
+@given(rolled)
+def test_playlists_agree_as_the_window_rolls(case: tuple[list[Record], int]) -> None:
+    for before, after in pairwise(windows(*case)):
+        one, two = playlists(before), playlists(after)
+        for name in one.keys() & two.keys():
+            old, new = entries(one[name]), entries(two[name])
+            assert min(new) >= min(old)
+            assert max(new) >= max(old)
+            for number in old.keys() & new.keys():
+                was, now = old[number], new[number]
+                if was.gap:
+                    # It may have come late; then it lies where the gap was.
+                    now = replace(
+                        now, gap=True, init=was.init, date=was.date, duration=was.duration
+                    )
+                assert now == was
+            assert target(two[name]) >= target(one[name])
+
+
+def target(text: str) -> int:
+    return int(text.split("TARGETDURATION:")[1].split("\n", maxsplit=1)[0])
+
+
+@given(any_window(calm=True))
+def test_dates_and_durations_tell_the_same_time(window: Window) -> None:
+    for track in window.tracks:
+        found = entries(media.render(window, track).decode())
+        for segment, following in pairwise(track.segments):
+            if following.number != segment.number + 1:
+                continue
+            begin = parse_iso8601(found[segment.number].date)
+            length = Fraction(found[segment.number].duration.rstrip(",")) * MICROS
+            end = parse_iso8601(found[following.number].date)
+            assert abs(begin + length - end) <= 1001
+
+
+def test_the_target_is_what_a_player_rounds_to() -> None:
+    assert m3u8.loads("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.92,\na").target_duration == 2
+
+
+# The multivariant playlist.
+
+
+@given(any_window())
+def test_multivariant(window: Window) -> None:
+    playlist = m3u8.loads(multivariant.render(window).decode())
+    video, audio = window.of_kind(TrackKind.VIDEO), window.of_kind(TrackKind.AUDIO)
+    assert playlist.is_variant == bool(video)
+    assert playlist.is_independent_segments
+    assert [item.uri for item in playlist.playlists] == [
+        f"{track.latest.id}/index.m3u8" for track in video
+    ]
+    for item, track in zip(playlist.playlists, video, strict=True):
+        info, latest = item.stream_info, track.latest
+        codecs = [latest.codecs, *(sound.latest.codecs for sound in audio)]
+        assert info.codecs == ",".join(codecs)
+        assert info.resolution == (latest.width, latest.height)
+        assert info.frame_rate == 25.0
+        assert info.audio == ("audio" if audio else None)
+        assert 0 < info.average_bandwidth <= info.bandwidth
+        assert info.bandwidth >= peak(window, track) + max(
+            (peak(window, a) for a in audio), default=0
+        )
+        assert info.average_bandwidth >= mean(track)
+    assert [item.uri for item in playlist.media] == [
+        f"{track.latest.id}/index.m3u8" for track in audio
+    ]
+    for item in playlist.media:
+        assert (item.type, item.group_id, item.language) == ("AUDIO", "audio", "eng")
+        assert (item.autoselect, item.channels) == ("YES", "2")
+
+
+def peak(window: Window, track: WindowTrack) -> Fraction:
+    """The highest bit/s of the segments that are no stumps."""
+    return max(
+        (
+            segment.size * 8 / length_of(window, track, segment)
+            for segment in track.segments
+            if 2 * length_of(window, track, segment) >= window.grid.duration
+        ),
+        default=Fraction(0),
+    ) - Fraction(1, 2)
+
+
+def mean(track: WindowTrack) -> Fraction:
+    length = sum(segment.duration for segment in track.segments)
+    bits = sum(segment.size for segment in track.segments) * 8
+    return Fraction(bits * track.latest.timescale, length) - Fraction(1, 2)
+
+
+@given(any_window())
+def test_the_best_rendition_is_first_and_the_first_sound_is_default(window: Window) -> None:
+    text = multivariant.render(window).decode()
+    rates = [track.latest.bitrate for track in window.of_kind(TrackKind.VIDEO)]
+    assert rates == sorted(rates, reverse=True)
+    assert text.count("DEFAULT=YES") == bool(window.of_kind(TrackKind.AUDIO))
+
+
+@given(any_window())
+def test_a_feed_without_sound_names_no_group(window: Window) -> None:
+    silent = tuple(track for track in window.tracks if track.latest.kind is TrackKind.VIDEO)
+    text = multivariant.render(replace(window, tracks=silent)).decode()
+    assert "AUDIO" not in text
+    assert "mp4a" not in text
+
+
+@given(any_window())
+def test_frame_rates_have_three_decimals(window: Window) -> None:
+    def with_rate(track: Track, rate: Fraction | None) -> Track:
+        return msgspec.structs.replace(track, frame_rate=rate)
+
+    for rate, text in (
+        (Fraction(30000, 1001), ",FRAME-RATE=29.970"),
+        (Fraction(24000, 1001), ",FRAME-RATE=23.976"),
+        (Fraction(50), ",FRAME-RATE=50.000"),
+        (None, ""),
+    ):
+        tracks = tuple(replace(t, latest=with_rate(t.latest, rate)) for t in window.tracks)
+        found = multivariant.render(replace(window, tracks=tracks)).decode()
+        count = len(window.of_kind(TrackKind.VIDEO))
+        assert found.count(",FRAME-RATE=") == (count if text else 0)
+        assert found.count(text) >= (count if text else 0)
+
+
+@given(any_window())
+def test_two_renders_are_the_same_bytes(window: Window) -> None:
+    assert multivariant.render(window) == multivariant.render(window)
+    assert playlists(window) == playlists(window)

@@ -1,0 +1,121 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+
+import msgspec
+from hypothesis import given
+from lxml import etree
+
+from packager.manifest.smooth import client_manifest
+from packager.records import Record
+from packager.smooth_clock import TIMESCALE, span
+from packager.track import Track, TrackKind
+from packager.window import Window
+from tests.windows import any_window, rolled, windows
+
+
+def document(window: Window) -> etree._Element:
+    return etree.fromstring(client_manifest.render(window))
+
+
+def unrolled(stream: etree._Element) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for entry in stream.iter("c"):
+        duration = int(entry.get("d", ""))
+        start = int(entry.get("t", found[-1][0] + found[-1][1] if found else -1))
+        for _ in range(int(entry.get("r", "1"))):
+            found.append((start, duration))
+            start += duration
+    return found
+
+
+def streams(window: Window) -> Iterator[tuple[TrackKind, etree._Element]]:
+    for stream in document(window).iter("StreamIndex"):
+        yield TrackKind(stream.get("Type", "")), stream
+
+
+@given(any_window())
+def test_fragments_unrolled_are_the_segments(window: Window) -> None:
+    for kind, stream in streams(window):
+        track = window.of_kind(kind)[0]
+        spans = [
+            span(segment, window.track_of(track.latest.id, segment).timescale)
+            for segment in track.segments
+        ]
+        expected = spans if window.ended else spans[:-1]
+        assert unrolled(stream) == expected
+        assert int(stream.get("Chunks", "")) == len(expected)
+
+
+@given(any_window())
+def test_the_last_listed_has_a_successor(window: Window) -> None:
+    for track in window.tracks:
+        listed = list(client_manifest.listed(window, track))
+        assert listed == list(track.segments)[: len(listed)]
+        if not window.ended:
+            assert len(listed) == len(track.segments) - 1
+
+
+@given(rolled)
+def test_fragments_stay_as_the_window_rolls(case: tuple[list[Record], int]) -> None:
+    for before, after in pairwise(windows(*case)):
+        old = {kind: unrolled(stream) for kind, stream in streams(before)}
+        for kind, stream in streams(after):
+            if before.of_kind(kind)[:1] and (
+                before.of_kind(kind)[0].latest.id == after.of_kind(kind)[0].latest.id
+            ):
+                new = unrolled(stream)
+                was = [item for item in old[kind] if not new or item[0] >= new[0][0]]
+                assert not new or not was or set(was) <= set(new)
+
+
+@given(any_window())
+def test_live_or_over(window: Window) -> None:
+    root = document(window)
+    assert root.get("TimeScale") == str(TIMESCALE)
+    assert root.get("IsLive") == (None if window.ended else "TRUE")
+    if window.ended:
+        assert int(root.get("Duration", "")) > 0
+        assert root.get("LookAheadFragmentCount") is None
+        assert root.get("DVRWindowLength") is None
+    else:
+        assert root.get("Duration") == "0"
+        assert root.get("LookAheadFragmentCount") == "1"
+        depth = Fraction(int(root.get("DVRWindowLength", "")), TIMESCALE)
+        assert abs(depth - window.depth * window.grid.duration) <= Fraction(1, TIMESCALE)
+
+
+@given(any_window())
+def test_quality_levels(window: Window) -> None:
+    for kind, stream in streams(window):
+        levels = list(stream.iter("QualityLevel"))
+        assert int(stream.get("QualityLevels", "")) == len(levels)
+        rates = [int(level.get("Bitrate", "")) for level in levels]
+        assert len(set(rates)) == len(rates), "a bit rate is an address"
+        assert [level.get("Index") for level in levels] == [str(i) for i in range(len(levels))]
+        for level, track in zip(levels, window.of_kind(kind), strict=True):
+            assert level.get("CodecPrivateData") == track.latest.codec_private
+            video = kind is TrackKind.VIDEO
+            assert level.get("FourCC") == ("H264" if video else "AACL")
+            assert level.get("AudioTag") == (None if video else "255")
+            assert level.get("MaxWidth") == (str(track.latest.width) if video else None)
+            assert level.get("SamplingRate") == (None if video else "48000")
+        expected = f"QualityLevels({{bitrate}})/Fragments({kind}={{start time}})"
+        assert stream.get("Url") == expected
+
+
+@given(any_window())
+def test_what_smooth_cannot_carry_is_left_out(window: Window) -> None:
+    def as_ac3(track: Track) -> Track:
+        return msgspec.structs.replace(track, codecs="ac-3", codec_private="")
+
+    tracks = tuple(
+        replace(track, latest=as_ac3(track.latest))
+        if track.latest.kind is TrackKind.AUDIO
+        else track
+        for track in window.tracks
+    )
+    if window.of_kind(TrackKind.VIDEO):
+        kinds = [kind for kind, _ in streams(replace(window, tracks=tracks))]
+        assert kinds == [TrackKind.VIDEO]
