@@ -85,9 +85,9 @@ _TABLE: tuple[tuple[re.Pattern[str], Trouble], ...] = tuple(
         (r"non-existing [SP]PS|no frame!|missing picture|mmco: unref short", Trouble.NO_KEYFRAME),
         (r"decode_slice_header error|co located POCs|keyframe not found", Trouble.NO_KEYFRAME),
         (r"PES packet size mismatch|Packet corrupt|corrupt (?:input|decoded)", Trouble.CORRUPT),
-        (r"error while decoding|concealing|Invalid data found when proc.* pack", Trouble.CORRUPT),
+        (r"error while decoding|concealing|error submitting packet to decoder", Trouble.CORRUPT),
         (r"changing video frame properties|max resync size|invalid NAL", Trouble.CORRUPT),
-        (r"Non-monoton|timestamp discontinuity|Invalid DTS|non.monoton", Trouble.TIMESTAMPS),
+        (r"Non.monoton|timestamp discontinuity|Invalid DTS|out of order", Trouble.TIMESTAMPS),
         (r"No such file|Permission denied|Connection refused|timed out", Trouble.NO_INPUT),
         (r"Invalid data found|moov atom not found|could not find codec", Trouble.NO_MEDIA),
     )

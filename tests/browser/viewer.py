@@ -95,6 +95,8 @@ class Viewer:
     engine: str
     page: Page
     refused: list[str] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
+    """URLs that were answered well."""
     """Answers of 400 and above, and requests without an answer."""
 
     @classmethod
@@ -110,6 +112,8 @@ class Viewer:
     def _answered(self, response: Response) -> None:
         if response.status >= 400:
             self.refused.append(f"{response.status} {response.url}")
+        else:
+            self.fetched.append(response.url)
 
     def _failed(self, request: Request) -> None:
         # A player that changes its mind takes a request back: that is no failure of ours.

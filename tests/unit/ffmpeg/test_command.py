@@ -1,0 +1,123 @@
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from packager.errors import FeedError
+from packager.ffmpeg.command import (
+    Feed,
+    FileFeed,
+    PatternFeed,
+    arguments,
+    timescale_for,
+    track_specs,
+)
+from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream
+from packager.profile import EncodeLadder, Ladder, PassthroughLadder, parse_ladder
+from packager.segmenter import TrackSpec
+from packager.track import TrackKind
+from tests.paths import ROOT
+
+SHIPPED = sorted(ROOT.glob("profiles/ladders/*.yaml"))
+FILE = FileFeed("feed.ts", listed=False, loop=False)
+PICTURE = VideoStream("h264", 1920, 1080, Fraction(25))
+SOUND = AudioStream("aac", "eng")
+BOTH = SourceInfo((PICTURE,), (SOUND,))
+SILENT = SourceInfo((PICTURE,), ())
+SEVERAL = SourceInfo(
+    (PICTURE, VideoStream("hevc", 1280, 720, Fraction(24000, 1001))),
+    (SOUND, AudioStream("ac3", "fra")),
+)
+
+
+def ladder(path: Path) -> Ladder:
+    return parse_ladder(path.read_text(), path.name, path.stem)
+
+
+def lines(ladder: Ladder, feed: Feed, info: SourceInfo, *, real_time: bool = True) -> bytes:
+    """The arguments, a line each option."""
+    pipes = range(3, 3 + len(track_specs(ladder, info)))
+    found = arguments(feed, ladder, ladder.segment, info, pipes, real_time=real_time)
+    text = "".join(f"\n{word}" if word.startswith("-") else f" {word}" for word in found)
+    return text.removeprefix("\n").encode() + b"\n"
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_ladder(path: Path, golden: Callable[[str, bytes], None]) -> None:
+    golden(f"ffmpeg/{path.stem}.txt", lines(ladder(path), FILE, BOTH))
+
+
+@pytest.mark.parametrize(
+    ("name", "feed", "info", "real_time"),
+    [
+        ("pattern", PatternFeed(1280, 720, Fraction(25), "font.ttf"), BOTH, True),
+        ("silent", FILE, SILENT, True),
+        ("replay", FILE, BOTH, False),
+        ("looped-list", FileFeed("list.ffconcat", listed=True, loop=True), BOTH, True),
+    ],
+)
+def test_demo(
+    name: str,
+    feed: Feed,
+    info: SourceInfo,
+    golden: Callable[[str, bytes], None],
+    *,
+    real_time: bool,
+) -> None:
+    demo = ladder(ROOT / "profiles/ladders/demo.yaml")
+    golden(f"ffmpeg/demo-{name}.txt", lines(demo, feed, info, real_time=real_time))
+
+
+def test_several_streams_passed_through(golden: Callable[[str, bytes], None]) -> None:
+    passthrough = PassthroughLadder(name="p", segment=Fraction(48, 25))
+    golden("ffmpeg/passthrough-several.txt", lines(passthrough, FILE, SEVERAL))
+
+
+def test_specs_of_a_ladder() -> None:
+    demo = ladder(ROOT / "profiles/ladders/demo.yaml")
+    assert isinstance(demo, EncodeLadder)
+    specs = track_specs(demo, BOTH)
+    assert [spec.id for spec in specs] == ["360p", "270p", "180p", "audio"]
+    assert specs[0] == TrackSpec("360p", TrackKind.VIDEO, 800_000, Fraction(25))
+    assert track_specs(demo, SILENT) == specs[:-1]
+
+
+def test_specs_of_a_feed_passed_through() -> None:
+    specs = track_specs(PassthroughLadder(name="p", segment=Fraction(2)), SEVERAL)
+    assert [(spec.id, spec.bitrate) for spec in specs] == [
+        ("v0", 0),
+        ("v1", 0),
+        ("a0", 0),
+        ("a1", 0),
+    ]
+    assert specs[1].frame_rate == Fraction(24000, 1001)
+
+
+@pytest.mark.parametrize(
+    ("video", "audio", "reason"),
+    [
+        ("mpeg2video", "aac", "mpeg2video cannot be passed through: encode it with a ladder"),
+        ("h264", "mp2", "mp2 cannot be passed through: encode it with a ladder"),
+    ],
+)
+def test_what_cannot_be_passed_through(video: str, audio: str, reason: str) -> None:
+    info = SourceInfo((VideoStream(video, 64, 36, Fraction(25)),), (AudioStream(audio, "und"),))
+    with pytest.raises(FeedError, match=reason):
+        track_specs(PassthroughLadder(name="p", segment=Fraction(2)), info)
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [
+        (Fraction(25), 90_000),
+        (Fraction(30000, 1001), 90_000),
+        (Fraction(60000, 1001), 60_000),
+        (Fraction(24000, 1001), 24_000),
+        (None, 90_000),
+    ],
+)
+def test_a_frame_is_whole_ticks(rate: Fraction | None, expected: int) -> None:
+    assert timescale_for(rate) == expected
+    if rate is not None:
+        assert (expected / rate).denominator == 1

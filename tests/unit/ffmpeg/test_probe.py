@@ -1,0 +1,113 @@
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packager.errors import FeedError
+from packager.ffmpeg.probe import (
+    AudioStream,
+    SourceInfo,
+    VideoStream,
+    read_banner,
+    read_version,
+)
+from tests.paths import CORPUS
+
+NTSC = Fraction(30000, 1001)
+
+
+def banner(name: str) -> str:
+    return (CORPUS / "ffmpeg" / f"{name}.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "harbour",
+            SourceInfo(
+                (VideoStream("h264", 1920, 1080, Fraction(25)),),
+                (AudioStream("aac", "und"),),
+                Fraction("8.03"),
+            ),
+        ),
+        (
+            "train",
+            SourceInfo(
+                (VideoStream("h264", 640, 360, Fraction(30)),),
+                (AudioStream("aac", "eng"),),
+                Fraction("10.03"),
+            ),
+        ),
+        (
+            "scte35",
+            SourceInfo(
+                (VideoStream("mpeg2video", 640, 426, NTSC),),
+                (AudioStream("mp2", "und"),),
+                Fraction("0.83"),
+            ),
+        ),
+        (
+            "two-languages",
+            SourceInfo(
+                (VideoStream("h264", 64, 36, NTSC),),
+                (AudioStream("aac", "eng"), AudioStream("aac", "fra")),
+                Fraction("0.52"),
+            ),
+        ),
+        (
+            "attached-picture",
+            SourceInfo(
+                (VideoStream("h264", 64, 36, Fraction(25)),),
+                (AudioStream("aac", "und"),),
+                Fraction("0.52"),
+            ),
+        ),
+    ],
+)
+def test_streams(name: str, expected: SourceInfo) -> None:
+    assert read_banner(banner(name), name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("sound-only", "x: the feed has no video"),
+        ("attached-picture-only", "x: the feed has no video"),
+        ("noise", "x: no media: Error opening input files: Invalid data found"),
+        ("empty", "x: no media: Error opening input files: Invalid data found"),
+        ("missing", "x: no media: Error opening input files: No such file or directory"),
+    ],
+)
+def test_refused(name: str, reason: str) -> None:
+    with pytest.raises(FeedError) as caught:
+        read_banner(banner(name), "x")
+    assert str(caught.value).startswith(reason)
+
+
+def test_nothing_said() -> None:
+    with pytest.raises(FeedError, match=r"^x: no media in it$"):
+        read_banner("", "x")
+
+
+@given(st.text() | st.text(alphabet=" Stream#0:123[x]()Video: h264,25fps\n"))
+def test_any_text_has_streams_or_is_refused(text: str) -> None:
+    try:
+        assert read_banner(text, "x").video
+    except FeedError:
+        return
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ffmpeg version n9.0.2-17-g2a571b6068-20260930 Copyright (c) 2000-2026", (9, 0)),
+        ("ffmpeg version 5.1.6-0+deb12u1 Copyright", (5, 1)),
+        ("ffmpeg version 4.4 Copyright", (4, 4)),
+        ("ffmpeg version N-113007-g8d24a28d06 Copyright", None),
+        ("ffprobe version 6.0", None),
+    ],
+)
+def test_version(text: str, expected: tuple[int, int] | None) -> None:
+    assert read_version(text) == expected
