@@ -74,7 +74,9 @@ class Message:
     """None for what needs nobody's attention."""
 
 
-_LEVEL = re.compile(r"\[(?P<level>quiet|panic|fatal|error|warning|info|verbose|debug|trace)\] ")
+_LEVEL = re.compile(
+    r"\[(?P<level>quiet|panic|fatal|error|warning|info|verbose|debug|trace)\](?: |$)"
+)
 _COMPONENT = re.compile(r"^(?:\[[^\]]*? @ 0x[0-9a-f]+\] ?)+")
 _MAX_TEXT = 400
 

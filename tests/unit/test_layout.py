@@ -31,8 +31,22 @@ def test_a_name_has_one_spelling(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "1", "01.m4s", "-1.m4s", "1.01.m4s", "1.m4s\n", "١.m4s", "init-0000000.mp4", "../1.m4s"]
-    + ["init-0000000A.mp4", "1.2.3.m4s", "1.m4S", "9" * 16 + ".m4s", "1.9999999.m4s"],
+    [
+        "",
+        "1",
+        "01.m4s",
+        "-1.m4s",
+        "1.01.m4s",
+        "1.m4s\n",
+        "\u0661.m4s",
+        "init-0000000.mp4",
+        "init-0000000A.mp4",
+        "../1.m4s",
+        "1.2.3.m4s",
+        "1.m4S",
+        "9999999999999999.m4s",
+        "1.9999999.m4s",
+    ],
 )
 def test_no_name(text: str) -> None:
     assert parse_media_name(text) is None
