@@ -181,7 +181,7 @@ async def test_is_a_few_segments_behind(evening: Evening) -> None:
     assert 3 < evening.report.latency < 13, evening.report.seen
 
 
-@pytest.mark.parametrize(("channel", "engine"), list(product(CHANNELS, ("dash", "shaka-dash"))))
+@pytest.mark.parametrize(("channel", "engine"), list(product(CHANNELS, ("dash",))))
 async def test_reads_the_clock_of_the_origin(evening: Evening) -> None:
     assert any(url.endswith("/time") for url in evening.fetched), evening.report.seen
 
