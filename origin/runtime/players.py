@@ -11,6 +11,7 @@ is needed.
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -70,8 +71,16 @@ def path_of(name: str) -> Path | None:
 
 
 def npm_ci(folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Run `npm ci` in `folder`."""
-    done = npm(_CI, return_completed_process=True, cwd=folder, capture_output=True, text=True)
+    """Run `npm ci` in `folder`, trusting the certificates that the rest of the machine trusts."""
+    options = f"{os.environ.get('NODE_OPTIONS', '')} --use-system-ca".strip()
+    done = npm(
+        _CI,
+        return_completed_process=True,
+        cwd=folder,
+        env={**os.environ, "NODE_OPTIONS": options},
+        capture_output=True,
+        text=True,
+    )
     return subprocess.CompletedProcess(
         done.args, done.returncode, str(done.stdout), str(done.stderr)
     )
