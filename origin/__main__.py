@@ -9,7 +9,7 @@ from pathlib import Path
 from packager.clock import SystemClock
 from packager.config import Config, parse_config
 from packager.counting import count_together
-from packager.errors import ConfigError
+from packager.errors import ConfigError, SetupError
 
 _CANNOT = 2
 
@@ -20,11 +20,20 @@ def main() -> None:
     parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
     path: Path = parser.parse_args().config
     try:
-        config = parse_config(path.read_text(encoding="utf-8"), str(path))
+        config = parse_config(_read(path), str(path))
         _serve(config, Path(os.path.abspath(path.parent / config.data)))  # noqa: PTH100 - links stay
-    except (ConfigError, OSError, UnicodeDecodeError) as error:
+    except (ConfigError, SetupError) as error:
         print(f"ringside: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to a person
         sys.exit(_CANNOT)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(str(path), "", str(error.strerror)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(path), "", f"not UTF-8 (byte {error.start})") from error
 
 
 def _serve(config: Config, data: Path) -> None:

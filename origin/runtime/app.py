@@ -1,6 +1,7 @@
 """The origin process: follows the journals, serves the public and the control port."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from origin.runtime.follow import FollowedChannel, follow
 from origin.runtime.handlers import Handlers
 from packager.clock import Clock
 from packager.config import Config
+from packager.errors import SetupError
 
 _KEEP_ALIVE = 75.0
 """Seconds that an idle connection is kept: longer than a CDN keeps its own."""
@@ -23,7 +25,7 @@ async def serve(config: Config, data: Path, clock: Clock) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        OSError: a port cannot be had.
+        SetupError: a port cannot be had.
     """
     channels = {
         name: FollowedChannel(name, data / name, channel.window)
@@ -48,7 +50,7 @@ async def serve(config: Config, data: Path, clock: Clock) -> None:
             strict=True,
         ):
             await runner.setup()
-            await web.TCPSite(runner, host, port).start()
+            await _listen(runner, host, port)
         structlog.get_logger().info("origin.serving", host=origin.host, port=origin.port)
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({stopping, following}, return_when=asyncio.FIRST_COMPLETED)
@@ -58,6 +60,14 @@ async def serve(config: Config, data: Path, clock: Clock) -> None:
         following.cancel()
         for runner in runners:
             await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise SetupError(f"port {port} on {host}: {reason}") from error
 
 
 def _runner(app: web.Application) -> web.AppRunner:

@@ -27,7 +27,6 @@ from packager.runtime.publisher import Publisher
 from packager.runtime.sources import Opened
 from packager.runtime.sources.pattern import open_pattern
 from packager.runtime.sources.recording import open_recording
-from packager.segmenter import Broken
 from packager.status import ChannelState, ChannelStatus, encode
 from packager.ticks import MICROS
 
@@ -149,7 +148,7 @@ class Channel:
             real_time=True,
         )
         if not source.info.audio:
-            self._log.warning("source.silent", problem="the feed has no audio")
+            self._problem("source.silent", "the feed has no audio")
         try:
             async with (
                 Child([self._program, *command], pipes) as child,
@@ -175,13 +174,14 @@ class Channel:
         def take(data: Buffer) -> None:
             run.newest = monotonic()
             for broken in run.intake.feed(track, data):
-                self._broken(broken)
+                self._problem("timeline.broken", broken.reason)
 
         return take
 
-    def _broken(self, broken: Broken) -> None:
-        self._log.warning("timeline.broken", problem=broken.reason)
-        self._status = msgspec.structs.replace(self._status, problem=broken.reason)
+    def _problem(self, event: str, problem: str, **said: str) -> None:
+        """Name what is wrong but stops nothing, in the log and in the status."""
+        self._log.warning(event, problem=problem, **said)
+        self._status = msgspec.structs.replace(self._status, problem=problem)
 
     # What ffmpeg says
 
@@ -200,9 +200,7 @@ class Channel:
         if now - self._seen_troubles.get(trouble, -_LONGEST_WAIT) < _LONGEST_WAIT:
             return
         self._seen_troubles[trouble] = now
-        problem = f"{trouble}: {message.text}"
-        self._log.warning("ffmpeg.trouble", problem=problem, level_said=message.level)
-        self._status = msgspec.structs.replace(self._status, problem=problem)
+        self._problem("ffmpeg.trouble", f"{trouble}: {message.text}", level_said=message.level)
 
     async def _read_progress(self, lines: AsyncIterator[str]) -> None:
         reader = ProgressReader()

@@ -1,0 +1,157 @@
+"""Whatever a feed is like: it is named, everything else goes on, what was published stays."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import m3u8
+import pytest
+
+from tests.paths import FEEDS, ROOT
+from tests.support import material
+from tests.support.service import Service, fetch, service, wait_until
+
+pytestmark = pytest.mark.e2e
+
+SMALL = f"{ROOT}/tests/support/small.yaml"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("bad")
+    small = material.made_up(folder / "small.ts", 320, 240)
+    large = material.made_up(folder / "large.ts", 640, 360)
+    feeds = {
+        "noise": material.noise(folder / "noise.ts"),
+        "silent": material.only("v", folder / "video.ts"),
+        "blind": material.only("a", folder / "audio.ts"),
+        "late": material.begun_late(folder / "late.ts"),
+        "junk": material.with_junk(folder / "junk.ts"),
+        "short": small,
+        "change": material.joined(folder / "change.ts", small, large),
+        "mpeg2": FEEDS / "sample_h262_mpeg_audio.ts",
+    }
+    channels = [
+        f"  {name}: {{source: {{type: file, file: {file}}}, ladder: {SMALL}}}"
+        for name, file in feeds.items()
+    ]
+    channels += [
+        f"  {name}-copied: {{source: {{type: file, file: {feeds[name]}}}, ladder: passthrough}}"
+        for name in ("silent", "late", "junk", "change", "mpeg2")
+    ]
+    good = f"{{type: file, file: {FEEDS}/train-360p30.ts, loop: true}}"
+    channels += [f"  good: {{source: {good}, ladder: passthrough}}"]
+    with service(folder, "\n".join(channels)) as started:
+        yield started
+
+
+def problems(service: Service, channel: str) -> set[str]:
+    """What the log says of a channel."""
+    lines = (line for line in service.log.splitlines() if line.startswith("{"))
+    events = map(json.loads, lines)
+    return {str(e["problem"]) for e in events if e.get("channel") == channel and "problem" in e}
+
+
+def status(service: Service, channel: str) -> dict[str, object]:
+    """What the status page knows of a channel."""
+    channels = json.loads(fetch(f"{service.control}/api/status").text)["channels"]
+    found: dict[str, object] = next(c for c in channels if c["name"] == channel)
+    return found
+
+
+def wait_for_problem(service: Service, channel: str, problem: str) -> None:
+    """Until it is in the log; the channel's status has the newest of what is there."""
+    wait_until(lambda: any(problem in said for said in problems(service, channel)), problem, 60)
+    wait_until(lambda: status(service, channel)["problem"] in problems(service, channel), "status")
+
+
+def wait_for_end(service: Service, channel: str) -> None:
+    """Until the source has been played to its end."""
+    wait_until(lambda: status(service, channel)["state"] == "ended", f"the end of {channel}", 60)
+
+
+@pytest.mark.parametrize(
+    ("channel", "problem"),
+    [
+        ("noise", "noise.ts: no media"),
+        ("blind", "audio.ts: the feed has no video"),
+        ("silent", "the feed has no audio"),
+        ("silent-copied", "the feed has no audio"),
+        ("late", "undecodable until the next keyframe"),
+        ("late-copied", "undecodable until the next keyframe"),
+        ("junk", "corrupt input"),
+        ("junk-copied", "corrupt input"),
+        ("change-copied", "the feed's parameters changed"),
+        ("mpeg2-copied", "mpeg2video cannot be passed through"),
+    ],
+)
+def test_what_is_wrong_is_named(running: Service, channel: str, problem: str) -> None:
+    wait_for_problem(running, channel, problem)
+
+
+def test_new_parameters_of_a_feed_that_is_encoded_are_named_and_cost_nothing(
+    running: Service,
+) -> None:
+    wait_until(
+        lambda: any("parameters changed" in said for said in problems(running, "change")),
+        "the change",
+        60,
+    )
+    wait_for_end(running, "change")
+    listed = m3u8.loads(fetch(f"{running.live('change')}/270p/index.m3u8").text).segments
+    assert sum(segment.duration for segment in listed) > 11
+    assert not any(segment.gap_tag for segment in listed)
+
+
+@pytest.mark.parametrize("channel", ["silent", "late", "junk", "short", "silent-copied"])
+def test_a_source_that_ends_stays_to_be_fetched_as_ended(running: Service, channel: str) -> None:
+    wait_for_end(running, channel)
+    base = running.live(channel)
+    for playlist in m3u8.loads(fetch(f"{base}/index.m3u8").text).playlists:
+        media = m3u8.loads(fetch(f"{base}/{playlist.uri}").text)
+        assert media.is_endlist
+        assert media.segments
+        folder = playlist.uri.removesuffix("/index.m3u8")
+        for segment in media.segments:
+            assert fetch(f"{base}/{folder}/{segment.uri}", "HEAD").status == 200
+    assert 'type="static"' in fetch(f"{base}/index.mpd").text
+
+
+def test_a_feed_without_sound_has_no_audio_in_any_format(running: Service) -> None:
+    wait_for_end(running, "silent")
+    base = running.live("silent")
+    assert "TYPE=AUDIO" not in fetch(f"{base}/index.m3u8").text
+    assert "mp4a" not in fetch(f"{base}/index.mpd").text
+    assert 'Type="audio"' not in fetch(f"{base}/index.ism/Manifest").text
+
+
+@pytest.mark.parametrize("channel", ["noise", "blind"])
+def test_what_never_had_a_picture_is_unavailable_not_unknown(
+    running: Service, channel: str
+) -> None:
+    answer = fetch(f"{running.live(channel)}/index.m3u8")
+    assert (answer.status, answer.text) == (503, "no data yet\n")
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_what_was_published_before_a_failure_stays(running: Service) -> None:
+    wait_for_problem(running, "change-copied", "the feed's parameters changed")
+    media = m3u8.loads(fetch(f"{running.live('change-copied')}/v0/index.m3u8").text)
+    first = next(segment for segment in media.segments if not segment.gap_tag)
+    assert fetch(f"{running.live('change-copied')}/v0/{first.uri}").status == 200
+
+
+def test_the_good_channel_noticed_nothing(running: Service) -> None:
+    running.wait_for_segments("good", 4)
+    assert problems(running, "good") == set()
+    assert status(running, "good")["restarts"] == 0
+    assert running.events("process.died") == []
+    assert running.events("channel.crashed") == []
+    assert "Traceback" not in running.log
+
+
+def test_short_files_are_left_alone(running: Service) -> None:
+    """Nothing but journal, status and media lies in a channel's folder."""
+    wait_for_end(running, "short")
+    folder = Path(running.folder) / "data" / "short"
+    assert {p.suffix for p in folder.rglob("*") if p.is_file()} <= {"", ".json", ".mp4", ".m4s"}

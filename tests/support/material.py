@@ -1,0 +1,64 @@
+"""Feeds with something wrong, made of good ones."""
+
+import random
+import subprocess
+from pathlib import Path
+
+import imageio_ffmpeg
+
+from tests.paths import FEEDS
+
+PACKET = 188
+"""Bytes of an MPEG-TS packet."""
+_GOOD = FEEDS / "train-360p30.ts"
+
+
+def _ffmpeg(*arguments: str) -> None:
+    program = imageio_ffmpeg.get_ffmpeg_exe()
+    subprocess.run([program, "-v", "error", "-nostdin", "-y", *arguments], check=True, timeout=60)
+
+
+def only(kind: str, out: Path) -> Path:
+    """One stream of a feed, `v` or `a`."""
+    _ffmpeg("-i", str(_GOOD), "-map", f"0:{kind}", "-c", "copy", str(out))
+    return out
+
+
+def made_up(out: Path, width: int, height: int, seconds: int = 6) -> Path:
+    """A pattern of that size, as an encoder would send it; a keyframe a second."""
+    picture = f"testsrc2=size={width}x{height}:rate=25:duration={seconds}"
+    sound = f"sine=sample_rate=48000:duration={seconds}"
+    _ffmpeg(
+        "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound,
+        "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25",
+        "-c:a", "aac", str(out),
+    )  # fmt: skip
+    return out
+
+
+def joined(out: Path, *files: Path) -> Path:
+    """Files after each other, as an encoder that starts anew sends them."""
+    out.write_bytes(b"".join(file.read_bytes() for file in files))
+    return out
+
+
+def noise(out: Path) -> Path:
+    """No media at all."""
+    out.write_bytes(random.Random(1).randbytes(300_000))
+    return out
+
+
+def begun_late(out: Path) -> Path:
+    """A feed joined between two keyframes."""
+    out.write_bytes(_GOOD.read_bytes()[300 * PACKET :])
+    return out
+
+
+def with_junk(out: Path) -> Path:
+    """Bytes that are nothing, between packets."""
+    chance = random.Random(1)
+    good = _GOOD.read_bytes()
+    step = 500 * PACKET
+    pieces = [good[at : at + step] for at in range(0, len(good), step)]
+    out.write_bytes(b"".join(p + chance.randbytes(chance.randrange(1, 2000)) for p in pieces))
+    return out
