@@ -53,7 +53,7 @@ test: check
 	$(PY) -m pytest
 
 golden: setup-test
-	$(PY) -m pytest tests/unit tests/contract --update-golden
+	$(PY) -m pytest tests/unit tests/e2e/test_replay.py --update-golden
 
 bench: setup
 	$(PIP) --editable '.[bench]'

@@ -8,6 +8,8 @@ from packager.ticks import MICROS, UtcMicros, iso8601, micros_of, round_half_up,
 from packager.window import Window, WindowTrack
 
 _DIGITS = 6
+_SHORTEST_GAP = 1000
+"""Microseconds of an entry for a hole that the media before it reaches over."""
 
 
 def render(window: Window, track: WindowTrack) -> bytes:
@@ -36,6 +38,7 @@ def _entries(window: Window, track: WindowTrack) -> Iterator[str]:
     starts = {period.number: period.index for period in window.periods.values()}
     segments = {segment.number: segment for segment in track.segments}
     period, described = _first_period(window), -1
+    end = UtcMicros(0)
     for number in range(window.first, window.last + 1):
         # The discontinuity sequence is the period's index: one tag for each period passed.
         passed = starts.get(number, period) - period
@@ -43,7 +46,9 @@ def _entries(window: Window, track: WindowTrack) -> Iterator[str]:
         period += passed
         segment = segments.get(number)
         if segment is None:
-            yield from _gap(window, number)
+            begin = max(end, window.grid.micros(number))
+            end = max(window.grid.micros(number + 1), UtcMicros(begin + _SHORTEST_GAP))
+            yield from _gap(number, begin, end)
             continue
         description = window.track_of(track.latest.id, segment)
         if described != period:
@@ -55,13 +60,17 @@ def _entries(window: Window, track: WindowTrack) -> Iterator[str]:
         length = Fraction(segment.duration, description.timescale)
         yield f"#EXTINF:{seconds(length, _DIGITS)},"
         yield str(SegmentName(number))
+        end = micros_of(segment.end, description.timescale)
 
 
-def _gap(window: Window, number: int) -> Iterator[str]:
-    """An entry that keeps the media sequence counting over what is not there (4.4.4.7)."""
-    yield _date(window.grid.micros(number))
+def _gap(number: int, begin: UtcMicros, end: UtcMicros) -> Iterator[str]:
+    """An entry that keeps the media sequence counting over what is not there (4.4.4.7).
+
+    It begins where the media before it ends, so that durations add up to the time that passed.
+    """
+    yield _date(begin)
     yield "#EXT-X-GAP"
-    yield f"#EXTINF:{seconds(window.grid.duration, _DIGITS)},"
+    yield f"#EXTINF:{seconds(Fraction(end - begin, MICROS), _DIGITS)},"
     yield str(SegmentName(number))
 
 

@@ -116,6 +116,27 @@ def test_a_gap_has_the_period_that_other_tracks_have_there(window: Window) -> No
 
 
 @given(any_window())
+def test_a_gap_lasts_from_where_the_media_before_it_ends_to_the_next_boundary(
+    window: Window,
+) -> None:
+    for track in window.tracks:
+        ends = {
+            s.number: begin_of(window, track, s) + round(length_of(window, track, s) * MICROS)
+            for s in track.segments
+        }
+        end = 0
+        for number, entry in entries(media.render(window, track).decode()).items():
+            if entry.gap:
+                begin = parse_iso8601(entry.date)
+                assert abs(begin - max(end, window.grid.micros(number))) < 1000
+                end = begin + round(Fraction(entry.duration.rstrip(",")) * MICROS)
+                boundary = window.grid.micros(number + 1)
+                assert abs(end - boundary) < 1000 or boundary < begin + 1000
+            else:
+                end = ends[number]
+
+
+@given(any_window())
 def test_a_map_once_a_period(window: Window) -> None:
     for track in window.tracks:
         text = media.render(window, track).decode()

@@ -1,0 +1,141 @@
+"""Replays on a virtual clock: the same bytes every time, and the manifests as they were agreed."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path
+
+import pytest
+
+from origin.decide import ChannelView, decide
+from origin.plan import ServeManifest
+from origin.render import render
+from origin.request import Manifest, ManifestKind
+from packager.journal import Reader
+from packager.ticks import parse_iso8601
+from packager.timeline import Timeline, apply
+from tests.paths import FEEDS, ROOT
+
+pytestmark = pytest.mark.e2e
+
+START = "2026-01-01T00:00:00Z"
+FEED_OF = {"harbour": FEEDS / "harbour-1080p25.ts", "train": FEEDS / "train-360p30.ts"}
+
+
+def replay(out: Path, channel: str, *options: str) -> Path:
+    """The folder of a channel made of its feed."""
+    command = [sys.executable, "-m", "packager", "replay", str(FEED_OF[channel])]
+    command += ["--channel", channel, "--start", START, "--out", str(out), *options]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return out / channel
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def timeline_of(journal: bytes) -> Timeline:
+    timeline = Timeline()
+    reader = Reader()
+    for record in reader.feed(journal):
+        timeline = apply(timeline, record)
+    assert not reader.damaged
+    return timeline
+
+
+def smooth(timeline: Timeline) -> bytes:
+    """The Smooth manifest of a replay: it is made by the origin, on request."""
+    view = ChannelView(timeline, window=timeline.grid.duration * 1000)
+    request = Manifest(timeline.channel, ManifestKind.SMOOTH)
+    plan = decide(request, view, parse_iso8601(START))
+    assert isinstance(plan, ServeManifest)
+    return render(plan)
+
+
+@pytest.fixture(scope="module", params=sorted(FEED_OF))
+def replayed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return replay(tmp_path_factory.mktemp("replay"), request.param)
+
+
+def test_what_is_written_is_what_was_agreed(
+    replayed: Path, golden: Callable[[str, bytes], None]
+) -> None:
+    found = files(replayed)
+    for name, data in found.items():
+        if name.endswith((".m3u8", ".mpd", "journal")):
+            golden(f"replay/{replayed.name}/{name}", data)
+    golden(f"replay/{replayed.name}/Manifest.ismc", smooth(timeline_of(found["journal"])))
+    digests = {
+        name: blake2b(data, digest_size=8).hexdigest()
+        for name, data in found.items()
+        if name.endswith((".m4s", ".mp4"))
+    }
+    golden(f"replay/{replayed.name}/media.json", json.dumps(digests, indent=1).encode() + b"\n")
+
+
+def test_a_live_window_of_it_is_what_was_agreed(
+    replayed: Path, golden: Callable[[str, bytes], None]
+) -> None:
+    timeline = replace(timeline_of((replayed / "journal").read_bytes()), ended=False)
+    view = ChannelView(timeline, window=timeline.grid.duration * 3)
+    now = timeline.grid.micros(timeline.edge + 1)
+    tracks = ("", "", "", *timeline.tracks)
+    kinds = (ManifestKind.DASH, ManifestKind.SMOOTH, ManifestKind.HLS_MULTIVARIANT)
+    names = ("index.mpd", "Manifest.ismc", "index.m3u8", *(f"{t}.m3u8" for t in timeline.tracks))
+    for name, kind, track in zip(
+        names, (*kinds, *[ManifestKind.HLS_MEDIA] * len(timeline.tracks)), tracks, strict=True
+    ):
+        plan = decide(Manifest(timeline.channel, kind, track), view, now)
+        assert isinstance(plan, ServeManifest)
+        golden(f"replay/{replayed.name}/live/{name}", render(plan))
+
+
+@pytest.mark.parametrize("ladder", ["passthrough", f"{ROOT}/tests/support/small.yaml"])
+def test_the_same_bytes_every_time(tmp_path: Path, ladder: str) -> None:
+    first, second = (
+        files(replay(tmp_path / name, "train", "--ladder", ladder)) for name in ("a", "b")
+    )
+    assert list(first) == list(second)
+    assert [name for name in first if first[name] != second[name]] == []
+
+
+def test_start_is_moved_to_the_grid_and_the_same_instant_has_the_same_number(
+    tmp_path: Path,
+) -> None:
+    timeline = timeline_of((replay(tmp_path, "train") / "journal").read_bytes())
+    assert timeline.period is not None
+    number = timeline.grid.number_at_micros(parse_iso8601(START))
+    assert timeline.period.number == number
+    assert timeline.period.anchor.utc == timeline.grid.micros(number)
+
+
+def test_what_cannot_be_replayed_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "noise.ts").write_bytes(bytes(range(256)) * 100)
+    (tmp_path / "there" / "x").mkdir(parents=True)
+    feed = str(FEED_OF["train"])
+    for arguments, said in (
+        ([str(tmp_path / "none.ts")], "none.ts: no such file"),
+        ([feed, "--channel", "UPPER"], "--channel UPPER: at most 32 of a-z"),
+        ([feed, "--start", "yesterday"], "--start yesterday: "),
+        ([feed, "--ladder", "nosuch"], "no ladder 'nosuch'"),
+        ([feed, "--out", str(tmp_path / "there")], "exists: a replay starts with nothing"),
+        ([str(tmp_path / "noise.ts")], "noise.ts: no media"),
+    ):
+        command = [sys.executable, "-m", "packager", "replay", "--channel", "x", "--start", START]
+        done = subprocess.run(
+            [*command, "--out", str(tmp_path / "out"), *arguments],
+            cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode in (1, 2)
+        assert said in done.stderr
+        assert done.stderr.count("\n") == 1, done.stderr
