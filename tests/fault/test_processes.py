@@ -1,0 +1,160 @@
+"""What dies, and how: nothing is left behind, nothing that was named is lost, the rest goes on."""
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.paths import FEEDS, ROOT
+from tests.support.service import Service, fetch, service, wait_until
+
+pytestmark = pytest.mark.fault
+
+SMALL = f"{ROOT}/tests/support/small.yaml"
+CHANNELS = f"""
+  train:
+    source: {{type: file, file: {FEEDS}/train-360p30.ts, loop: true}}
+    ladder: passthrough
+    window: 5m
+  bars:
+    source: {{type: pattern, width: 320, height: 180}}
+    ladder: {SMALL}
+    window: 5m
+"""
+NAMES = ("train", "bars")
+TRACK = {"train": "v0", "bars": "270p"}
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a channel has listed: number to the ETag of the segment, and the newest period."""
+
+    etags: dict[int, str]
+    period: int
+
+    @property
+    def newest(self) -> int:
+        return max(self.etags)
+
+
+def published(running: Service, name: str) -> Published:
+    folder = f"{running.live(name)}/{TRACK[name]}"
+    text = fetch(f"{folder}/index.m3u8").text
+    numbers = [int(found) for found in re.findall(r"^(\d+)\.m4s$", text, re.MULTILINE)]
+    gaps = {int(found) for found in re.findall(r"GAP\n.*\n(\d+)\.m4s", text)}
+    etags = {
+        number: fetch(f"{folder}/{number}.m4s", "HEAD").headers["ETag"]
+        for number in numbers
+        if number not in gaps
+    }
+    first = int(re.findall(r"DISCONTINUITY-SEQUENCE:(\d+)", text)[0])
+    return Published(etags, first + text.count("#EXT-X-DISCONTINUITY\n"))
+
+
+def is_up(running: Service, name: str) -> bool:
+    try:
+        return fetch(f"{running.live(name)}/index.m3u8").status == 200
+    except OSError:
+        return False
+
+
+def went_on(running: Service, name: str, before: Published, *, periods: int) -> None:
+    """Wait until the channel has grown by so many periods; all that was there is as it was."""
+    wait_until(lambda: is_up(running, name), f"{name} again")
+    goal = (before.period + periods, before.newest + 2)
+    wait_until(
+        lambda: (now := published(running, name)) and (now.period, now.newest) >= goal, name, 40
+    )
+    after = published(running, name)
+    assert after.period == before.period + periods
+    assert before.etags.items() <= after.etags.items()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Service]:
+    with service(tmp_path, CHANNELS) as started:
+        for name in NAMES:
+            started.wait_for_segments(name, 2)
+        started.children()
+        yield started
+
+
+def no_process_left(running: Service) -> None:
+    wait_until(lambda: not running.left(), "the end of every process", 10)
+
+
+def encoders(running: Service) -> list[psutil.Process]:
+    return [child for child in running.children() if "-progress" in child.cmdline()]
+
+
+def test_killed_encoder(running: Service) -> None:
+    before = {name: published(running, name) for name in NAMES}
+    victim = next(child for child in encoders(running) if "testsrc2" in " ".join(child.cmdline()))
+    victim.kill()
+    went_on(running, "bars", before["bars"], periods=1)
+    went_on(running, "train", before["train"], periods=0)
+    assert [event["channel"] for event in running.events("channel.failed")] == ["bars"]
+
+
+def test_encoder_that_stands_still(running: Service) -> None:
+    before = published(running, "bars")
+    victim = next(child for child in encoders(running) if "testsrc2" in " ".join(child.cmdline()))
+    victim.suspend()
+    wait_until(lambda: not victim.is_running(), "the end of the encoder", 30)
+    went_on(running, "bars", before, periods=1)
+    assert "no media for" in str(running.events("channel.failed")[0]["problem"])
+
+
+def test_killed_packager_takes_its_encoders_along(running: Service) -> None:
+    before = {name: published(running, name) for name in NAMES}
+    old = encoders(running)
+    assert len(old) == 2
+    running.kill("packager")
+    wait_until(lambda: not any(child.is_running() for child in old), "the end of the encoders", 5)
+    for name in NAMES:
+        went_on(running, name, before[name], periods=1)
+
+
+def test_killed_origin_serves_the_same_again(running: Service) -> None:
+    before = {name: published(running, name) for name in NAMES}
+    running.kill("origin")
+    for name in NAMES:
+        went_on(running, name, before[name], periods=0)
+    assert running.events("channel.failed") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_nothing_outlives_the_command(running: Service, number: signal.Signals) -> None:
+    os.kill(running.process.pid, number)
+    running.process.wait(timeout=20)
+    no_process_left(running)
+
+
+def test_a_stop_is_no_error(running: Service) -> None:
+    running.stop()
+    assert running.process.returncode == 0
+    for line in running.log.splitlines()[1:]:
+        assert '"level": "error"' not in line
+        assert "Traceback" not in line
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_new_start_goes_on_where_the_old_one_ended(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with service(tmp_path, CHANNELS) as first:
+        for name in NAMES:
+            first.wait_for_segments(name, 2)
+        before = {name: published(first, name) for name in NAMES}
+        first.children()
+        os.kill(first.process.pid, number)
+        first.process.wait(timeout=20)
+        no_process_left(first)
+    with service(tmp_path, CHANNELS) as second:
+        for name in NAMES:
+            went_on(second, name, before[name], periods=1)
