@@ -28,6 +28,8 @@ import aiohttp
 import psutil
 from media import FFMPEG, OUT, SEGMENT, ladder
 
+from packager.ffmpeg.command import CHUNKS
+
 _HERE = Path(__file__).parent
 _MEMORY = "/dev/shm"  # noqa: S108 - so that no disk is measured
 
@@ -153,10 +155,14 @@ def one_channel(seconds: float) -> dict[str, object]:
     }
 
 
+Seen = dict[tuple[str, str, int, int], tuple[int, int]]
+"""Channel, track, number and chunk to when it was asked for and when it was there (ns)."""
+
+
 async def _watch_chunks(
     session: aiohttp.ClientSession,
     base: str,
-    seen: dict[tuple[str, str, int, int], int],
+    seen: Seen,
     end: float,
 ) -> None:
     """Ask for each next chunk of one track before it is there; note when its answer ended."""
@@ -169,23 +175,19 @@ async def _watch_chunks(
     number = int(playlist.strip().splitlines()[-1].removesuffix(".m4s")) + 1
     chunk = 0
     while time.monotonic() < end:
+        asked = time.monotonic_ns()
         async with session.get(f"{base}/{number}.{chunk}.m4s") as response:
             await response.read()
             now = time.monotonic_ns()
             said = response.status
-        if said == 200:
-            seen[channel, track, number, chunk] = now
-            chunk += 1
-        else:
-            async with session.head(f"{base}/{number}.m4s") as response:
-                if response.status == 200:
-                    number, chunk = number + 1, 0
+        if said != 200:
+            raise SystemExit(f"{base}/{number}.{chunk}.m4s: {said}")
+        seen[channel, track, number, chunk] = asked, now
+        number, chunk = (number, chunk + 1) if chunk + 1 < CHUNKS else (number + 1, 0)
 
 
-async def _latencies(
-    port: int, channels: int, seconds: float
-) -> dict[tuple[str, str, int, int], int]:
-    seen: dict[tuple[str, str, int, int], int] = {}
+async def _latencies(port: int, channels: int, seconds: float) -> Seen:
+    seen: Seen = {}
     end = time.monotonic() + seconds
     async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
         for index in range(channels):
@@ -227,8 +229,12 @@ def many_channels(seconds: float, channels: int) -> dict[str, object]:
         channel, track, number, chunk, instant = line.split()
         arrived[channel, track, int(number), int(chunk)] = int(instant)
     shutil.rmtree(folder)
-    millis = sorted((at - arrived[key]) / 1e6 for key, at in seen.items() if key in arrived)
-    # A chunk asked for after it came (the first of a segment) says nothing of the way.
+    # One that was there when it was asked for says nothing of the way.
+    millis = sorted(
+        (at - arrived[key]) / 1e6
+        for key, (asked, at) in seen.items()
+        if key in arrived and asked < arrived[key]
+    )
     cuts = statistics.quantiles(millis, n=1000)
     return {
         "channels": channels,

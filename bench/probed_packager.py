@@ -16,9 +16,9 @@ def probe(path: str) -> None:
     """Wrap the two places between which a chunk is published."""
     import time  # noqa: PLC0415 - only where it is measured
 
+    from packager.actions import Action, Broken, Store  # noqa: PLC0415 - the same
     from packager.runtime.intake import Intake  # noqa: PLC0415 - after the metrics' folder is set
     from packager.runtime.publisher import Publisher  # noqa: PLC0415 - the same
-    from packager.segmenter import Action, Broken, Store  # noqa: PLC0415 - the same
 
     out = open(path, "w", buffering=1 << 16)  # noqa: PTH123, SIM115 - for as long as the process
     arrived = 0

@@ -178,7 +178,9 @@ def _chunk(
     elif number == track.open_number and index < len(track.open):
         chunks, period = track.open, track.open_period
     else:
-        return _absent(track, number, timeline)
+        # The open segment's last chunk is followed by the first of the segment after it.
+        ahead = 2 if track.open and index == 0 else 1
+        return _absent(track, number, timeline, ahead)
     chunk = chunks[index]
     description = timeline.track(track.id, period)
     return ServeMedia(
@@ -194,12 +196,12 @@ def _chunk(
     )
 
 
-def _absent(track: TrackTimeline, number: int, timeline: Timeline) -> Plan:
-    """Why a segment is not there, and what to do about it."""
+def _absent(track: TrackTimeline, number: int, timeline: Timeline, ahead: int = 1) -> Plan:
+    """Why a segment is not there, and what to do: one at most `ahead` of the newest is awaited."""
     newest = max(track.last_number, timeline.edge)
     if number > newest:
         later = Refuse(404, "not there yet", Freshness.SOON)
-        near = number == newest + 1 and not timeline.ended
+        near = number <= newest + ahead and not timeline.ended
         return Wait(timeline.grid.duration / 2, later) if near else later
     if number < timeline.trimmed:
         return Refuse(410, "left the retention", Freshness.GONE)

@@ -20,19 +20,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from packager.cmaf.boxes import Buffer
+from packager.actions import Action, Broken, Note, Store
 from packager.cmaf.init import InitFacts
+from packager.cmaf.mend import evened, without_jumps
 from packager.cmaf.run import Run, write
 from packager.records import (
     Anchor,
     ChunkAdded,
     PeriodStarted,
-    Record,
     SegmentEnded,
     TrackAdded,
 )
 from packager.ticks import MICROS, Grid, Ticks, UtcMicros, micros_of, rescale, round_half_up
-from packager.track import Track, TrackKind
+from packager.track import Track, TrackKind, TrackSpec
 
 _JUMP = 1
 """Seconds that a track's times may break off by before the period ends."""
@@ -40,46 +40,8 @@ _PENDING = 1024
 """Runs of one track held back for the lead; older ones are dropped."""
 _PATIENCE = 2 * MICROS
 """Microseconds that a break waits for the other tracks to show it too."""
-_AAC_FRAME = 1024
-"""Samples of a frame of the AAC-LC that an encoded ladder has (ISO/IEC 14496-3 4.5.2.1.1)."""
 _CUTS = 64
 """Segments of the lead that audio may trail by."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrackSpec:
-    """What is known of a track before its first byte."""
-
-    id: str
-    kind: TrackKind
-    bitrate: int
-    """Nominal bit/s; 0 where it is to be measured."""
-    frame_rate: Fraction | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """Append `parts` to a segment, then write `record` down."""
-
-    record: ChunkAdded
-    parts: Sequence[Buffer]
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Write `record` down."""
-
-    record: Record
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """The period is over, for this reason."""
-
-    reason: str
-
-
-Action = Store | Note | Broken
 
 
 @dataclass(slots=True)
@@ -181,7 +143,7 @@ class Segmenter:
         if track.facts is None:
             self.dropped += 1
             return
-        for piece in _without_jumps(run, _JUMP * track.timescale):
+        for piece in without_jumps(run, _JUMP * track.timescale):
             yield from self._push(track, piece, now)
 
     def _push(self, track: _TrackState, run: Run, now: UtcMicros) -> Iterator[Action]:
@@ -192,7 +154,7 @@ class Segmenter:
         if track.expected is not None and _off(run.start - track.expected, track.timescale):
             yield from self._break(track, run, now)
         if self.on_grid and track.spec.kind is TrackKind.AUDIO:
-            even = _evened(run, track.expected)
+            even = evened(run, track.expected)
             if even is None:
                 self.dropped += 1
                 return
@@ -395,7 +357,7 @@ class Segmenter:
         if track.number >= 0 or track.last >= (self._period_number or 0):
             return run
         begin = self.grid.boundary(self._period_number or 0, track.timescale)
-        index = _samples_before(run, begin)
+        index = run.samples_before(begin)
         if index == len(run.sizes):
             self.dropped += 1
             return None
@@ -428,7 +390,7 @@ class Segmenter:
             if final or run.start + run.duration <= known - run.durations[0] // 2:
                 return run, None
             return None, run
-        index = _samples_before(run, cut)
+        index = run.samples_before(cut)
         if index == len(run.sizes):
             return run, None
         head, tail = run.split(index)
@@ -496,59 +458,5 @@ class Segmenter:
         yield Note(TrackAdded(self._describe(track)))
 
 
-def _evened(run: Run, expected: int | None) -> Run | None:
-    """`run` with frames of equal length that follow the last one; None if nothing of it is left.
-
-    The encoder's sound follows its timestamps to within a millisecond, and leaves that rest in
-    them, at the turn of a looped file even a frame of a few ticks. Taken out, a timeline stays one
-    line for as long as the encoder runs; what has added up to half a frame is made good by leaving
-    out a frame or by a hole.
-    """
-    durations = [_AAC_FRAME] * len(run.durations)
-    start = run.start if expected is None else expected
-    ahead = start - run.start
-    if 2 * ahead < -_AAC_FRAME:
-        start = run.start
-    even = Run(start, durations, run.sizes, run.flags, run.compositions, run.payload)
-    extra = (2 * ahead + _AAC_FRAME) // (2 * _AAC_FRAME)
-    if extra <= 0:
-        return even
-    if extra >= len(durations):
-        return None
-    return even.split(extra)[1].moved(-extra * _AAC_FRAME)
-
-
 def _off(by: int, timescale: int) -> bool:
     return abs(by) > _JUMP * timescale
-
-
-def _samples_before(run: Run, boundary: int) -> int:
-    """How many samples of `run` lie nearer to what is before `boundary`."""
-    time = run.start
-    for index, duration in enumerate(run.durations):
-        if time + duration // 2 >= boundary:
-            return index
-        time += duration
-    return len(run.durations)
-
-
-def _without_jumps(run: Run, limit: int) -> Iterator[Run]:
-    """`run`, parted after every sample that lasts more than `limit` ticks.
-
-    A muxer that does not know better lets a sample last until the next one, however late; such a
-    sample gets the length of its neighbour.
-    """
-    if max(run.durations) <= limit:
-        yield run
-        return
-    rest: Run | None = run
-    while rest is not None:
-        index = next((i for i, d in enumerate(rest.durations) if d > limit), None)
-        if index is None:
-            yield rest
-            return
-        head = rest if index + 1 == len(rest.sizes) else rest.split(index + 1)[0]
-        rest = None if head is rest else rest.split(index + 1)[1]
-        durations = list(head.durations)
-        durations[index] = durations[index - 1] if index else 1
-        yield Run(head.start, durations, head.sizes, head.flags, head.compositions, head.payload)

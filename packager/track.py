@@ -1,6 +1,7 @@
 """What a track is: one encoded elementary stream with one init section."""
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
@@ -42,3 +43,14 @@ class Track(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     channels: int = 0
     language: str = "und"
     """ISO 639-2 code."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSpec:
+    """What is known of a track before its first byte."""
+
+    id: str
+    kind: TrackKind
+    bitrate: int
+    """Nominal bit/s; 0 where it is to be measured."""
+    frame_rate: Fraction | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from struct import Struct
 
+from packager.actions import Action, Broken, Note, Store
 from packager.cmaf.codecs import Codec
 from packager.cmaf.init import InitFacts
 from packager.cmaf.run import DELTA_FLAGS, SYNC_FLAGS, Defaults, Run, read
@@ -13,10 +14,10 @@ from packager.cmaf.splitter import Fragment, Splitter
 from packager.ffmpeg.command import timescale_for
 from packager.journal import VERSION
 from packager.records import ChunkAdded, Header, PeriodStarted, Record, SegmentEnded
-from packager.segmenter import Action, Broken, Note, Segmenter, Store, TrackSpec
+from packager.segmenter import Segmenter
 from packager.ticks import MICROS, Grid, UtcMicros, round_half_up
 from packager.timeline import Timeline, apply
-from packager.track import TrackKind
+from packager.track import TrackKind, TrackSpec
 
 START = UtcMicros(1_767_225_600 * MICROS)
 """2026-01-01T00:00:00Z."""

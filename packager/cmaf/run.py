@@ -89,6 +89,15 @@ class Run:
         )
         return head, tail
 
+    def samples_before(self, boundary: int) -> int:
+        """How many samples lie nearer to what is before `boundary`."""
+        time = self.start
+        for index, duration in enumerate(self.durations):
+            if time + duration // 2 >= boundary:
+                return index
+            time += duration
+        return len(self.durations)
+
     def moved(self, by: int, composition: int = 0) -> "Run":
         """The same samples `by` ticks later, their composition offsets `composition` less."""
         compositions = self.compositions

@@ -15,9 +15,8 @@ from ffmpeg import Stream
 from packager.errors import FeedError
 from packager.ffmpeg.probe import SourceInfo
 from packager.profile import EncodeLadder, Ladder, VideoRung
-from packager.segmenter import TrackSpec
 from packager.ticks import MICROS, round_half_up, seconds
-from packager.track import TrackKind
+from packager.track import TrackKind, TrackSpec
 
 CHUNKS = 4
 """Chunks a segment: a quarter is whole frames for every segment duration of the design."""

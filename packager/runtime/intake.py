@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 
+from packager.actions import Broken
 from packager.clock import Clock, monotonic
 from packager.cmaf.boxes import Buffer
 from packager.cmaf.demuxer import Demuxer, Init
 from packager.cmaf.run import Run
 from packager.runtime import metrics
 from packager.runtime.publisher import Publisher
-from packager.segmenter import Broken, Segmenter, TrackSpec
+from packager.segmenter import Segmenter
 from packager.timeline import Timeline
+from packager.track import TrackSpec
 
 
 class Intake:

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from packager.actions import Action, Broken, Note, Store
 from packager.layout import SegmentName
 from packager.records import Record, SegmentEnded, Trimmed
 from packager.runtime import metrics
 from packager.runtime.journal_writer import JournalWriter
 from packager.runtime.media_store import MediaStore
-from packager.segmenter import Action, Broken, Note, Store
 from packager.ticks import UtcMicros
 from packager.timeline import Timeline
 

@@ -15,8 +15,7 @@ from packager.ffmpeg.command import (
 )
 from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream
 from packager.profile import EncodeLadder, Ladder, PassthroughLadder, parse_ladder
-from packager.segmenter import TrackSpec
-from packager.track import TrackKind
+from packager.track import TrackKind, TrackSpec
 from tests.paths import ROOT
 
 SHIPPED = sorted(ROOT.glob("profiles/ladders/*.yaml"))
