@@ -214,17 +214,23 @@ def _read_trun(data: Buffer, child: Box, values: Defaults, payload: Buffer) -> R
 def write(run: Run, sequence: int) -> list[Buffer]:
     """The `moof` and `mdat` of `run`, as parts to be written one after the other."""
     track = [full_box(b"tfdt", 1, 0, pack(">q", run.start))]
-    return _write(run, sequence, track, [])
+    return [_head(run, sequence, track, [], len(run.payload)), run.payload]
 
 
-def write_smooth(run: Run, sequence: int, extensions: Sequence[bytes]) -> list[Buffer]:
-    """The `moof` and `mdat` of a Smooth fragment: no `tfdt`, `extensions` after the `trun`."""
-    return _write(run, sequence, [], extensions)
-
-
-def _write(
-    run: Run, sequence: int, before: Sequence[bytes], after: Sequence[bytes]
+def write_smooth(
+    run: Run, sequence: int, extensions: Sequence[bytes], payloads: Sequence[Buffer]
 ) -> list[Buffer]:
+    """The `moof` and `mdat` of a Smooth fragment: no `tfdt`, `extensions` after the `trun`.
+
+    `payloads` are the samples' bytes, in the place of the run's own.
+    """
+    return [_head(run, sequence, [], extensions, sum(map(len, payloads))), *payloads]
+
+
+def _head(
+    run: Run, sequence: int, before: Sequence[bytes], after: Sequence[bytes], size: int
+) -> bytes:
+    """What lies before a payload of `size` bytes."""
     duration, flags = run.durations[0], run.flags[-1]
     # An equal rest is said once, with the first sample's own flags beside it.
     uniform = all(value == flags for value in run.flags[1:])
@@ -257,4 +263,4 @@ def _write(
     moof_size = 8 + len(mfhd) + traf_size
     trun = full_box(b"trun", 1, bits, pack(">II", count, moof_size + 8), first, samples)
     moof = box(b"moof", mfhd, box(b"traf", tfhd, *before, trun, *after))
-    return [moof, pack(">I4s", 8 + len(run.payload), b"mdat"), run.payload]
+    return moof + pack(">I4s", 8 + size, b"mdat")

@@ -5,14 +5,15 @@ clients take the manifest's time scale for the media's; `tfxd` says where the fr
 `tfrf` which fragments follow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from struct import pack
 from uuid import UUID
 
-from packager.cmaf.boxes import full_box
+from packager.cmaf.boxes import children, full_box
 from packager.cmaf.run import DELTA_FLAGS, Defaults, Run, joined, read, write_smooth
-from packager.cmaf.splitter import Fragment, Splitter
+from packager.cmaf.splitter import Fragment
 from packager.errors import MediaError
 from packager.smooth_clock import smooth_time
 
@@ -35,20 +36,27 @@ def smooth_fragment(
     Raises:
         MediaError: the bytes are not a CMAF segment.
     """
-    splitter = Splitter()
-    runs = [
-        read(event, _NO_DEFAULTS) for event in splitter.feed(segment) if isinstance(event, Fragment)
-    ]
-    if splitter.offset != len(segment):
-        raise MediaError("the segment is cut short", offset=splitter.offset)
+    runs = list(_runs(segment))
     if not runs:
         raise MediaError("no fragment in the segment")
-    run = _on_smooth_clock(joined(runs), timescale)
+    # Only the samples' numbers are joined: their bytes are copied once, into the answer.
+    samples = joined([replace(run, payload=b"") for run in runs])
+    run = _on_smooth_clock(samples, timescale)
     extensions = [_uuid(_TFXD, pack(">QQ", *span))]
     if following:
         entries = b"".join(pack(">QQ", *item) for item in following)
         extensions.append(_uuid(_TFRF, pack(">B", len(following)) + entries))
-    return b"".join(write_smooth(run, span[0] // 10_000_000, extensions))
+    payloads = [run.payload for run in runs]
+    return b"".join(write_smooth(run, span[0] // 10_000_000, extensions, payloads))
+
+
+def _runs(segment: bytes) -> Iterator[Run]:
+    view, moof = memoryview(segment), b""
+    for box in children(segment, 0, len(segment)):
+        if box.type == b"moof":
+            moof = segment[box.start : box.end]
+        elif box.type == b"mdat":
+            yield read(Fragment(moof, view[box.body : box.end]), _NO_DEFAULTS)
 
 
 def _uuid(name: bytes, body: bytes) -> bytes:
