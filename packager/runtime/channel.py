@@ -35,8 +35,11 @@ _LONGEST_WAIT = 15.0
 """Seconds between two starts of ffmpeg; the wait doubles with each failure in a row."""
 _HEALTHY = 20.0
 """Seconds of output after which a failure is the first again."""
-_STALL = 12.0
-"""Seconds without a chunk after which ffmpeg is taken for dead."""
+_SLOW_START = 15.0
+"""Seconds that ffmpeg may take to its first bytes."""
+_STALL_SEGMENTS = 3
+"""Segment durations without a byte after which ffmpeg is taken for dead: the live edge it leaves
+must not have gone stale before another one is running."""
 _HOUSEKEEPING = 2.0
 """Seconds between two looks at status, stall and retention."""
 
@@ -229,11 +232,13 @@ class Channel:
         """
         dropped = metrics.DROPPED_RUNS.labels(self._config.name)
         counted = 0
+        stall = float(_STALL_SEGMENTS * self._config.segment)
         while True:
             await asyncio.sleep(_HOUSEKEEPING)
-            if monotonic() - run.newest > _STALL:
-                raise FeedError(f"no media for {_STALL:.0f} s")
             segmenter = run.intake.segmenter
+            longest = stall if segmenter.anchored else _SLOW_START
+            if (silent := monotonic() - run.newest) > longest:
+                raise FeedError(f"no media for {silent:.0f} s")
             dropped.inc(segmenter.dropped - counted)
             counted = segmenter.dropped
             publisher.count()

@@ -56,20 +56,17 @@ def published(running: Service, name: str) -> Published:
     return Published(etags, first + text.count("#EXT-X-DISCONTINUITY\n"))
 
 
-def is_up(running: Service, name: str) -> bool:
-    try:
-        return fetch(f"{running.live(name)}/index.m3u8").status == 200
-    except OSError:
-        return False
-
-
 def went_on(running: Service, name: str, before: Published, *, periods: int) -> None:
     """Wait until the channel has grown by so many periods; all that was there is as it was."""
-    wait_until(lambda: is_up(running, name), f"{name} again")
     goal = (before.period + periods, before.newest + 2)
-    wait_until(
-        lambda: (now := published(running, name)) and (now.period, now.newest) >= goal, name, 40
-    )
+
+    def has_grown() -> bool:
+        if not running.segments(name):
+            return False
+        now = published(running, name)
+        return (now.period, now.newest) >= goal
+
+    wait_until(has_grown, f"growth of {name}", 40)
     after = published(running, name)
     assert after.period == before.period + periods
     assert before.etags.items() <= after.etags.items()
