@@ -6,6 +6,7 @@ A line a chunk: channel, track, segment number, chunk, and the monotonic nanosec
 last bytes had been read.
 """
 
+import atexit
 import sys
 from collections.abc import Iterable
 
@@ -21,6 +22,7 @@ def probe(path: str) -> None:
     from packager.runtime.publisher import Publisher  # noqa: PLC0415 - the same
 
     out = open(path, "w", buffering=1 << 16)  # noqa: PTH123, SIM115 - for as long as the process
+    atexit.register(out.close)
     arrived = 0
     counts: dict[tuple[str, str, int], int] = {}
     feed, publish = Intake.feed, Publisher.publish

@@ -8,11 +8,11 @@ minutes and of twelve hours.
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import assert_never, overload
 
 import msgspec
+from msgspec.structs import replace
 
 from packager.errors import JournalError
 from packager.records import (
@@ -144,8 +144,7 @@ def _number(segment: Segment) -> int:
     return segment.number
 
 
-@dataclass(frozen=True, slots=True)
-class TrackTimeline:
+class TrackTimeline(msgspec.Struct, frozen=True):
     """The segments of one track."""
 
     id: str
@@ -166,15 +165,14 @@ class TrackTimeline:
         return self.segments[-1].number if self.segments else -1
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(msgspec.Struct, frozen=True):
     """Everything that exists of one channel."""
 
     channel: str = ""
-    grid: Grid = field(default_factory=lambda: Grid(Fraction(2)))
+    grid: Grid = Grid(Fraction(2))
     periods: tuple[Period, ...] = ()
     """Those with a segment left, and the current one."""
-    tracks: Mapping[str, TrackTimeline] = field(default_factory=dict[str, TrackTimeline])
+    tracks: Mapping[str, TrackTimeline] = msgspec.field(default_factory=dict[str, TrackTimeline])
     edge: int = -1
     """The newest segment that the manifests list; -1 where there is none."""
     trimmed: int = 0
@@ -289,7 +287,7 @@ def _track_added(timeline: Timeline, track: Track) -> Timeline:
     if current is None:
         msg = f"track {track.id} before any period"
         raise JournalError(msg)
-    period = msgspec.structs.replace(current, tracks={**current.tracks, track.id: track})
+    period = replace(current, tracks={**current.tracks, track.id: track})
     tracks = timeline.tracks
     if track.id not in tracks:
         tracks = _with_track(timeline, TrackTimeline(track.id, Segments([], 0, 0)))

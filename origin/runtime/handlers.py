@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -35,12 +36,12 @@ from origin.runtime import metrics
 from origin.runtime.follow import FollowedChannel
 from packager.clock import Clock, monotonic
 from packager.cmaf.smooth import smooth_fragment
-from packager.errors import MediaError
+from packager.errors import MediaError, StoreError
 from packager.layout import SegmentName
 from packager.smooth_clock import span
 from packager.ticks import iso8601
 
-_PIECE = 256 * 1024
+_PIECE = 1 << 20
 """Bytes of a file that are in memory for one connection."""
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _CORS = {
@@ -88,8 +89,8 @@ class Handlers:
             answer = self._other_method(request)
         try:
             response = await self._send(request, answer)
-        except FileNotFoundError as error:
-            # Trimmed since the decision, or missing from the store.
+        except StoreError as error:
+            # Trimmed since the decision, or not in the store as recorded.
             self._log.error("media.unreadable", path=request.path, problem=str(error))
             answer = self._refusal(_UNREADABLE, channel)
             response = await self._send(request, answer)
@@ -113,7 +114,7 @@ class Handlers:
         try:
             plan = await self._decide(asked, channel)
             answer = await self._carry_out(plan, channel, request)
-        except (OSError, MediaError) as error:
+        except (OSError, StoreError, MediaError) as error:
             # Named in the journal, not to be had from the store: another origin may have it.
             self._log.error("media.unreadable", path=request.path, problem=str(error))
             return self._refusal(_UNREADABLE, channel)
@@ -215,10 +216,7 @@ class Handlers:
         following = [span(later, track.timescale) for later in plan.following]
 
         def make() -> bytes:
-            with path.open("rb") as file:
-                data = file.read(segment.size)
-            if len(data) < segment.size:
-                raise MediaError("the file is shorter than its record says", offset=len(data))
+            data = _read(Slice(str(path), 0, segment.size))
             return smooth_fragment(data, track.timescale, here, following)
 
         return Answer(
@@ -235,37 +233,58 @@ class Handlers:
         headers = answer.headers()
         headers.update(_CORS)
         headers["X-Request-ID"] = _request_id(request)
-        bare = request.method == "HEAD" or answer.status in (204, 304)
-        if isinstance(answer.body, bytes) or bare:
-            body = b"" if bare or not isinstance(answer.body, bytes) else answer.body
-            response = web.Response(status=answer.status, headers=headers, body=body)
+        body = answer.body
+        if request.method == "HEAD" or answer.status in (204, 304):
+            response = web.Response(status=answer.status, headers=headers)
             if answer.status not in (204, 304):
                 response.headers["Content-Length"] = str(answer.size)
             return response
-        return await self._stream(request, answer, answer.body, headers)
+        if isinstance(body, Slice) and body.size > _PIECE:
+            return await self._stream(request, answer, body, headers)
+        if isinstance(body, Slice):
+            body = await asyncio.to_thread(_read, body)
+        return web.Response(status=answer.status, headers=headers, body=body)
 
     async def _stream(
         self, request: web.Request, answer: Answer, body: Slice, headers: dict[str, str]
     ) -> web.StreamResponse:
-        """Send a part of a file, a piece at a time, as fast as the client takes it."""
+        """Send a part of a file, a piece at a time, as fast as the client takes it.
+
+        Raises:
+            StoreError: the file is not as recorded; nothing has been sent yet.
+        """
+        response = web.StreamResponse(status=answer.status, headers=headers)
+        response.content_length = left = body.size
+        piece = await asyncio.to_thread(_read, replace(body, size=_PIECE))
+        await response.prepare(request)
         async with aiofiles.open(body.path, "rb") as file:
-            await file.seek(body.offset)
-            response = web.StreamResponse(status=answer.status, headers=headers)
-            response.content_length = left = body.size
-            piece = await file.read(min(_PIECE, left))
-            if len(piece) < min(_PIECE, left):
-                raise OSError(f"{body.path} is shorter than its record says")
-            await response.prepare(request)
+            await file.seek(body.offset + _PIECE)
             while piece:
                 await response.write(piece)
                 left -= len(piece)
                 piece = await file.read(min(_PIECE, left))
-            # If some are missing now, the length is out already: aiohttp ends the connection.
-            await response.write_eof()
-            return response
+        # If some are missing now, the length is out already: aiohttp ends the connection.
+        await response.write_eof()
+        return response
 
 
 _UNREADABLE = Refuse(503, "the media cannot be read", Freshness.UNAVAILABLE, retry_after=1)
+
+
+def _read(body: Slice) -> bytes:
+    """Bytes of a file, in one step: handing each small one to a thread would take longer.
+
+    Raises:
+        StoreError: they are not there.
+    """
+    try:
+        with Path(body.path).open("rb", buffering=0) as file:
+            data = os.pread(file.fileno(), body.size, body.offset)
+    except OSError as error:
+        raise StoreError(str(error)) from error
+    if len(data) < body.size:
+        raise StoreError(f"{body.path} is shorter than its record says")
+    return data
 
 
 def _kind(asked: Request) -> str:

@@ -1,8 +1,9 @@
 """The box structure of ISO/IEC 14496-12 section 4.2: sizes and four-letter names."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from struct import Struct, pack
+
+import msgspec
 
 from packager.errors import MediaError
 
@@ -13,8 +14,7 @@ _LARGE = Struct(">Q")
 HEADER = _HEADER.size
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(msgspec.Struct, frozen=True, gc=False):
     """One box of a buffer: `type`, where it starts, where its body starts and ends."""
 
     type: bytes

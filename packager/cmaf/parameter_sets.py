@@ -23,17 +23,17 @@ def changed(run: Run, codec: Codec) -> bool:
     hevc = codec.string.startswith(("hvc1", "hev1"))
     for unit in _units(run.payload, run.sizes[0]):
         kind = unit[0] >> 1 & 63 if hevc else unit[0] & 31
-        if kind == (_HEVC_SPS if hevc else _AVC_SPS) and unit not in codec.parameter_sets:
+        if kind == (_HEVC_SPS if hevc else _AVC_SPS) and bytes(unit) not in codec.parameter_sets:
             return True
     return False
 
 
-def _units(data: Buffer, end: int) -> Iterator[bytes]:
-    at = 0
+def _units(data: Buffer, end: int) -> Iterator[memoryview]:
+    view, at = memoryview(data), 0
     for _ in range(_MAX_UNITS):
-        size = int.from_bytes(data[at : at + _LENGTH])
+        size = int.from_bytes(view[at : at + _LENGTH])
         start = at + _LENGTH
         at = start + size
         if not size or at > end:
             return
-        yield bytes(data[start:at])
+        yield view[start:at]

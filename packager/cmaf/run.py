@@ -5,8 +5,9 @@ so that the same samples are the same bytes whichever encoder they came from.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from struct import pack, unpack_from
+
+import msgspec
 
 from packager.cmaf.boxes import Box, Buffer, box, children, find, full_box
 from packager.cmaf.splitter import Fragment
@@ -36,8 +37,7 @@ _TRACK_ID = 1
 MAX_SAMPLES = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(msgspec.Struct, frozen=True, gc=False):
     """A track's `trex` (8.8.3): what a fragment need not repeat."""
 
     duration: int
@@ -45,8 +45,7 @@ class Defaults:
     flags: int
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """Consecutive samples of one track. Times in the track's ticks, sizes in bytes."""
 
     start: int

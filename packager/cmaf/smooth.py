@@ -6,10 +6,11 @@ clients take the manifest's time scale for the media's; `tfxd` says where the fr
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from struct import pack
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from packager.cmaf.boxes import children, full_box
 from packager.cmaf.run import DELTA_FLAGS, Defaults, Run, joined, read, write_smooth

@@ -48,20 +48,24 @@ class Splitter:
             MediaError: the bytes are not fragmented MP4, or a box is larger than allowed.
         """
         self._data += data
-        while (header := self._header()) is not None:
+        at = 0
+        while (header := self._header(at)) is not None:
             kind, length, size = header
-            if len(self._data) < size:
-                return
-            # The buffer is handed on with the box in it: media is not copied once more.
-            whole, self._data = self._data, self._data[size:]
-            event = self._box(kind, length, memoryview(whole)[:size])
+            if len(self._data) - at < size:
+                break
+            event = self._box(kind, memoryview(self._data)[at : at + size], length)
             self.offset += size
+            at += size
             if event is not None:
+                # The buffer is handed on with the media in it: it is not copied once more.
+                self._data, at = self._data[at:], 0
                 yield event
+        if at:
+            self._data = self._data[at:]
 
-    def _header(self) -> tuple[bytes, int, int] | None:
+    def _header(self, at: int) -> tuple[bytes, int, int] | None:
         try:
-            header = read_header(self._data, 0, len(self._data))
+            header = read_header(self._data, at, len(self._data))
         except MediaError as error:
             raise MediaError(error.reason, offset=self.offset, box=error.box) from None
         if header is not None:
@@ -76,7 +80,7 @@ class Splitter:
         if not kind.isalnum():
             raise MediaError("not a media box", offset=self.offset, box=printable(kind))
 
-    def _box(self, kind: bytes, length: int, data: memoryview) -> InitSection | Fragment | None:
+    def _box(self, kind: bytes, data: memoryview, length: int) -> InitSection | Fragment | None:
         if kind == b"mdat":
             return self._fragment(data[length:])
         if kind == b"ftyp":
