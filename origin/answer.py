@@ -76,8 +76,7 @@ def conditioned(answer: Answer, request: Mapping[str, str]) -> Answer:
         wanted = parse_range(request.get("Range"), answer.size)
     except Unsatisfiable:
         outside = ("Content-Range", f"bytes */{answer.size}")
-        refused = plain(416, "no byte of the body lies in the range", answer.cache_control)
-        return replace(refused, extra=(outside,))
+        return plain(416, "no byte of the body lies in the range", "no-store", outside)
     if wanted is None:
         return answer
     offset, size = wanted

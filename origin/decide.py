@@ -40,12 +40,13 @@ from origin.request import (
 )
 from packager.layout import ChunkName, InitName, SegmentName
 from packager.manifest.smooth.client_manifest import LOOK_AHEAD, listed
-from packager.smooth_clock import TOLERANCE, media_time, smooth_time
+from packager.smooth_clock import TIMESCALE, TOLERANCE, instant, span
 from packager.ticks import UtcMicros, micros_of
-from packager.timeline import Segment, Segments, Timeline, TrackTimeline
-from packager.track import Track
+from packager.timeline import Segment, Timeline, TrackTimeline
 from packager.window import rolling
 
+_MISSED = TIMESCALE // 40
+"""How far before its boundary a segment may start: half a frame of sound, amply."""
 STALE_SEGMENTS = 8
 """A live edge that trails the clock by more is no longer handed out as live."""
 
@@ -179,7 +180,7 @@ def _chunk(
         chunks, period = track.open, track.open_period
     else:
         # The open segment's last chunk is followed by the first of the segment after it.
-        ahead = 2 if track.open and index == 0 else 1
+        ahead = 1 if track.open and index == 0 else 0
         return _absent(track, number, timeline, ahead)
     chunk = chunks[index]
     description = timeline.track(track.id, period)
@@ -196,15 +197,22 @@ def _chunk(
     )
 
 
-def _absent(track: TrackTimeline, number: int, timeline: Timeline, ahead: int = 1) -> Plan:
-    """Why a segment is not there, and what to do: one at most `ahead` of the newest is awaited."""
-    newest = max(track.last_number, timeline.edge)
-    if number > newest:
-        later = Refuse(404, "not there yet", Freshness.SOON)
-        near = number <= newest + ahead and not timeline.ended
-        return Wait(timeline.grid.duration / 2, later) if near else later
+def _absent(track: TrackTimeline, number: int, timeline: Timeline, ahead: int = 0) -> Plan:
+    """Why a segment is not there, and what to do about it.
+
+    The next one is awaited, and where `ahead` is 1 the one after it too.
+    """
     if number < timeline.trimmed:
         return Refuse(410, "left the retention", Freshness.GONE)
+    newest = max(track.last_number, timeline.edge)
+    started = timeline.period.number if timeline.period else 0
+    upcoming = max(newest + 1, track.open_number, started)
+    near = number == track.open_number or upcoming <= number <= upcoming + ahead
+    later = Refuse(404, "not there yet", Freshness.SOON)
+    if near and not timeline.ended:
+        return Wait(timeline.grid.duration / 2, later)
+    if number > newest:
+        return later
     return Refuse(404, "a hole in the timeline", Freshness.HOLE)
 
 
@@ -212,43 +220,47 @@ def _fragment(request: Fragment, timeline: Timeline) -> Plan:
     track = _quality_level(request, timeline)
     if track is None:
         return Refuse(404, "no such quality level", Freshness.UNKNOWN)
-    segments = timeline.tracks[track.id].segments
-    segments = segments.between(0, timeline.edge)
-    at = media_time(request.time, track.timescale)
-    index = segments.index_of(timeline.grid.number_at(at, track.timescale) - 1)
-    while index < len(segments) and _start(segments[index], track) < request.time - TOLERANCE:
-        index += 1
-    if index < len(segments) and _start(segments[index], track) <= request.time + TOLERANCE:
-        following = segments[index + 1 : index + 1 + LOOK_AHEAD]
-        if following or timeline.ended:
-            return ServeFragment(request.channel, track, segments[index], tuple(following))
-        return _later(timeline)
-    return _no_fragment(request, timeline, track, segments)
+    segments = track.segments.between(0, timeline.edge)
+    number = timeline.grid.number_at_micros(instant(request.time + _MISSED))
+    for index in range(segments.index_of(number - 1), segments.index_of(number + 1)):
+        start, _ = _span(timeline, track.id, segments[index])
+        if abs(start - request.time) <= TOLERANCE:
+            following = segments[index + 1 : index + 1 + LOOK_AHEAD]
+            if following or timeline.ended:
+                return ServeFragment(
+                    request.channel,
+                    timeline.track(track.id, segments[index].period),
+                    segments[index],
+                    tuple(_span(timeline, track.id, segment) for segment in following),
+                )
+            return Wait(timeline.grid.duration / 2, _NOT_YET)
+    return _no_fragment(_absent(track, number, timeline))
 
 
-def _quality_level(request: Fragment, timeline: Timeline) -> Track | None:
-    for track_id in timeline.tracks:
-        track = timeline.latest(track_id)
-        if track is not None and (track.kind, track.bitrate) == (request.kind, request.bitrate):
-            return track
+def _quality_level(request: Fragment, timeline: Timeline) -> TrackTimeline | None:
+    """The track that the request means: a level may have had another bit rate before."""
+    for period in reversed(timeline.periods):
+        for track in period.tracks.values():
+            if (track.kind, track.bitrate) == (request.kind, request.bitrate):
+                return timeline.tracks[track.id]
     return None
 
 
-def _start(segment: Segment, track: Track) -> int:
-    return smooth_time(segment.start, track.timescale)
+def _span(timeline: Timeline, track_id: str, segment: Segment) -> tuple[int, int]:
+    return span(segment, timeline.track(track_id, segment.period).timescale)
 
 
-def _later(timeline: Timeline) -> Wait:
-    return Wait(timeline.grid.duration / 2, Refuse(412, "not there yet", Freshness.SOON))
+def _no_fragment(plan: Plan) -> Plan:
+    """In Smooth's words what CMAF's clients are told of a segment that is not there."""
+    match plan:
+        case Wait(at_most, _):
+            return Wait(at_most, _NOT_YET)
+        case Refuse(status=410, reason=reason, freshness=freshness):
+            return Refuse(404, reason, freshness)
+        case Refuse(reason=reason, freshness=freshness):
+            return Refuse(412, reason, freshness)
+        case _:
+            return plan
 
 
-def _no_fragment(request: Fragment, timeline: Timeline, track: Track, segments: Segments) -> Plan:
-    """Why no fragment starts at the time asked for."""
-    if not segments or request.time < _start(segments[0], track):
-        return Refuse(404, "left the retention", Freshness.GONE)
-    last = segments[-1]
-    end = smooth_time(last.end, track.timescale)
-    if request.time < end:
-        return Refuse(412, "no fragment starts there", Freshness.HOLE)
-    near = request.time <= end + TOLERANCE and not timeline.ended
-    return _later(timeline) if near else Refuse(412, "not there yet", Freshness.SOON)
+_NOT_YET = Refuse(412, "not there yet", Freshness.SOON)

@@ -61,8 +61,10 @@ class ServeFragment:
 
     channel: str
     track: Track
+    """As it was in the segment's period."""
     segment: Segment
-    following: Sequence[Segment]
+    following: Sequence[tuple[int, int]]
+    """Start and duration, on Smooth's clock, of the fragments after it; none at an end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import re
 
-_ONE = re.compile(r"bytes=\s*(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))\s*", re.IGNORECASE)
+_ONE = re.compile(r"bytes=\s*(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))\s*", re.IGNORECASE)
 
 
 class Unsatisfiable(Exception):  # noqa: N818 - the standard's word

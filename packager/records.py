@@ -99,4 +99,21 @@ class Carried(_Record, frozen=True, tag="carried"):
     """The highest bit/s of any segment: a BANDWIDTH never shrinks."""
 
 
-Record = Header | PeriodStarted | TrackAdded | ChunkAdded | SegmentEnded | Trimmed | Ended | Carried
+class Listed(_Record, frozen=True, tag="listed"):
+    """What a rewritten journal says of the live edge: it depends on what has been trimmed too."""
+
+    number: int
+    """The newest segment that the manifests list; -1 where there is none."""
+
+
+Record = (
+    Header
+    | PeriodStarted
+    | TrackAdded
+    | ChunkAdded
+    | SegmentEnded
+    | Trimmed
+    | Ended
+    | Carried
+    | Listed
+)

@@ -5,7 +5,7 @@ UTC since 1970 at 10 MHz is above 2^53, where players that hold it in a double r
 difference of two boundaries, so that nothing drifts.
 """
 
-from packager.ticks import rescale
+from packager.ticks import MICROS, UtcMicros, rescale
 from packager.timeline import Segment
 
 TIMESCALE = 10_000_000
@@ -21,9 +21,9 @@ def smooth_time(ticks: int, timescale: int) -> int:
     return rescale(ticks - EPOCH * timescale, timescale, TIMESCALE)
 
 
-def media_time(time: int, timescale: int) -> int:
-    """The ticks since the Unix epoch nearest to `time` on Smooth's clock."""
-    return rescale(time, TIMESCALE, timescale) + EPOCH * timescale
+def instant(time: int) -> UtcMicros:
+    """The wall-clock instant of `time` on Smooth's clock, to the nearest microsecond."""
+    return UtcMicros(rescale(time, TIMESCALE, MICROS) + EPOCH * MICROS)
 
 
 def span(segment: Segment, timescale: int) -> tuple[int, int]:

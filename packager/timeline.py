@@ -21,6 +21,7 @@ from packager.records import (
     ChunkAdded,
     Ended,
     Header,
+    Listed,
     PeriodStarted,
     Record,
     SegmentEnded,
@@ -227,7 +228,7 @@ class Timeline(msgspec.Struct, frozen=True):
         return self.grid.number_at(end - timescale // 40, timescale)
 
 
-def apply(timeline: Timeline, record: Record) -> Timeline:
+def apply(timeline: Timeline, record: Record) -> Timeline:  # noqa: PLR0911 - one a record
     """The timeline after `record`.
 
     Raises:
@@ -252,6 +253,8 @@ def apply(timeline: Timeline, record: Record) -> Timeline:
             return replace(timeline, ended=True, edge=edge, version=timeline.version + 1)
         case Carried():
             return _carried(timeline, record)
+        case Listed():
+            return replace(timeline, edge=record.number, version=timeline.version + 1)
         case _:
             assert_never(record)
 
@@ -413,16 +416,17 @@ def records_of(timeline: Timeline, version: int) -> Iterator[Record]:
         yield from _records_of_period(timeline, period)
     if timeline.ended:
         yield Ended(_last_published(timeline))
+    yield Listed(timeline.edge)
 
 
 def _records_of_period(timeline: Timeline, period: Period) -> Iterator[Record]:
     ended = [
-        (segment.published, segment.number, track.id, segment)
+        (segment.number, track.id, segment)
         for track in timeline.tracks.values()
         for segment in track.segments
         if segment.period == period.index
     ]
-    for _, _, track_id, segment in sorted(ended, key=lambda item: item[:3]):
+    for _, track_id, segment in sorted(ended, key=lambda item: item[:2]):
         yield from _records_of_chunks(track_id, segment.number, segment.chunks)
         yield SegmentEnded(track_id, segment.number, segment.published)
     for track in timeline.tracks.values():

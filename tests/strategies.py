@@ -315,9 +315,9 @@ def passed_feeds(draw: st.DrawFn) -> EncodedFeed:
     )
     apart = Fraction(draw(st.integers(-700, 700)), 1000)
     sample_rate = draw(st.sampled_from([44_100, 48_000]))
-    sound = max(
-        1, int((count / rate + Fraction(draw(st.integers(-900, 900)), 1000)) * sample_rate / 1024)
-    )
+    # What follows the last picture by more than a second is dropped.
+    longer = Fraction(draw(st.integers(-900, 900)), 1000) - apart
+    sound = max(1, int((count / rate + longer) * sample_rate / 1024))
     audio = audio_track(
         1, sound, draw(_chunk_sizes), start=begin + apart, sample_rate=sample_rate, bitrate=0
     )

@@ -11,6 +11,7 @@ from aiohttp import web
 from origin.runtime.control import ControlHandlers
 from origin.runtime.follow import FollowedChannel, follow
 from origin.runtime.handlers import Handlers
+from origin.runtime.protocol import HttpServer
 from packager.clock import Clock
 from packager.config import Config
 from packager.errors import SetupError
@@ -32,15 +33,17 @@ async def serve(config: Config, data: Path, clock: Clock) -> None:
         for name, channel in config.channels.items()
     }
     origin = config.origin
-    public = web.Application()
     handlers = Handlers(channels, data, origin.cdn, clock)
-    public.router.add_route("*", "/{path:.*}", handlers.handle)
     control = web.Application()
     control.add_routes(ControlHandlers(channels, origin.port, clock).routes())
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runners = [_runner(public), _runner(control)]
+    public = HttpServer(handlers.handle, access_log=None, keepalive_timeout=_KEEP_ALIVE)
+    runners: list[web.BaseRunner] = [
+        web.ServerRunner(public, shutdown_timeout=_DRAIN),
+        web.AppRunner(control, access_log=None, shutdown_timeout=_DRAIN),
+    ]
     following = asyncio.create_task(follow(channels))
     try:
         for runner, host, port in zip(
@@ -62,15 +65,9 @@ async def serve(config: Config, data: Path, clock: Clock) -> None:
             await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+async def _listen(runner: web.BaseRunner, host: str, port: int) -> None:
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise SetupError(f"port {port} on {host}: {reason}") from error
-
-
-def _runner(app: web.Application) -> web.AppRunner:
-    return web.AppRunner(
-        app, access_log=None, keepalive_timeout=_KEEP_ALIVE, shutdown_timeout=_DRAIN
-    )

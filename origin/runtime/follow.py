@@ -37,7 +37,10 @@ class FollowedChannel:
         self.rendered: dict[object, object] = {}
         """What was made of this version of the timeline; a new version starts an empty one."""
         self._window = window
-        self._reader = Reader()
+        self._offset = 0
+        """Where in the journal the first record lies that is not in the timeline."""
+        self._reported = -1
+        """The offset that was last reported as damaged."""
         self._descriptor = -1
         self._identity: tuple[int, int] | None = None
         self._grown = asyncio.Event()
@@ -55,27 +58,18 @@ class FollowedChannel:
     def catch_up(self) -> None:
         """Read what the journal has gained since the last look."""
         try:
-            timeline = self._read_on()
+            replaced = self._is_replaced()
+            timeline = self._read_on(Timeline() if replaced else self.timeline)
         except OSError as error:
             self._log.warning("journal.unreadable", problem=str(error))
             return
         if timeline is self.timeline:
             return
-        if timeline.version != self.timeline.version or timeline.edge != self.timeline.edge:
+        before, self.timeline = self.timeline, timeline
+        if replaced or (timeline.version, timeline.edge) != (before.version, before.edge):
             self.rendered = {}
-        self.timeline = timeline
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
-
-    def _read_on(self) -> Timeline:
-        timeline = self.timeline
-        if self._is_replaced():
-            timeline = Timeline()
-        if self._descriptor < 0:
-            return timeline
-        while data := os.read(self._descriptor, _READ):
-            timeline = self._fold(timeline, data)
-        return timeline
 
     def _is_replaced(self) -> bool:
         """Open the journal if it is not the file that was read so far; whether that was so."""
@@ -85,26 +79,38 @@ class FollowedChannel:
         except FileNotFoundError:
             return False  # what has been read of it stays right
         identity = (found.st_dev, found.st_ino)
-        if identity == self._identity and found.st_size >= self._reader.offset:
+        if identity == self._identity and found.st_size >= self._offset:
             return False
         self.close()
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._identity = identity
-        self._reader = Reader()
+        self._identity, self._offset, self._reported = identity, 0, -1
         return True
 
-    def _fold(self, timeline: Timeline, data: bytes) -> Timeline:
-        was_damaged = self._reader.damaged
+    def _read_on(self, timeline: Timeline) -> Timeline:
+        """Fold what the journal has after the last whole record.
+
+        A torn end is read again every time: the packager may have cut it off meanwhile and gone on
+        in its place.
+        """
+        if self._descriptor < 0:
+            return timeline
+        reader, at = Reader(self._offset), self._offset
         try:
-            for record in self._reader.feed(data):
-                timeline = apply(timeline, record)
+            while not reader.damaged and (data := os.pread(self._descriptor, _READ, at)):
+                at += len(data)
+                for record in reader.feed(data):
+                    timeline = apply(timeline, record)
+                    self._offset = reader.offset
+            if reader.damaged:
+                self._report("a line that is no record")
         except JournalError as error:
-            self._reader.damaged = True
-            self._log.error("journal.wrong", problem=str(error))
-        else:
-            if self._reader.damaged and not was_damaged:
-                self._log.error("journal.damaged", offset=self._reader.offset)
+            self._report(str(error))
         return timeline
+
+    def _report(self, problem: str) -> None:
+        if self._reported != self._offset:
+            self._reported = self._offset
+            self._log.error("journal.damaged", offset=self._offset, problem=problem)
 
     def close(self) -> None:
         """Stop reading."""

@@ -10,7 +10,6 @@ from fractions import Fraction
 from hashlib import blake2b
 from pathlib import Path
 from typing import assert_never
-from uuid import uuid4
 
 import aiofiles
 import structlog
@@ -34,6 +33,7 @@ from origin.render import CONTENT_TYPES, render
 from origin.request import Fragment, Manifest, Media, Request, parse
 from origin.runtime import metrics
 from origin.runtime.follow import FollowedChannel
+from origin.runtime.headers import headers_of
 from packager.clock import Clock, monotonic
 from packager.cmaf.smooth import smooth_fragment
 from packager.errors import MediaError, StoreError
@@ -43,11 +43,6 @@ from packager.ticks import iso8601
 
 _PIECE = 1 << 20
 """Bytes of a file that are in memory for one connection."""
-_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
-_CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Content-Length, Content-Range, Date, ETag, X-Request-ID",
-}
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Headers": "*, Authorization, Range",
@@ -77,7 +72,7 @@ class Handlers:
         self._clock = clock
         self._log = structlog.get_logger()
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request, whatever it is."""
         started = monotonic()
         asked = parse(request.path)
@@ -102,14 +97,14 @@ class Handlers:
         metrics.ANSWER_SECONDS.labels(kind).observe(monotonic() - started)
         return response
 
-    def _other_method(self, request: web.Request) -> Answer:
+    def _other_method(self, request: web.BaseRequest) -> Answer:
         long = cache_control(Freshness.UNKNOWN, self._cdn, Fraction(0))
         if request.method == "OPTIONS":
             return plain(204, "", long, *_PREFLIGHT.items(), ("Allow", "GET, HEAD, OPTIONS"))
         return plain(405, "only GET and HEAD", long, ("Allow", "GET, HEAD, OPTIONS"))
 
     async def _answer(
-        self, asked: Request, channel: FollowedChannel | None, request: web.Request
+        self, asked: Request, channel: FollowedChannel | None, request: web.BaseRequest
     ) -> Answer:
         try:
             plan = await self._decide(asked, channel)
@@ -135,7 +130,7 @@ class Handlers:
         return plan.otherwise if isinstance(plan, Wait) else plan
 
     async def _carry_out(
-        self, plan: Plan, channel: FollowedChannel | None, request: web.Request
+        self, plan: Plan, channel: FollowedChannel | None, request: web.BaseRequest
     ) -> Answer:
         match plan:
             case ServeManifest():
@@ -213,49 +208,50 @@ class Handlers:
         track, segment = plan.track, plan.segment
         path = self._data / plan.channel / track.id / str(SegmentName(segment.number))
         here = span(segment, track.timescale)
-        following = [span(later, track.timescale) for later in plan.following]
 
         def make() -> bytes:
-            data = _read(Slice(str(path), 0, segment.size))
-            return smooth_fragment(data, track.timescale, here, following)
+            data = _read(Slice(str(path), 0, segment.size), segment.size)
+            return smooth_fragment(data, track.timescale, here, plan.following)
 
         return Answer(
             status=200,
             content_type=f"{track.kind}/mp4",
-            cache_control=self._caching(Freshness.FOREVER),
+            # The last one of an end names none after it; a channel that goes on changes that.
+            cache_control=self._caching(
+                Freshness.FOREVER if plan.following else Freshness.ENDED_MANIFEST
+            ),
             body=await asyncio.to_thread(make),
-            etag=f'"{segment.published:x}-{segment.size:x}-s{len(following)}"',
+            etag=f'"{segment.published:x}-{segment.size:x}-s{len(plan.following)}"',
             modified=segment.published,
             ranges=True,
         )
 
-    async def _send(self, request: web.Request, answer: Answer) -> web.StreamResponse:
-        headers = answer.headers()
-        headers.update(_CORS)
-        headers["X-Request-ID"] = _request_id(request)
-        body = answer.body
+    async def _send(self, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+        headers, body = headers_of(answer, request), answer.body
         if request.method == "HEAD" or answer.status in (204, 304):
+            if isinstance(body, Slice):
+                await asyncio.to_thread(_read, body, 0)
             response = web.Response(status=answer.status, headers=headers)
             if answer.status not in (204, 304):
                 response.headers["Content-Length"] = str(answer.size)
             return response
         if isinstance(body, Slice) and body.size > _PIECE:
-            return await self._stream(request, answer, body, headers)
+            return await self._stream(request, answer.status, body, headers)
         if isinstance(body, Slice):
-            body = await asyncio.to_thread(_read, body)
+            body = await asyncio.to_thread(_read, body, body.size)
         return web.Response(status=answer.status, headers=headers, body=body)
 
     async def _stream(
-        self, request: web.Request, answer: Answer, body: Slice, headers: dict[str, str]
+        self, request: web.BaseRequest, status: int, body: Slice, headers: dict[str, str]
     ) -> web.StreamResponse:
         """Send a part of a file, a piece at a time, as fast as the client takes it.
 
         Raises:
             StoreError: the file is not as recorded; nothing has been sent yet.
         """
-        response = web.StreamResponse(status=answer.status, headers=headers)
+        response = web.StreamResponse(status=status, headers=headers)
         response.content_length = left = body.size
-        piece = await asyncio.to_thread(_read, replace(body, size=_PIECE))
+        piece = await asyncio.to_thread(_read, body, _PIECE)
         await response.prepare(request)
         async with aiofiles.open(body.path, "rb") as file:
             await file.seek(body.offset + _PIECE)
@@ -263,7 +259,9 @@ class Handlers:
                 await response.write(piece)
                 left -= len(piece)
                 piece = await file.read(min(_PIECE, left))
-        # If some are missing now, the length is out already: aiohttp ends the connection.
+        if left and request.transport is not None:
+            # The length is out: a client that is not hung up on would wait for the rest.
+            request.transport.close()
         await response.write_eof()
         return response
 
@@ -271,20 +269,19 @@ class Handlers:
 _UNREADABLE = Refuse(503, "the media cannot be read", Freshness.UNAVAILABLE, retry_after=1)
 
 
-def _read(body: Slice) -> bytes:
-    """Bytes of a file, in one step: handing each small one to a thread would take longer.
+def _read(body: Slice, size: int) -> bytes:
+    """The first `size` bytes, in one step: handing each small one to a thread would take longer.
 
     Raises:
-        StoreError: they are not there.
+        StoreError: the file has not all the bytes that it should have.
     """
     try:
         with Path(body.path).open("rb", buffering=0) as file:
-            data = os.pread(file.fileno(), body.size, body.offset)
+            if os.fstat(file.fileno()).st_size < body.offset + body.size:
+                raise StoreError(f"{body.path} is shorter than its record says")
+            return os.pread(file.fileno(), size, body.offset)
     except OSError as error:
         raise StoreError(str(error)) from error
-    if len(data) < body.size:
-        raise StoreError(f"{body.path} is shorter than its record says")
-    return data
 
 
 def _kind(asked: Request) -> str:
@@ -299,15 +296,10 @@ def _kind(asked: Request) -> str:
             return "other"
 
 
-def _request_id(request: web.Request) -> str:
-    given = request.headers.get("X-Request-ID", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
-
-
 def _accepts_gzip(header: str) -> bool:
-    """Whether Accept-Encoding takes gzip (RFC 9110 section 12.5.3)."""
+    """Whether Accept-Encoding takes gzip, by name or as any (RFC 9110 section 12.5.3)."""
+    takes: dict[str, bool] = {}
     for item in header.lower().split(","):
         name, *parameters = (part.strip() for part in item.split(";"))
-        if name in ("gzip", "*"):
-            return not any(re.fullmatch(r"q=0(\.0*)?", parameter) for parameter in parameters)
-    return False
+        takes[name] = not any(re.fullmatch(r"q=0(\.0*)?", each) for each in parameters)
+    return takes.get("gzip", takes.get("*", False))

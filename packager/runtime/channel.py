@@ -12,7 +12,7 @@ import structlog
 from packager.clock import Clock, monotonic
 from packager.cmaf.boxes import Buffer
 from packager.config import FileSource, PatternSource
-from packager.errors import FeedError, RingsideError
+from packager.errors import FeedError, RingsideError, StoreError
 from packager.ffmpeg.command import arguments, track_specs
 from packager.ffmpeg.progress import Message, Progress, ProgressReader, Trouble, read_message
 from packager.layout import STATUS
@@ -84,7 +84,6 @@ class Channel:
             if journal.cut_off:
                 self._log.warning("journal.repaired", dropped_bytes=journal.cut_off)
             publisher = Publisher(self._config.name, self._folder, journal)
-            publisher.end_open_segments(self._clock.now())
             if strays := publisher.sweep():
                 self._log.info("store.swept", files=strays)
             await self._keep_going(publisher, journal)
@@ -98,6 +97,7 @@ class Channel:
         while True:
             started = monotonic()
             try:
+                publisher.end_open_segments(self._clock.now())
                 self._set(ChannelState.STARTING)
                 source = await self._open()
                 await self._run_once(source, publisher)
@@ -268,8 +268,12 @@ class Channel:
             (t.segments[0].number for t in timeline.tracks.values() if t.segments), default=0
         )
         if timeline.edge - kept > oldest:
-            gone = publisher.trim(timeline.edge - kept)
-            metrics.RETENTION_SEGMENTS.labels(self._config.name).inc(gone)
+            try:
+                gone = publisher.trim(timeline.edge - kept)
+            except StoreError as error:
+                self._problem("store.unremovable", str(error))
+            else:
+                metrics.RETENTION_SEGMENTS.labels(self._config.name).inc(gone)
 
     def _set(self, state: ChannelState, **changes: object) -> None:
         """Say how the channel is, in the file that the status page reads."""

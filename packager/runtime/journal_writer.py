@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from packager.errors import JournalError
-from packager.journal import VERSION, Reader, encode
+from packager.journal import MAX_LINE, VERSION, Reader, encode
 from packager.layout import JOURNAL
 from packager.records import Header, Record
 from packager.timeline import Timeline, apply, records_of
@@ -28,9 +28,24 @@ class JournalWriter:
         self.timeline = Timeline()
         self.cut_off = 0
         """Bytes of a torn or damaged end that were dropped on opening."""
+        self._size = 0
+        self._worth = 0
+        """Bytes of the journal that a rewrite would keep."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._descriptor = self._opened()
+            self._descriptor = os.open(self._path, flags, 0o644)
+        except OSError as error:
+            raise _failed(self._path, error) from error
+        try:
+            self._begin(channel, segment_duration)
+        except JournalError:
+            self.close()
+            raise
+
+    def _begin(self, channel: str, segment_duration: Fraction) -> None:
+        try:
+            self._read()
         except OSError as error:
             raise _failed(self._path, error) from error
         if not self.timeline.channel:
@@ -42,26 +57,23 @@ class JournalWriter:
                 "remove its folder"
             )
             raise JournalError(msg)
-        self._rewritten_size = self._size
 
-    def _opened(self) -> int:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        descriptor = os.open(self._path, flags, 0o644)
+    def _read(self) -> None:
         data = self._path.read_bytes()
         reader = Reader()
-        valid = 0
+        count = 0
         try:
             for record in reader.feed(data):
                 self.timeline = apply(self.timeline, record)
-                valid = reader.offset
+                self._size = reader.offset
+                count += 1
         except JournalError as error:
-            if not valid:
+            if not count:
                 raise JournalError(f"{self._path}: {error}") from error
-        self.cut_off = len(data) - valid
+        self.cut_off = len(data) - self._size
         if self.cut_off:
-            os.ftruncate(descriptor, valid)
-        self._size = valid
-        return descriptor
+            os.ftruncate(self._descriptor, self._size)
+        self._worth = self._size * _count(self.timeline) // max(1, count)
 
     def append(self, records: Sequence[Record]) -> None:
         """Write records down, all with one call.
@@ -72,7 +84,10 @@ class JournalWriter:
         after = self.timeline
         for record in records:
             after = apply(after, record)
-        data = b"".join(map(encode, records))
+        lines = [encode(record) for record in records]
+        if any(len(line) > MAX_LINE for line in lines):
+            raise JournalError(f"{self._path}: a record of more than {MAX_LINE} bytes")
+        data = b"".join(lines)
         try:
             written = os.write(self._descriptor, data)
             if written != len(data):
@@ -92,7 +107,7 @@ class JournalWriter:
         Raises:
             JournalError: the new file could not be written; the old one goes on.
         """
-        if self._size < max(_REWRITE_ABOVE, 2 * self._rewritten_size):
+        if self._size < max(_REWRITE_ABOVE, 2 * self._worth):
             return
         fresh = self._path.with_suffix(".rewritten")
         data = b"".join(encode(record) for record in records_of(self.timeline, VERSION))
@@ -106,11 +121,17 @@ class JournalWriter:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         except OSError as error:
             raise _failed(fresh, error) from error
-        self._size = self._rewritten_size = len(data)
+        self._size = self._worth = len(data)
 
     def close(self) -> None:
         """Nothing more will be appended."""
         os.close(self._descriptor)
+
+
+def _count(timeline: Timeline) -> int:
+    """Records that a rewritten journal would have, but for a few."""
+    tracks = timeline.tracks.values()
+    return sum(len(segment.chunks) + 1 for track in tracks for segment in track.segments)
 
 
 def _failed(path: Path, error: OSError) -> JournalError:

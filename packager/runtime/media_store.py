@@ -23,7 +23,7 @@ class MediaStore:
         self._open: dict[str, tuple[int, int]] = {}
 
     def write_init(self, track: str, version: str, data: bytes) -> None:
-        """Store an init section; an equal version is the same bytes and stays.
+        """Store an init section; one that is there already stays.
 
         Raises:
             StoreError: it could not be written.
@@ -31,7 +31,7 @@ class MediaStore:
         path = self._root / track / str(InitName(version))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
+            if not path.exists() or path.stat().st_size != len(data):
                 partial = path.with_suffix(".partial")
                 partial.write_bytes(data)
                 partial.replace(path)
@@ -54,6 +54,20 @@ class MediaStore:
         except OSError as error:
             raise _failed(self._path(track, number), error) from error
 
+    def cut(self, track: str, number: int, size: int) -> None:
+        """Take back what was appended to the open segment `number` beyond `size` bytes.
+
+        Raises:
+            StoreError: it could not be done.
+        """
+        entry = self._open.get(track)
+        if entry is None or entry[0] != number:
+            return
+        try:
+            os.ftruncate(entry[1], size)
+        except OSError as error:
+            raise _failed(self._path(track, number), error) from error
+
     def close(self, track: str) -> None:
         """The track's open segment is whole."""
         if (entry := self._open.pop(track, None)) is not None:
@@ -65,8 +79,16 @@ class MediaStore:
             self.close(track)
 
     def remove(self, track: str, number: int) -> None:
-        """Let go of a segment; one that is gone already is fine."""
-        self._path(track, number).unlink(missing_ok=True)
+        """Let go of a segment; one that is gone already is fine.
+
+        Raises:
+            StoreError: it cannot be removed.
+        """
+        path = self._path(track, number)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise _failed(path, error) from error
 
     def _path(self, track: str, number: int) -> Path:
         return self._root / track / str(SegmentName(number))

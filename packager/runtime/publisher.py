@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packager.actions import Action, Broken, Note, Store
+from packager.errors import JournalError, StoreError
 from packager.layout import SegmentName
-from packager.records import Record, SegmentEnded, Trimmed
+from packager.records import ChunkAdded, Record, SegmentEnded, Trimmed
 from packager.runtime import metrics
 from packager.runtime.journal_writer import JournalWriter
 from packager.runtime.media_store import MediaStore
@@ -65,8 +66,25 @@ class Publisher:
                         breaks.append(action)
         finally:
             if records:
-                self._journal.append(records)
+                self._write_down(records)
         return breaks
+
+    def _write_down(self, records: list[Record]) -> None:
+        try:
+            self._journal.append(records)
+        except JournalError:
+            # A later chunk must lie where its record will say: right behind the recorded ones.
+            for record in records:
+                if isinstance(record, ChunkAdded):
+                    self.store.cut(record.track, record.number, self._recorded(record))
+            raise
+
+    def _recorded(self, chunk: ChunkAdded) -> int:
+        """Bytes of a chunk's segment that are written down."""
+        track = self.timeline.tracks.get(chunk.track)
+        if track is None or not track.open or track.open_number != chunk.number:
+            return 0
+        return track.open[-1].offset + track.open[-1].size
 
     def count(self) -> None:
         """Add to the metrics what was published since the last call."""
@@ -86,7 +104,12 @@ class Publisher:
             self._journal.append(ended)
 
     def trim(self, before: int) -> int:
-        """Let go of the segments before this number; how many there were."""
+        """Let go of the segments before this number; how many there were.
+
+        Raises:
+            JournalError: it could not be written down; nothing has gone.
+            StoreError: a file could not be removed; all the others are.
+        """
         gone = [
             (track.id, segment.number)
             for track in self.timeline.tracks.values()
@@ -95,10 +118,18 @@ class Publisher:
         if gone:
             # First nobody is told of them any more, then they go.
             self._journal.append([Trimmed(before)])
-            for track, number in gone:
-                self.store.remove(track, number)
+            failed = [error for item in gone if (error := self._remove(*item)) is not None]
             self._journal.rewrite_if_worth_it()
+            if failed:
+                raise failed[0]
         return len(gone)
+
+    def _remove(self, track: str, number: int) -> StoreError | None:
+        try:
+            self.store.remove(track, number)
+        except StoreError as error:
+            return error
+        return None
 
     def sweep(self) -> int:
         """Remove files that the timeline does not name; how many there were.

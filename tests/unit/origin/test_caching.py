@@ -1,0 +1,88 @@
+import re
+from fractions import Fraction
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from origin.caching import Cdn, cache_control
+from origin.plan import Freshness
+from tests.strategies import durations
+
+D = Fraction(48, 25)
+CDNS: tuple[Cdn, ...] = get_args(Cdn)
+ERRORS = [
+    Freshness.SOON,
+    Freshness.HOLE,
+    Freshness.GONE,
+    Freshness.UNKNOWN,
+    Freshness.UNAVAILABLE,
+    Freshness.BAD,
+]
+
+
+def max_age(text: str) -> int:
+    """Seconds that an answer may be kept."""
+    if text == "no-store":
+        return 0
+    found = re.fullmatch(r"public, max-age=(\d+)(, immutable)?", text)
+    assert found is not None, text
+    return int(found[1])
+
+
+@pytest.mark.parametrize("freshness", list(Freshness))
+@pytest.mark.parametrize("cdn", CDNS)
+def test_every_answer_says_how_long(freshness: Freshness, cdn: Cdn) -> None:
+    assert max_age(cache_control(freshness, cdn, D)) >= 0
+
+
+@pytest.mark.parametrize("cdn", CDNS)
+def test_media_is_kept_for_ever(cdn: Cdn) -> None:
+    assert cache_control(Freshness.FOREVER, cdn, D) == "public, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize("cdn", CDNS)
+def test_only_media_never_changes(cdn: Cdn) -> None:
+    unchanging = [f for f in Freshness if "immutable" in cache_control(f, cdn, D)]
+    assert unchanging == [Freshness.FOREVER]
+
+
+@pytest.mark.parametrize("freshness", ERRORS)
+@pytest.mark.parametrize("cdn", CDNS)
+def test_an_error_is_kept_for_a_minute_at_most(freshness: Freshness, cdn: Cdn) -> None:
+    assert max_age(cache_control(freshness, cdn, D)) <= 60
+
+
+@pytest.mark.parametrize(
+    ("freshness", "seconds"),
+    [
+        (Freshness.SOON, 1),
+        (Freshness.HOLE, 2),
+        (Freshness.GONE, 60),
+        (Freshness.UNKNOWN, 5),
+        (Freshness.UNAVAILABLE, 1),
+        (Freshness.BAD, 5),
+        (Freshness.NEVER, 0),
+        (Freshness.ENDED_MANIFEST, 3600),
+    ],
+)
+def test_the_generic_preset(freshness: Freshness, seconds: int) -> None:
+    assert max_age(cache_control(freshness, "generic", D)) == seconds
+
+
+@pytest.mark.parametrize("freshness", [Freshness.SOON, Freshness.HOLE, Freshness.UNAVAILABLE])
+def test_cloudfront_is_not_told_to_keep_what_soon_changes(freshness: Freshness) -> None:
+    assert cache_control(freshness, "cloudfront", D) == "no-store"
+
+
+@pytest.mark.parametrize("cdn", CDNS)
+def test_the_clock_is_never_kept(cdn: Cdn) -> None:
+    assert cache_control(Freshness.NEVER, cdn, D) == "no-store"
+
+
+# docs/decisions/0007: Cache-Control counts whole seconds, and none would be everybody's request.
+@given(st.one_of(durations, st.fractions(0, 20)), st.sampled_from(CDNS))
+def test_a_live_manifest_is_kept_for_half_a_segment_at_most(segment: Fraction, cdn: Cdn) -> None:
+    seconds = max_age(cache_control(Freshness.LIVE_MANIFEST, cdn, segment))
+    assert seconds == 1 or 1 < seconds <= segment / 2

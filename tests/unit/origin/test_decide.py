@@ -1,0 +1,887 @@
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from itertools import pairwise
+from typing import TypeVar
+from urllib.parse import urljoin
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from origin.decide import STALE_SEGMENTS, ChannelView, decide
+from origin.plan import (
+    Freshness,
+    Plan,
+    Refuse,
+    ServeFragment,
+    ServeHealth,
+    ServeManifest,
+    ServeMedia,
+    ServeTime,
+    Wait,
+)
+from origin.render import render
+from origin.request import Fragment, Manifest, ManifestKind, Media, parse
+from packager.journal import VERSION
+from packager.layout import SegmentName
+from packager.records import (
+    Anchor,
+    ChunkAdded,
+    Ended,
+    Header,
+    PeriodStarted,
+    Record,
+    SegmentEnded,
+    TrackAdded,
+    Trimmed,
+)
+from packager.smooth_clock import TOLERANCE, smooth_time, span
+from packager.ticks import MICROS, Grid, Ticks, UtcMicros
+from packager.timeline import Timeline, apply, records_of
+from packager.track import Track, TrackKind
+from tests.feeds import START
+from tests.strategies import described, instants, journals
+from tests.windows import timelines
+
+T = TypeVar("T")
+
+GRID = Grid(Fraction(48, 25))
+HALF = Fraction(24, 25)
+N = GRID.number_at_micros(START) + 1
+"""The first segment of the made-up channels."""
+CHANNEL = "/live/tv"
+MANIFESTS = ["index.m3u8", "v0/index.m3u8", "a0/index.m3u8", "index.mpd", "index.ism/Manifest"]
+
+LATER = Refuse(404, "not there yet", Freshness.SOON)
+SMOOTH_LATER = Refuse(412, "not there yet", Freshness.SOON)
+
+
+# Channels made by hand: v0 and a0, a chunk a segment unless said otherwise.
+
+
+def fold(records: Iterable[Record], timeline: Timeline | None = None) -> Timeline:
+    timeline = timeline or Timeline()
+    for record in records:
+        timeline = apply(timeline, record)
+    return timeline
+
+
+def period(index: int, number: int, *tracks: Track) -> Iterator[Record]:
+    utc = GRID.micros(number)
+    yield PeriodStarted(index, number, Anchor(Fraction(0), utc, utc))
+    for track in tracks or (described("v0", index), described("a0", index)):
+        yield TrackAdded(track)
+
+
+def chunks(number: int, track: Track, count: int = 1, of: int = 1) -> Iterator[ChunkAdded]:
+    """The first `count` chunks of a segment that has `of`."""
+    marks = [GRID.boundary(number, of * track.timescale) // of for number in (number, number + 1)]
+    step = (marks[1] - marks[0]) // of
+    for index in range(count):
+        start = Ticks(marks[0] + index * step)
+        yield ChunkAdded(track.id, number, start, Ticks(step), 1000 + index)
+
+
+def whole(*numbers: int, tracks: tuple[Track, ...] = (), of: int = 1) -> Iterator[Record]:
+    for number in numbers:
+        for track in tracks or (described("v0"), described("a0")):
+            yield from chunks(number, track, of, of)
+            yield SegmentEnded(track.id, number, GRID.micros(number + 1))
+
+
+def started() -> Timeline:
+    return fold([Header(VERSION, "tv", GRID.duration), *period(0, N)])
+
+
+def live(*numbers: int) -> Timeline:
+    return fold(whole(*numbers), started())
+
+
+def asked(file: str, timeline: Timeline | None, now: int | None = None) -> Plan:
+    """The plan for a file of the channel, at a moment when its edge is fresh unless said."""
+    if now is None:
+        now = timeline.grid.micros(timeline.edge + 2) if timeline else START
+    view = ChannelView(timeline, Fraction(20)) if timeline else None
+    return decide(parse(f"{CHANNEL}/{file}"), view, UtcMicros(now))
+
+
+def fragment(segment: int, track: Track | None = None, off: int = 0) -> str:
+    """The file of the Smooth fragment of segment number `segment`."""
+    track = track or described("v0")
+    time = smooth_time(GRID.boundary(segment, track.timescale), track.timescale) + off
+    return f"index.ism/QualityLevels({track.bitrate})/Fragments({track.kind}={time})"
+
+
+def media(plan: Plan) -> ServeMedia:
+    assert isinstance(plan, ServeMedia), plan
+    return plan
+
+
+def refused(plan: Plan) -> Refuse:
+    assert isinstance(plan, Refuse), plan
+    return plan
+
+
+def fragment_of(plan: Plan) -> ServeFragment:
+    assert isinstance(plan, ServeFragment), plan
+    return plan
+
+
+# Outside of any channel.
+
+
+def test_the_origin_is_well() -> None:
+    assert decide(parse("/healthz"), None, START) == ServeHealth()
+
+
+def test_the_time_is_now() -> None:
+    assert asked("time", started(), START + 1) == ServeTime(UtcMicros(START + 1))
+
+
+@pytest.mark.parametrize("path", ["/live/TV/index.m3u8", "/live/tv/v0/x.m4s", "/" + "x" * 600])
+def test_what_no_path_can_mean_is_400(path: str) -> None:
+    plan = refused(decide(parse(path), None, START))
+    assert (plan.status, plan.freshness) == (400, Freshness.BAD)
+    assert plan.reason.isprintable()
+
+
+@pytest.mark.parametrize("path", ["/", "/favicon.ico", "/live/tv/x", "/live"])
+def test_what_is_outside_the_contract_is_404(path: str) -> None:
+    plan = refused(decide(parse(path), None, START))
+    assert (plan.status, plan.freshness) == (404, Freshness.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    "file", [*MANIFESTS, f"v0/{N}.m4s", "v0/init-00000000.mp4", f"v0/{N}.0.m4s", fragment(N)]
+)
+def test_a_channel_that_is_not_there(file: str) -> None:
+    assert asked(file, None) == Refuse(404, "no such channel", Freshness.UNKNOWN)
+
+
+# Manifests.
+
+
+@pytest.mark.parametrize("file", MANIFESTS)
+def test_a_manifest_of_a_live_channel(file: str) -> None:
+    timeline = live(N, N + 1, N + 2)
+    plan = asked(file, timeline)
+    assert isinstance(plan, ServeManifest)
+    assert (plan.window.first, plan.window.last, plan.window.ended) == (N, N + 2, False)
+
+
+def test_a_window_is_as_deep_as_configured() -> None:
+    plan = asked("index.mpd", live(*range(N, N + 30)))
+    assert isinstance(plan, ServeManifest)
+    assert plan.window.last - plan.window.first + 1 == 10
+
+
+@pytest.mark.parametrize("file", MANIFESTS)
+@pytest.mark.parametrize("timeline", [Timeline(), started()], ids=["no journal", "no segment"])
+def test_no_data_yet_is_503(file: str, timeline: Timeline) -> None:
+    plan = refused(asked(file, timeline, START))
+    assert (plan.status, plan.freshness) == (503, Freshness.UNAVAILABLE)
+    assert plan.retry_after >= 1
+
+
+@pytest.mark.parametrize("file", MANIFESTS)
+@pytest.mark.parametrize("behind", [0, 1, STALE_SEGMENTS, STALE_SEGMENTS + 1, 1000])
+def test_an_edge_that_is_stale_is_503(file: str, behind: int) -> None:
+    timeline = live(N, N + 1)
+    plan = asked(file, timeline, GRID.micros(N + 1 + behind))
+    if behind <= STALE_SEGMENTS:
+        assert isinstance(plan, ServeManifest)
+    else:
+        assert refused(plan).status == 503
+        assert refused(plan).retry_after == 2
+
+
+@pytest.mark.parametrize("file", MANIFESTS)
+def test_a_channel_that_is_over_is_never_stale(file: str) -> None:
+    timeline = fold([Ended(START)], live(N, N + 1))
+    plan = asked(file, timeline, GRID.micros(N + 10**6))
+    assert isinstance(plan, ServeManifest)
+    assert plan.window.ended
+
+
+@pytest.mark.parametrize("behind", [0, 1000])
+def test_media_of_a_stale_channel_is_there(behind: int) -> None:
+    timeline = live(N, N + 1)
+    media(asked(f"v0/{N}.m4s", timeline, GRID.micros(N + 1 + behind)))
+    fragment_of(asked(fragment(N), timeline, GRID.micros(N + 1 + behind)))
+
+
+def test_a_playlist_of_no_track_is_404() -> None:
+    plan = refused(asked("v9/index.m3u8", live(N)))
+    assert (plan.status, plan.freshness) == (404, Freshness.UNKNOWN)
+
+
+def test_a_playlist_of_a_track_without_segments_is_503() -> None:
+    timeline = fold(whole(*range(N, N + 3), tracks=(described("v0"),)), started())
+    plan = refused(asked("a0/index.m3u8", timeline))
+    assert plan.status == 503
+    assert plan.retry_after >= 1
+
+
+def test_a_smooth_manifest_without_a_fragment_is_503() -> None:
+    plan = refused(asked("index.ism/Manifest", live(N)))
+    assert plan.status == 503
+    assert plan.retry_after >= 1
+
+
+def test_a_smooth_manifest_of_one_segment_that_is_all() -> None:
+    timeline = fold([Ended(START)], live(N))
+    assert isinstance(asked("index.ism/Manifest", timeline), ServeManifest)
+
+
+# Init sections.
+
+
+def test_an_init_section() -> None:
+    plan = media(asked("v0/init-00000000.mp4", started()))
+    assert (plan.file, plan.offset, plan.size) == (parse_media("init-00000000.mp4"), 0, None)
+    assert plan.kind is TrackKind.VIDEO
+
+
+def test_init_sections_of_all_periods_are_there() -> None:
+    timeline = fold([*period(1, N + 5), *whole(N + 5)], live(N))
+    for version in ("00000000", "00000001"):
+        assert str(media(asked(f"a0/init-{version}.mp4", timeline)).file) == f"init-{version}.mp4"
+
+
+@pytest.mark.parametrize("file", ["v0/init-ffffffff.mp4", "v9/init-00000000.mp4"])
+def test_no_such_version_or_track_is_404(file: str) -> None:
+    plan = refused(asked(file, live(N)))
+    assert (plan.status, plan.freshness) == (404, Freshness.UNKNOWN)
+
+
+# Segments.
+
+
+def test_a_segment() -> None:
+    plan = media(asked(f"v0/{N}.m4s", fold(whole(N, of=3), started())))
+    assert (plan.file, plan.offset, plan.size) == (SegmentName(N), 0, 3003)
+    assert plan.modified == GRID.micros(N + 1)
+
+
+def test_a_segment_that_no_manifest_lists_yet() -> None:
+    timeline = fold(whole(N + 1, tracks=(described("v0"),)), live(N))
+    assert timeline.edge == N
+    media(asked(f"v0/{N + 1}.m4s", timeline))
+
+
+def test_the_next_segment_is_waited_for() -> None:
+    assert asked(f"v0/{N + 2}.m4s", live(N, N + 1)) == Wait(HALF, LATER)
+
+
+def test_the_next_segment_of_a_track_that_is_behind_is_waited_for() -> None:
+    timeline = fold(whole(N + 1, tracks=(described("v0"),)), live(N))
+    assert asked(f"a0/{N + 1}.m4s", timeline) == Wait(HALF, LATER)
+    assert asked(f"v0/{N + 2}.m4s", timeline) == Wait(HALF, LATER)
+
+
+@pytest.mark.parametrize("ahead", [2, 3, 1000])
+def test_a_segment_further_in_the_future_is_404_at_once(ahead: int) -> None:
+    assert asked(f"v0/{N + 1 + ahead}.m4s", live(N, N + 1)) == LATER
+
+
+# After a hole, and at the very beginning, the next segment is not the last one's successor.
+@pytest.mark.parametrize("before", [[], [N - 5, N - 4]], ids=["first of all", "first of a period"])
+def test_the_segment_that_is_open_is_the_next(before: list[int]) -> None:
+    past = [*period(0, N - 9), *whole(*before)] if before else []
+    timeline = fold(
+        [
+            Header(VERSION, "tv", GRID.duration),
+            *past,
+            *period(1, N),
+            *chunks(N, described("v0"), 1, 4),
+        ]
+    )
+    assert asked(f"v0/{N}.m4s", timeline) == Wait(HALF, LATER)
+
+
+def test_a_segment_that_left_the_retention_is_410() -> None:
+    timeline = fold([Trimmed(N + 2)], live(N, N + 1, N + 2))
+    for number in (N, N + 1):
+        plan = refused(asked(f"v0/{number}.m4s", timeline))
+        assert (plan.status, plan.freshness) == (410, Freshness.GONE)
+    media(asked(f"v0/{N + 2}.m4s", timeline))
+
+
+def test_a_segment_in_a_hole_is_404() -> None:
+    timeline = fold([*period(1, N + 5), *whole(N + 5)], live(N))
+    plan = refused(asked(f"v0/{N + 3}.m4s", timeline))
+    assert (plan.status, plan.freshness) == (404, Freshness.HOLE)
+
+
+def test_a_segment_before_the_channel_began_is_404() -> None:
+    assert refused(asked("v0/5.m4s", live(N))).status == 404
+
+
+def test_a_segment_of_no_track_is_404() -> None:
+    plan = refused(asked(f"v9/{N}.m4s", live(N)))
+    assert (plan.status, plan.freshness) == (404, Freshness.UNKNOWN)
+
+
+@pytest.mark.parametrize("file", [f"v0/{N + 2}.m4s", f"v0/{N + 2}.0.m4s", f"v0/{N + 9}.m4s"])
+def test_what_follows_the_end_is_not_waited_for(file: str) -> None:
+    timeline = fold([Ended(START)], live(N, N + 1))
+    assert refused(asked(file, timeline)).status == 404
+
+
+# Chunks.
+
+
+def in_chunks(count: int) -> Timeline:
+    """Segment N is whole, of four chunks; the first `count` of N + 1 are there."""
+    timeline = fold(whole(N, of=4), started())
+    return fold(chunks(N + 1, described("v0"), count, 4), timeline)
+
+
+def test_a_chunk_of_a_whole_segment() -> None:
+    plan = media(asked(f"v0/{N}.2.m4s", in_chunks(0)))
+    assert (plan.file, plan.offset, plan.size) == (SegmentName(N), 2001, 1002)
+
+
+def test_a_chunk_of_an_open_segment() -> None:
+    plan = media(asked(f"v0/{N + 1}.1.m4s", in_chunks(2)))
+    assert (plan.file, plan.offset, plan.size) == (SegmentName(N + 1), 1000, 1001)
+
+
+@pytest.mark.parametrize("there", [0, 1, 3])
+def test_the_next_chunk_is_waited_for(there: int) -> None:
+    assert asked(f"v0/{N + 1}.{there}.m4s", in_chunks(there)) == Wait(HALF, LATER)
+
+
+@pytest.mark.parametrize("before", [[], [N - 5, N - 4]], ids=["first of all", "first of a period"])
+def test_the_next_chunk_of_a_first_segment_is_waited_for(before: list[int]) -> None:
+    past = [*period(0, N - 9), *whole(*before)] if before else []
+    timeline = fold(
+        [
+            Header(VERSION, "tv", GRID.duration),
+            *past,
+            *period(1, N),
+            *chunks(N, described("v0"), 1, 4),
+        ]
+    )
+    assert asked(f"v0/{N}.1.m4s", timeline) == Wait(HALF, LATER)
+
+
+def test_a_whole_segment_gets_no_more_chunks() -> None:
+    plan = refused(asked(f"v0/{N}.4.m4s", in_chunks(2)))
+    assert plan.status == 404
+
+
+def test_what_follows_the_last_chunk_of_an_open_segment_is_waited_for() -> None:
+    assert asked(f"v0/{N + 2}.0.m4s", in_chunks(2)) == Wait(HALF, LATER)
+
+
+@pytest.mark.parametrize(
+    ("number", "chunk", "there"), [(N + 2, 1, 2), (N + 3, 0, 2), (N + 2, 0, 0), (N + 99, 0, 2)]
+)
+def test_a_chunk_further_in_the_future_is_404_at_once(number: int, chunk: int, there: int) -> None:
+    assert asked(f"v0/{number}.{chunk}.m4s", in_chunks(there)) == LATER
+
+
+def test_a_chunk_that_left_the_retention_is_410() -> None:
+    timeline = fold([*whole(N + 1), Trimmed(N + 1)], live(N))
+    assert refused(asked(f"v0/{N}.0.m4s", timeline)).status == 410
+
+
+def test_a_chunk_of_what_a_crash_left_open() -> None:
+    timeline = fold([*in_two_chunks(), *period(1, N + 5)], live(N))
+    media(asked(f"v0/{N + 1}.1.m4s", timeline))
+
+
+def in_two_chunks() -> Iterator[Record]:
+    yield from chunks(N + 1, described("v0"), 2, 4)
+
+
+# Smooth fragments.
+
+
+def test_a_fragment() -> None:
+    timeline = live(N, N + 1, N + 2)
+    plan = fragment_of(asked(fragment(N), timeline))
+    assert (plan.channel, plan.track) == ("tv", described("v0"))
+    segments = timeline.tracks["v0"].segments
+    assert plan.segment == segments[0]
+    assert list(plan.following) == [span(segments[1], described("v0").timescale)]
+
+
+@pytest.mark.parametrize("off", [-TOLERANCE, -1, 0, 1, TOLERANCE])
+def test_a_fragment_a_millisecond_off(off: int) -> None:
+    plan = fragment_of(asked(fragment(N + 1, off=off), live(N, N + 1, N + 2)))
+    assert plan.segment.number == N + 1
+
+
+def test_the_newest_fragment_is_waited_for() -> None:
+    timeline = live(N, N + 1)
+    assert asked(fragment(N + 1), timeline) == Wait(HALF, SMOOTH_LATER)
+
+
+def test_the_next_fragment_is_waited_for() -> None:
+    timeline = live(N, N + 1)
+    assert asked(fragment(N + 2), timeline) == Wait(HALF, SMOOTH_LATER)
+
+
+@pytest.mark.parametrize("ahead", [2, 3, 1000])
+def test_a_fragment_further_in_the_future_is_412_at_once(ahead: int) -> None:
+    assert asked(fragment(N + 1 + ahead), live(N, N + 1)) == SMOOTH_LATER
+
+
+def test_a_fragment_that_left_the_retention_is_404() -> None:
+    timeline = fold([Trimmed(N + 2)], live(N, N + 1, N + 2, N + 3))
+    plan = refused(asked(fragment(N), timeline))
+    assert (plan.status, plan.freshness) == (404, Freshness.GONE)
+    fragment_of(asked(fragment(N + 2), timeline))
+
+
+def test_a_fragment_in_a_hole_is_412() -> None:
+    timeline = fold([*period(1, N + 5), *whole(N + 5, N + 6)], live(N, N + 1))
+    plan = refused(asked(fragment(N + 3), timeline))
+    assert (plan.status, plan.freshness) == (412, Freshness.HOLE)
+
+
+def test_a_fragment_in_the_middle_of_another_is_412() -> None:
+    plan = refused(asked(fragment(N, off=2 * TOLERANCE), live(N, N + 1, N + 2)))
+    assert plan.status == 412
+
+
+def test_a_fragment_names_the_next_across_a_hole() -> None:
+    timeline = fold([*period(1, N + 5), *whole(N + 5, N + 6)], live(N, N + 1))
+    plan = fragment_of(asked(fragment(N + 1), timeline))
+    after = timeline.tracks["v0"].segments[-2]
+    assert after.number == N + 5
+    assert list(plan.following) == [span(after, described("v0").timescale)]
+
+
+def test_the_last_fragment_of_all_has_no_successor() -> None:
+    timeline = fold([Ended(START)], live(N, N + 1))
+    plan = fragment_of(asked(fragment(N + 1), timeline))
+    assert list(plan.following) == []
+
+
+def test_no_fragment_follows_the_end() -> None:
+    timeline = fold([Ended(START)], live(N, N + 1))
+    assert asked(fragment(N + 2), timeline) == SMOOTH_LATER
+
+
+@pytest.mark.parametrize(("kind", "bitrate"), [("video", 7), ("audio", 1_000_000), ("video", 0)])
+def test_no_such_quality_level_is_404(kind: str, bitrate: int) -> None:
+    time = smooth_time(GRID.boundary(N, MICROS), MICROS)
+    file = f"index.ism/QualityLevels({bitrate})/Fragments({kind}={time})"
+    plan = refused(asked(file, live(N, N + 1)))
+    assert (plan.status, plan.freshness) == (404, Freshness.UNKNOWN)
+
+
+# 404 is for what was there: that answer is kept for a minute.
+def test_the_first_fragment_of_all_is_not_said_to_be_gone() -> None:
+    timeline = fold(chunks(N, described("v0"), 1, 4), started())
+    for plan in (asked(fragment(N), timeline), asked(fragment(N), started())):
+        answer = plan.otherwise if isinstance(plan, Wait) else refused(plan)
+        assert (answer.status, answer.freshness) != (404, Freshness.GONE)
+        assert answer.status == 412
+
+
+def test_a_hole_at_the_beginning_of_a_track_is_a_hole() -> None:
+    video, sound = described("v0"), described("a0")
+    timeline = fold(
+        [*whole(N, tracks=(sound,)), *whole(N + 1, N + 2, tracks=(video, sound))], started()
+    )
+    plan = refused(asked(fragment(N, video), timeline))
+    assert (plan.status, plan.freshness) == (412, Freshness.HOLE)
+
+
+# An encoder that comes back may come back with other parameters.
+def test_fragments_of_a_period_with_another_timescale() -> None:
+    slow = msgspec.structs.replace(described("v0"), timescale=24_000)
+    timeline = fold(
+        [*period(1, N + 5, slow, described("a0", 1)), *whole(N + 5, N + 6, tracks=(slow,))],
+        live(N, N + 1),
+    )
+    before = fragment_of(asked(fragment(N), timeline))
+    assert before.segment.number == N
+    assert span(before.segment, before.track.timescale) == span(
+        timeline.tracks["v0"].segments[0], described("v0").timescale
+    )
+    last = fragment_of(asked(fragment(N + 1), timeline))
+    after = fragment_of(asked(fragment(N + 5, slow), timeline))
+    assert (after.segment.number, after.track.timescale) == (N + 5, 24_000)
+    assert list(last.following) == [span(after.segment, 24_000)]
+
+
+# Everything that a manifest names is there.
+
+
+def names_of_playlist(path: str, text: str) -> Iterator[str]:
+    gap = False
+    for line in text.splitlines():
+        if line == "#EXT-X-GAP":
+            gap = True
+        elif line.startswith("#EXT-X-MAP:URI="):
+            yield urljoin(path, line.split('"')[1])
+        elif line.startswith("#EXT-X-MEDIA:"):
+            yield urljoin(path, line.rpartition('URI="')[2].rstrip('"'))
+        elif line and not line.startswith("#"):
+            if not gap:
+                yield urljoin(path, line)
+            gap = False
+
+
+def names_of_mpd(path: str, root: etree._Element) -> Iterator[str]:
+    for representation in root.iter("{*}Representation"):
+        track = representation.get("id", "")
+        for template in representation.iter("{*}SegmentTemplate"):
+            init, form = template.get("initialization", ""), template.get("media", "")
+            yield urljoin(path, init.replace("$RepresentationID$", track))
+            first = int(template.get("startNumber", "-1"))
+            count = sum(1 + int(entry.get("r", "0")) for entry in template.iter("{*}S"))
+            for number in range(first, first + count):
+                name = form.replace("$RepresentationID$", track)
+                yield urljoin(path, name.replace("$Number$", str(number)))
+    for timing in root.iter("{*}UTCTiming"):
+        yield urljoin(path, timing.get("value", ""))
+
+
+def names_of_smooth(path: str, root: etree._Element) -> Iterator[tuple[str, int]]:
+    """Each fragment of each quality level, and that level's place among those of its kind."""
+    for stream in root.iter("StreamIndex"):
+        starts: list[int] = []
+        time = -1
+        for entry in stream.iter("c"):
+            time = int(entry.get("t", time))
+            for _ in range(int(entry.get("r", "1"))):
+                starts.append(time)
+                time += int(entry.get("d", ""))
+        for place, level in enumerate(stream.iter("QualityLevel")):
+            form = stream.get("Url", "").replace("{bitrate}", level.get("Bitrate", ""))
+            for start in starts:
+                yield urljoin(path, form.replace("{start time}", str(start))), place
+
+
+def served(path: str, timeline: Timeline, depth: int) -> Plan:
+    view = ChannelView(timeline, depth * timeline.grid.duration)
+    return decide(parse(path), view, timeline.grid.micros(timeline.edge + 1))
+
+
+def manifest(kind: ManifestKind, timeline: Timeline, depth: int, track: str = "") -> bytes | None:
+    request = Manifest("tv", kind, track)
+    view = ChannelView(timeline, depth * timeline.grid.duration)
+    plan = decide(request, view, timeline.grid.micros(timeline.edge + 1))
+    return render(plan) if isinstance(plan, ServeManifest) else None
+
+
+def files_named(timeline: Timeline, depth: int) -> Iterator[str]:
+    """The media that the HLS and DASH manifests of a timeline name."""
+    path = f"{CHANNEL}/index.m3u8"
+    main = manifest(ManifestKind.HLS_MULTIVARIANT, timeline, depth)
+    if main is None:
+        return
+    for playlist in names_of_playlist(path, main.decode()):
+        plan = served(playlist, timeline, depth)
+        assert isinstance(plan, ServeManifest), playlist
+        yield from names_of_playlist(playlist, render(plan).decode())
+    mpd = manifest(ManifestKind.DASH, timeline, depth)
+    assert mpd is not None
+    named = names_of_mpd(f"{CHANNEL}/index.mpd", etree.fromstring(mpd))
+    yield from (name for name in named if not name.endswith("/time"))
+
+
+def fragments_named(timeline: Timeline, depth: int) -> Iterator[tuple[str, int]]:
+    path = f"{CHANNEL}/index.ism/Manifest"
+    found = manifest(ManifestKind.SMOOTH, timeline, depth)
+    if found is not None:
+        yield from names_of_smooth(path, etree.fromstring(found))
+
+
+cases = st.tuples(journals(), st.integers(1, 8))
+
+
+@given(cases)
+def test_what_hls_and_dash_name_is_there(case: tuple[list[Record], int]) -> None:
+    records, depth = case
+    for timeline in timelines(records):
+        for name in files_named(timeline, depth):
+            plan = media(served(name, timeline, depth))
+            if isinstance(plan.file, SegmentName):
+                found = timeline.tracks[plan.track].segments.numbered(plan.file.number)
+                assert found is not None
+                assert (plan.offset, plan.size) == (0, found.size)
+
+
+@given(cases)
+def test_what_smooth_names_is_there(case: tuple[list[Record], int]) -> None:
+    records, depth = case
+    for timeline in timelines(records):
+        for name, place in fragments_named(timeline, depth):
+            plan = served(name, timeline, depth)
+            if place == 0:
+                request = parse(name)
+                assert isinstance(request, Fragment)
+                there = fragment_of(plan)
+                start, _ = span(there.segment, there.track.timescale)
+                assert abs(start - request.time) <= 1
+                assert there.following or timeline.ended
+            else:
+                # The fragments listed are the first level's: another may have holes among them.
+                answer = plan.otherwise if isinstance(plan, Wait) else plan
+                assert isinstance(answer, ServeFragment) or refused(answer).status == 412
+
+
+@given(cases)
+def test_the_mpd_names_the_clock(case: tuple[list[Record], int]) -> None:
+    records, depth = case
+    for timeline in timelines(records):
+        if not timeline.ended and (mpd := manifest(ManifestKind.DASH, timeline, depth)):
+            *_, last = names_of_mpd(f"{CHANNEL}/index.mpd", etree.fromstring(mpd))
+            assert isinstance(served(last, timeline, depth), ServeTime)
+
+
+@given(cases)
+def test_what_was_named_stays_there_until_it_is_trimmed(case: tuple[list[Record], int]) -> None:
+    records, depth = case
+    known: dict[str, ServeMedia] = {}
+    for timeline in timelines(records):
+        for name, before in list(known.items()):
+            after = served(name, timeline, depth)
+            if isinstance(before.file, SegmentName) and before.file.number < timeline.trimmed:
+                assert refused(after).status == 410
+                del known[name]
+            elif isinstance(before.file, SegmentName):
+                assert after == before
+            elif isinstance(after, Refuse):
+                track = timeline.tracks[before.track]
+                versions = {timeline.track(track.id, s.period).version for s in track.segments}
+                assert str(before.file) not in {f"init-{version}.mp4" for version in versions}
+                del known[name]
+        known |= {
+            name: media(served(name, timeline, depth)) for name in files_named(timeline, depth)
+        }
+
+
+def levels(timeline: Timeline) -> set[tuple[TrackKind, int]]:
+    """The quality levels of all periods: an encoder that comes back may come back with others."""
+    return {
+        (track.kind, track.bitrate)
+        for period in timeline.periods
+        for track in period.tracks.values()
+    }
+
+
+@given(cases)
+def test_a_fragment_never_changes(case: tuple[list[Record], int]) -> None:
+    records, depth = case
+    known: dict[str, ServeFragment] = {}
+    for timeline in timelines(records):
+        for name, before in list(known.items()):
+            request = parse(name)
+            assert isinstance(request, Fragment)
+            after = served(name, timeline, depth)
+            if before.segment.number < timeline.trimmed:
+                assert refused(after).status == 404
+                del known[name]
+            elif (request.kind, request.bitrate) in levels(timeline):
+                now = fragment_of(after)
+                assert now.segment == before.segment
+                assert list(now.following) == list(before.following)
+        for name, _ in fragments_named(timeline, depth):
+            if isinstance(plan := served(name, timeline, depth), ServeFragment):
+                known[name] = plan
+
+
+@given(cases)
+def test_a_rewritten_journal_gives_the_same_answers(case: tuple[list[Record], int]) -> None:
+    records, depth = case
+    one = fold(records)
+    two = fold(records_of(one, VERSION))
+    for kind in ManifestKind:
+        assert manifest(kind, one, depth, "v0") == manifest(kind, two, depth, "v0")
+    for name in files_named(one, depth):
+        assert served(name, one, depth) == served(name, two, depth)
+    for name, _ in fragments_named(one, depth):
+        before, after = served(name, one, depth), served(name, two, depth)
+        if isinstance(before, ServeFragment):
+            assert isinstance(after, ServeFragment)
+            assert list(after.following) == list(before.following)
+            assert (after.track, after.segment) == (before.track, before.segment)
+        else:
+            assert before == after
+
+
+# What was open when a period began is ended after it: the edge is the same either way.
+def test_a_rewritten_journal_has_the_same_edge() -> None:
+    sound = described("a0")
+    ends_late = [
+        *chunks(N + 1, sound),
+        *period(1, N + 3),
+        SegmentEnded("a0", N + 1, GRID.micros(N + 2)),
+    ]
+    one = fold(ends_late, live(N))
+    two = fold(records_of(one, VERSION))
+    assert two.edge == one.edge
+    for kind in ManifestKind:
+        assert manifest(kind, one, 1, "a0") == manifest(kind, two, 1, "a0")
+
+
+# Every number of every track, over any journal.
+
+
+def every(timeline: Timeline, records: list[Record]) -> Iterator[tuple[str, int]]:
+    used = [record.number for record in records if isinstance(record, ChunkAdded)] or [N]
+    for number in range(min(used) - 2, max(used) + 4):
+        for track in timeline.tracks:
+            yield track, number
+
+
+def story(records: list[Record]) -> Iterator[tuple[Timeline, list[Record]]]:
+    """Every prefix of a journal, and its timeline."""
+    timeline = Timeline()
+    for count, record in enumerate(records, 1):
+        timeline = apply(timeline, record)
+        yield timeline, records[:count]
+
+
+@given(journals())
+def test_every_segment_has_its_answer(records: list[Record]) -> None:
+    for timeline, past in list(story(records))[::3]:
+        ended = {(r.track, r.number) for r in past if isinstance(r, SegmentEnded)}
+        trimmed = max((r.number for r in past if isinstance(r, Trimmed)), default=0)
+        for track, number in every(timeline, records):
+            plan = served(f"{CHANNEL}/{track}/{number}.m4s", timeline, 5)
+            newest = max([n for t, n in ended if t == track], default=-1)
+            opened = timeline.tracks[track].open_number
+            if number < trimmed:
+                assert refused(plan).status == 410
+            elif (track, number) in ended:
+                size = sum(
+                    r.size
+                    for r in past
+                    if isinstance(r, ChunkAdded) and (r.track, r.number) == (track, number)
+                )
+                assert (media(plan).offset, media(plan).size) == (0, size)
+            elif number > max(newest, timeline.edge):
+                wait = Wait(timeline.grid.duration / 2, LATER)
+                upcoming = [max(newest, timeline.edge) + 1, opened, timeline.periods[-1].number]
+                if timeline.ended or number > max(upcoming):
+                    assert plan == LATER
+                elif number == (opened if opened > upcoming[0] else max(upcoming)):
+                    assert plan == wait
+                else:
+                    assert plan in (wait, LATER)
+            elif number != opened:
+                assert (refused(plan).status, refused(plan).freshness) == (404, Freshness.HOLE)
+
+
+@given(journals())
+def test_chunks_are_the_segment_in_pieces(records: list[Record]) -> None:
+    tags: dict[tuple[str, int, int], ServeMedia] = {}
+    timeline = Timeline()
+    for record in records:
+        timeline = apply(timeline, record)
+        if isinstance(record, ChunkAdded):
+            index = len(timeline.tracks[record.track].open) - 1
+            name = f"{CHANNEL}/{record.track}/{record.number}.{index}.m4s"
+            tags[record.track, record.number, index] = media(served(name, timeline, 5))
+    for (track, number, index), before in tags.items():
+        if number >= timeline.trimmed:
+            assert served(f"{CHANNEL}/{track}/{number}.{index}.m4s", timeline, 5) == before
+    for (track, number, index), after in tags.items():
+        if index:
+            before = tags[track, number, index - 1]
+            assert before.size is not None
+            assert (after.file, after.offset) == (before.file, before.offset + before.size)
+        else:
+            assert after.offset == 0
+
+
+@given(journals())
+def test_parts_of_a_segment_have_tags_of_their_own(records: list[Record]) -> None:
+    timeline = fold(records)
+    for track in timeline.tracks.values():
+        for segment in track.segments:
+            base = f"{CHANNEL}/{track.id}/{segment.number}"
+            names = [f"{base}.{index}.m4s" for index in range(len(segment.chunks))]
+            tags = [media(served(name, timeline, 5)).etag for name in names]
+            assert len(set(tags)) == len(tags)
+            assert all(tag.startswith('"') and tag.endswith('"') for tag in tags)
+
+
+@given(journals())
+def test_every_fragment_has_its_answer(records: list[Record]) -> None:
+    for timeline in list(timelines(records))[::2]:
+        half = timeline.grid.duration / 2
+        for track in timeline.tracks.values():
+            description = timeline.latest(track.id)
+            if description is None:
+                continue
+            base = f"{CHANNEL}/index.ism/QualityLevels({description.bitrate})"
+            kept = list(track.segments.between(0, timeline.edge))
+            for segment, after in pairwise([*kept, None]):
+                if segment is None:
+                    continue
+                start, duration = span(segment, description.timescale)
+                name = f"{base}/Fragments({description.kind}={{}})"
+                plan = served(name.format(start), timeline, 5)
+                if after is not None or timeline.ended:
+                    there = fragment_of(plan)
+                    assert there.segment == segment
+                    spans = [span(after, description.timescale)] if after is not None else []
+                    assert list(there.following) == spans
+                else:
+                    assert plan == Wait(half, SMOOTH_LATER)
+                inside = refused(served(name.format(start + duration // 2), timeline, 5))
+                assert inside.status == 412
+
+
+@given(journals(), instants())
+def test_no_manifest_is_handed_out_as_live_when_it_is_not(
+    records: list[Record], now: UtcMicros
+) -> None:
+    for timeline in timelines(records):
+        view = ChannelView(timeline, 5 * timeline.grid.duration)
+        stale = timeline.grid.number_at_micros(now) - timeline.edge > STALE_SEGMENTS
+        for kind in ManifestKind:
+            plan = decide(Manifest("tv", kind, "v0"), view, now)
+            if stale and not timeline.ended:
+                assert refused(plan).status == 503
+            if isinstance(plan, Refuse):
+                assert plan.status != 503 or plan.retry_after >= 1
+                assert plan.freshness in (Freshness.UNAVAILABLE, Freshness.UNKNOWN)
+
+
+numbers = st.one_of(st.integers(0, 10**15 - 1), st.integers(-9, 9).map(lambda off: max(0, N + off)))
+any_file = st.one_of(
+    st.sampled_from(MANIFESTS),
+    st.builds("{}/{}.m4s".format, st.sampled_from(["v0", "a0", "v9"]), numbers),
+    st.builds(
+        "{}/{}.{}.m4s".format, st.sampled_from(["v0", "a0"]), numbers, st.integers(0, 999_999)
+    ),
+    st.builds(
+        "index.ism/QualityLevels({})/Fragments({}={})".format,
+        st.one_of(st.integers(0, 10**12 - 1), st.sampled_from([1_000_000, 999_000, 128_000])),
+        st.sampled_from(TrackKind),
+        st.one_of(st.integers(0, 10**18 - 1), st.integers(1_893_456_000, 1_893_456_040)),
+    ),
+)
+
+
+@given(journals(), any_file, instants())
+def test_any_request_gets_a_plan(records: list[Record], file: str, now: UtcMicros) -> None:
+    for timeline, _ in story(records):
+        plan = asked(file, timeline, now)
+        if isinstance(plan, Wait):
+            assert 0 < plan.at_most <= timeline.grid.duration / 2
+            assert not timeline.ended
+            plan = plan.otherwise
+        if isinstance(plan, Refuse):
+            smooth = "Fragments" in file
+            assert plan.status in ((404, 412) if smooth else (404, 410, 503))
+            assert plan.reason.isprintable()
+
+
+def parse_media(name: str) -> object:
+    request = parse(f"{CHANNEL}/v0/{name}")
+    assert isinstance(request, Media)
+    return request.name

@@ -1,0 +1,207 @@
+import string
+from typing import assert_never, get_args
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from origin.request import (
+    MAX_PATH,
+    Bad,
+    Fragment,
+    Health,
+    Manifest,
+    ManifestKind,
+    Media,
+    Request,
+    TimeOfDay,
+    Unknown,
+    parse,
+)
+from packager.layout import ChunkName, InitName, MediaName, SegmentName
+from packager.track import TrackKind
+from tests.strategies import described
+
+NAMES = st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,31}\Z")
+NUMBERS = st.integers(0, 10**15 - 1)
+MEDIA: st.SearchStrategy[MediaName] = st.one_of(
+    st.builds(InitName, st.from_regex(r"\A[0-9a-f]{8}\Z")),
+    st.builds(SegmentName, NUMBERS),
+    st.builds(ChunkName, NUMBERS, st.integers(0, 10**6 - 1)),
+)
+OF_A_CHANNEL = [kind for kind in ManifestKind if kind is not ManifestKind.HLS_MEDIA]
+
+named: st.SearchStrategy[Request] = st.one_of(
+    st.builds(Manifest, NAMES, st.sampled_from(OF_A_CHANNEL)),
+    st.builds(Manifest, NAMES, st.just(ManifestKind.HLS_MEDIA), NAMES),
+    st.builds(Media, NAMES, NAMES, MEDIA),
+    st.builds(
+        Fragment,
+        NAMES,
+        st.integers(0, 10**12 - 1),
+        st.sampled_from(TrackKind),
+        st.integers(0, 10**18 - 1),
+    ),
+    st.just(TimeOfDay()),
+    st.just(Health()),
+)
+
+pieces = st.sampled_from(
+    [
+        *["", "/", ".", "..", "live", "tv", "v0", "index.m3u8", "index.mpd", "index.ism", "time"],
+        *["Manifest", "manifest", "healthz", "init-00000000.mp4", "init-0.mp4", "1.m4s", "01.m4s"],
+        *["1.2.m4s", "-1.m4s", "٣.m4s", "QualityLevels(1)", "QualityLevels(٣)", "TV", "\0", "\n"],
+        *["Fragments(video=1)", "Fragments(text=1)", "Fragments(audio=-1)", "%2e%2e", "\udcff"],
+    ]
+)
+likely_paths = st.lists(st.one_of(pieces, st.text(max_size=4)), max_size=7).map(
+    lambda parts: "/" + "/".join(parts)
+)
+
+
+def spelled(request: Request) -> str:
+    """The path of what can be asked for, as the URL contract writes it."""
+    match request:
+        case Manifest(channel, ManifestKind.HLS_MULTIVARIANT):
+            return f"/live/{channel}/index.m3u8"
+        case Manifest(channel, ManifestKind.HLS_MEDIA, track):
+            return f"/live/{channel}/{track}/index.m3u8"
+        case Manifest(channel, ManifestKind.DASH):
+            return f"/live/{channel}/index.mpd"
+        case Manifest(channel):
+            return f"/live/{channel}/index.ism/Manifest"
+        case Media(channel, track, name):
+            return f"/live/{channel}/{track}/{name}"
+        case Fragment(channel, bitrate, kind, time):
+            level = f"/live/{channel}/index.ism/QualityLevels({bitrate})"
+            return f"{level}/Fragments({kind}={time})"
+        case TimeOfDay():
+            return "/live/tv/time"
+        case Health():
+            return "/healthz"
+        case Bad() | Unknown():
+            raise AssertionError(request)
+        case _:
+            assert_never(request)
+
+
+@given(named)
+def test_what_is_spelled_is_understood(request: Request) -> None:
+    assert parse(spelled(request)) == request
+
+
+@given(likely_paths)
+def test_media_has_one_path(path: str) -> None:
+    request = parse(path)
+    if isinstance(request, Manifest | Media | Health):
+        assert spelled(request) == path
+
+
+@given(st.one_of(st.text(), likely_paths, st.text(min_size=MAX_PATH, max_size=MAX_PATH + 9)))
+@example("")
+@example("/")
+@example("*")
+@example("live/tv/index.m3u8")
+@example("/live/tv/index.ism/QualityLevels(" + "9" * 400 + ")/Fragments(video=1)")
+def test_any_text_is_a_request(path: str) -> None:
+    assert isinstance(parse(path), get_args(Request))
+
+
+@given(likely_paths)
+def test_a_name_that_is_let_in_is_one_folder(path: str) -> None:
+    request = parse(path)
+    allowed = set(string.ascii_lowercase + string.digits + "-_")
+    names = [getattr(request, "channel", "x"), getattr(request, "track", "") or "x"]
+    for name in names:
+        assert 0 < len(name) <= 32
+        assert set(name) <= allowed
+    if isinstance(request, Media):
+        assert set(str(request.name)) <= allowed | {"."}
+        assert ".." not in str(request.name)
+
+
+@given(likely_paths)
+def test_a_reason_is_one_plain_line(path: str) -> None:
+    request = parse(path)
+    if isinstance(request, Bad):
+        assert request.reason.isascii()
+        assert request.reason.isprintable()
+
+
+def test_the_longest_names_fit() -> None:
+    longest = "a" * 32
+    for name in (InitName("0" * 8), SegmentName(10**15 - 1), ChunkName(10**15 - 1, 10**6 - 1)):
+        media = Media(longest, longest, name)
+        assert parse(spelled(media)) == media
+        assert len(spelled(media)) <= MAX_PATH
+
+
+@pytest.mark.parametrize("name", ["v0", "v1", "a0"])
+def test_a_quality_level_is_a_track_s_bit_rate(name: str) -> None:
+    track = described(name)
+    request = Fragment("tv", track.bitrate, track.kind, 2_000_000_000_000_000)
+    assert parse(spelled(request)) == request
+
+
+@pytest.mark.parametrize("length", [MAX_PATH, MAX_PATH + 1])
+def test_a_path_has_an_end(length: int) -> None:
+    path = "/live/tv/v0/".ljust(length, "x")
+    assert isinstance(parse(path), Bad) == (length > MAX_PATH)
+
+
+NO_CHANNEL = ["", ".", "..", "TV", "-tv", "tv ", "t\0v", "tv\n", "é", "a" * 33, "%74v", "~"]
+
+
+@pytest.mark.parametrize("name", NO_CHANNEL)
+@pytest.mark.parametrize("file", ["index.m3u8", "index.mpd", "index.ism/Manifest", "time"])
+def test_what_can_name_no_channel(name: str, file: str) -> None:
+    assert isinstance(parse(f"/live/{name}/{file}"), Bad)
+
+
+@pytest.mark.parametrize("name", NO_CHANNEL)
+def test_what_can_name_no_track(name: str) -> None:
+    assert isinstance(parse(f"/live/tv/{name}/1.m4s"), Bad)
+    assert isinstance(parse(f"/live/tv/{name}/index.m3u8"), Bad)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        *["01.m4s", "-1.m4s", "+1.m4s", "1.-1.m4s", "1.02.m4s", "1.2.3.m4s", ".m4s", "1..m4s"],
+        *["x.m4s", "٣.m4s", " 1.m4s", "1e3.m4s", "1_0.m4s", "9999999999999999.m4s"],
+        *["1.1000000.m4s", "init.mp4", "init-1.mp4", "init-0000000G.mp4", "init-ABCDEF01.mp4"],
+        *["init-00000000.m4s", "v0.mp4"],
+    ],
+)
+def test_what_can_name_no_media(file: str) -> None:
+    assert isinstance(parse(f"/live/tv/v0/{file}"), Bad)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *["", "/", "/manifest", "/Manifest/", "/QualityLevels(1)", "/QualityLevels(1)/"],
+        *["/QualityLevels()/Fragments(video=1)", "/QualityLevels(1)/Fragments(video=)"],
+        *["/QualityLevels(-1)/Fragments(video=1)", "/QualityLevels(1)/Fragments(video=-1)"],
+        *["/QualityLevels(1)/Fragments(text=1)", "/QualityLevels(1)/Fragments(Video=1)"],
+        *["/QualityLevels(1)/Fragments(video=1)x", "/QualityLevels(٣)/Fragments(video=1)"],
+        *["/QualityLevels(1)/Fragments(video=1)\n", "/QualityLevels(1.5)/Fragments(video=1)"],
+        "/QualityLevels(1000000000000)/Fragments(video=1)",
+        "/QualityLevels(1)/Fragments(video=1000000000000000000)",
+    ],
+)
+def test_what_can_name_no_fragment(rest: str) -> None:
+    assert isinstance(parse(f"/live/tv/index.ism{rest}"), Bad)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *["", "/", "*", "/live", "/live/", "/live/tv", "/live/tv/", "/live/tv/v0/", "/live/tv/x"],
+        *["/live/tv/v0/journal", "/live/tv/journal", "/live/tv/status.json", "/dead/tv/index.mpd"],
+        *["/live/tv/v0/1.m4s/", "/live/tv/v0/x/1.m4s", "//live/tv/index.m3u8", "/healthz/"],
+        *["/live/tv/time/", "/LIVE/tv/index.mpd", "x/live/tv/index.mpd"],
+    ],
+)
+def test_what_the_contract_has_no_word_for(path: str) -> None:
+    assert parse(path) == Unknown()
