@@ -58,6 +58,9 @@ def _runs(segment: bytes) -> Iterator[Run]:
             moof = segment[box.start : box.end]
         elif box.type == b"mdat":
             yield read(Fragment(moof, view[box.body : box.end]), _NO_DEFAULTS)
+            moof = b""
+    if moof:
+        raise MediaError("the segment is cut short", offset=len(segment))
 
 
 def _uuid(name: bytes, body: bytes) -> bytes:
