@@ -90,8 +90,8 @@ MAX_PATH = 512
 """Characters: three times what the contract needs."""
 
 _FRAGMENT = re.compile(
-    r"QualityLevels\((?P<bitrate>[0-9]{1,12})\)/"
-    r"Fragments\((?P<kind>video|audio)=(?P<time>[0-9]{1,18})\)"
+    r"QualityLevels\((?P<bitrate>0|[1-9][0-9]{0,11})\)/"
+    r"Fragments\((?P<kind>video|audio)=(?P<time>0|[1-9][0-9]{0,17})\)"
 )
 _SMOOTH = "index.ism"
 

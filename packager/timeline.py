@@ -240,8 +240,7 @@ def apply(timeline: Timeline, record: Record) -> Timeline:  # noqa: PLR0911 - on
         case SegmentEnded():
             return _segment_ended(timeline, record)
         case Header():
-            grid = Grid(record.segment_duration)
-            return replace(timeline, channel=record.channel, grid=grid)
+            return _begun(timeline, record)
         case PeriodStarted():
             return _period_started(timeline, record)
         case TrackAdded():
@@ -257,6 +256,14 @@ def apply(timeline: Timeline, record: Record) -> Timeline:  # noqa: PLR0911 - on
             return replace(timeline, edge=record.number, version=timeline.version + 1)
         case _:
             assert_never(record)
+
+
+def _begun(timeline: Timeline, record: Header) -> Timeline:
+    if timeline.channel:
+        msg = f"a second header, of {record.channel}"
+        raise JournalError(msg)
+    grid = Grid(record.segment_duration)
+    return replace(timeline, channel=record.channel, grid=grid)
 
 
 def _newest(timeline: Timeline) -> int:

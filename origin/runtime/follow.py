@@ -59,8 +59,9 @@ class FollowedChannel:
         """Read what the journal has gained since the last look."""
         try:
             replaced = self._is_replaced()
-            timeline = self._read_on(Timeline() if replaced else self.timeline)
+            timeline, self._offset = self._read_on(Timeline() if replaced else self.timeline)
         except OSError as error:
+            self._identity = None  # from the start, next time
             self._log.warning("journal.unreadable", problem=str(error))
             return
         if timeline is self.timeline:
@@ -86,31 +87,32 @@ class FollowedChannel:
         self._identity, self._offset, self._reported = identity, 0, -1
         return True
 
-    def _read_on(self, timeline: Timeline) -> Timeline:
-        """Fold what the journal has after the last whole record.
+    def _read_on(self, timeline: Timeline) -> tuple[Timeline, int]:
+        """Fold what the journal has after the last whole record; where that ends now.
 
         A torn end is read again every time: the packager may have cut it off meanwhile and gone on
         in its place.
         """
+        offset = self._offset
         if self._descriptor < 0:
-            return timeline
-        reader, at = Reader(self._offset), self._offset
+            return timeline, offset
+        reader, at = Reader(offset), offset
         try:
             while not reader.damaged and (data := os.pread(self._descriptor, _READ, at)):
                 at += len(data)
                 for record in reader.feed(data):
                     timeline = apply(timeline, record)
-                    self._offset = reader.offset
+                    offset = reader.offset
             if reader.damaged:
-                self._report("a line that is no record")
+                self._report("a line that is no record", offset)
         except JournalError as error:
-            self._report(str(error))
-        return timeline
+            self._report(str(error), offset)
+        return timeline, offset
 
-    def _report(self, problem: str) -> None:
-        if self._reported != self._offset:
-            self._reported = self._offset
-            self._log.error("journal.damaged", offset=self._offset, problem=problem)
+    def _report(self, problem: str, offset: int) -> None:
+        if self._reported != offset:
+            self._reported = offset
+            self._log.error("journal.damaged", offset=offset, problem=problem)
 
     def close(self) -> None:
         """Stop reading."""

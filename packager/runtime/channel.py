@@ -12,7 +12,7 @@ import structlog
 from packager.clock import Clock, monotonic
 from packager.cmaf.boxes import Buffer
 from packager.config import FileSource, PatternSource
-from packager.errors import FeedError, RingsideError, StoreError
+from packager.errors import FeedError, JournalError, RingsideError, StoreError
 from packager.ffmpeg.command import arguments, track_specs
 from packager.ffmpeg.progress import Message, Progress, ProgressReader, Trouble, read_message
 from packager.layout import STATUS
@@ -102,6 +102,7 @@ class Channel:
                 source = await self._open()
                 await self._run_once(source, publisher)
                 if not source.endless:
+                    publisher.end_open_segments(self._clock.now())
                     journal.append([Ended(self._clock.now())])
                     self._log.info("source.ended")
                     self._set(ChannelState.ENDED)
@@ -165,7 +166,10 @@ class Channel:
                 code = await child.process.wait()
                 housekeeping.cancel()
         finally:
-            intake.finish()
+            try:
+                intake.finish()
+            except (StoreError, JournalError) as error:
+                self._problem("publish.failed", str(error))
             publisher.count()
         if code:
             reason = run.complaint or f"exit code {code}"
@@ -270,8 +274,9 @@ class Channel:
         if timeline.edge - kept > oldest:
             try:
                 gone = publisher.trim(timeline.edge - kept)
-            except StoreError as error:
-                self._problem("store.unremovable", str(error))
+            except (StoreError, JournalError) as error:
+                # What has to go stays longer; the media goes on.
+                self._problem("retention.failed", str(error))
             else:
                 metrics.RETENTION_SEGMENTS.labels(self._config.name).inc(gone)
 

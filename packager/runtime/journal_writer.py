@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -112,15 +113,20 @@ class JournalWriter:
         fresh = self._path.with_suffix(".rewritten")
         data = b"".join(encode(record) for record in records_of(self.timeline, VERSION))
         try:
-            with fresh.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
-            os.close(self._descriptor)
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            fresh.write_bytes(data)
+            descriptor = os.open(fresh, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+                fresh.replace(self._path)
+            except OSError:
+                os.close(descriptor)
+                raise
         except OSError as error:
+            with suppress(OSError):
+                fresh.unlink()
             raise _failed(fresh, error) from error
+        os.close(self._descriptor)
+        self._descriptor = descriptor
         self._size = self._worth = len(data)
 
     def close(self) -> None:

@@ -54,19 +54,20 @@ class MediaStore:
         except OSError as error:
             raise _failed(self._path(track, number), error) from error
 
-    def cut(self, track: str, number: int, size: int) -> None:
-        """Take back what was appended to the open segment `number` beyond `size` bytes.
+    def resume(self, track: str, number: int, size: int) -> None:
+        """Go on behind the first `size` bytes of a segment; what is behind them is dropped.
 
         Raises:
-            StoreError: it could not be done.
+            StoreError: it cannot be opened.
         """
-        entry = self._open.get(track)
-        if entry is None or entry[0] != number:
-            return
+        self.close(track)
+        path = self._path(track, number)
         try:
-            os.ftruncate(entry[1], size)
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            self._open[track] = (number, descriptor)
+            os.ftruncate(descriptor, size)
         except OSError as error:
-            raise _failed(self._path(track, number), error) from error
+            raise _failed(path, error) from error
 
     def close(self, track: str) -> None:
         """The track's open segment is whole."""

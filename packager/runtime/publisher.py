@@ -73,18 +73,18 @@ class Publisher:
         try:
             self._journal.append(records)
         except JournalError:
-            # A later chunk must lie where its record will say: right behind the recorded ones.
-            for record in records:
-                if isinstance(record, ChunkAdded):
-                    self.store.cut(record.track, record.number, self._recorded(record))
+            for track in {r.track for r in records if isinstance(r, ChunkAdded)}:
+                self._back_to_the_record(track)
             raise
 
-    def _recorded(self, chunk: ChunkAdded) -> int:
-        """Bytes of a chunk's segment that are written down."""
-        track = self.timeline.tracks.get(chunk.track)
-        if track is None or not track.open or track.open_number != chunk.number:
-            return 0
-        return track.open[-1].offset + track.open[-1].size
+    def _back_to_the_record(self, track: str) -> None:
+        """A later chunk must lie where its record will say: right behind the recorded ones."""
+        known = self.timeline.tracks.get(track)
+        if known is not None and known.open:
+            size = known.open[-1].offset + known.open[-1].size
+            self.store.resume(track, known.open_number, size)
+        else:
+            self.store.close(track)
 
     def count(self) -> None:
         """Add to the metrics what was published since the last call."""
@@ -107,7 +107,8 @@ class Publisher:
         """Let go of the segments before this number; how many there were.
 
         Raises:
-            JournalError: it could not be written down; nothing has gone.
+            JournalError: it could not be written down, and nothing has gone; or the journal
+                could not be rewritten and goes on as it is.
             StoreError: a file could not be removed; all the others are.
         """
         gone = [

@@ -18,6 +18,8 @@ _AAC_TAG = 255
 
 def listed(window: Window, track: WindowTrack) -> Sequence[Segment]:
     """The fragments a client may ask for: while live, those whose successor exists."""
+    if _four_cc(track.latest) is None:
+        return ()
     if window.ended:
         return track.segments
     return track.segments[: max(0, len(track.segments) - LOOK_AHEAD)]

@@ -8,6 +8,7 @@ from hypothesis import given
 from lxml import etree
 
 from packager.manifest.smooth import client_manifest
+from packager.manifest.smooth.client_manifest import listed
 from packager.records import Record
 from packager.smooth_clock import TIMESCALE, span
 from packager.track import Track, TrackKind
@@ -119,3 +120,11 @@ def test_what_smooth_cannot_carry_is_left_out(window: Window) -> None:
     if window.of_kind(TrackKind.VIDEO):
         kinds = [kind for kind, _ in streams(replace(window, tracks=tracks))]
         assert kinds == [TrackKind.VIDEO]
+
+
+@given(any_window())
+def test_of_what_smooth_cannot_carry_no_fragment_is_listed(window: Window) -> None:
+    for track in window.tracks:
+        other = replace(track, latest=msgspec.structs.replace(track.latest, codecs="ac-3"))
+        for ended in (False, True):
+            assert len(listed(replace(window, ended=ended), other)) == 0
