@@ -1,7 +1,5 @@
 import os
 import random
-import resource
-import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -36,6 +34,7 @@ from packager.runtime.journal_writer import JournalWriter
 from packager.ticks import Ticks, UtcMicros
 from packager.timeline import Timeline, apply
 from tests.strategies import described, journals, split
+from tests.support.full_disk import files_up_to
 
 D = Fraction(48, 25)
 ANCHOR = Anchor(Fraction(7, 3), UtcMicros(19_200_000), UtcMicros(19_200_009))
@@ -142,19 +141,6 @@ def file_id(folder: Path) -> int:
 
 def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a listing is all there is to it
-
-
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """No file may grow beyond `size` bytes, as if the disk were full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 @contextmanager

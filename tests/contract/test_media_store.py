@@ -1,6 +1,4 @@
 import os
-import resource
-import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,24 +27,12 @@ from packager.runtime.media_store import MediaStore
 from packager.ticks import Ticks, UtcMicros
 from packager.timeline import Timeline, apply
 from tests.strategies import described
+from tests.support.full_disk import files_up_to
 
 INIT = b"init section " * 100
 VERSION_OF_INIT = "0123abcd"
 INIT_FILE = f"init-{VERSION_OF_INIT}.mp4"
 CHUNK = bytes(range(256)) * 3
-
-
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """No file may grow beyond `size` bytes, as if the disk were full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 @contextmanager

@@ -1,7 +1,5 @@
 import os
 import random
-import resource
-import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -36,24 +34,12 @@ from packager.runtime.publisher import Publisher
 from packager.ticks import Ticks, UtcMicros
 from packager.timeline import Timeline, apply
 from tests.strategies import described, journals
+from tests.support.full_disk import files_up_to
 
 D = Fraction(48, 25)
 NOW = UtcMicros(1_767_225_600_000_000)
 TRACKS = ("v0", "v1", "a0")
 MEBIBYTE = 1 << 20
-
-
-@contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """No file may grow beyond `size` bytes, as if the disk were full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 @contextmanager
