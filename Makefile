@@ -58,6 +58,7 @@ golden: setup-test
 bench: setup
 	$(PIP) --editable '.[bench]'
 	$(PY) bench/cost.py
+	$(PY) bench/smooth.py
 
 fmt: setup-test
 	$(PY) -m ruff format
