@@ -15,7 +15,7 @@ from packager.counting import count_together
 from packager.errors import ConfigError, RingsideError, SetupError
 from packager.runtime import ffmpeg_program
 from packager.runtime.config_file import LoadedConfig, load
-from packager.runtime.machine import check_machine, check_writable
+from packager.runtime.machine import check_machine, check_writable, held
 from packager.ticks import parse_iso8601
 
 _CANNOT = 2
@@ -117,7 +117,8 @@ def _packager(arguments: argparse.Namespace) -> None:
     count_together(config.data)
     from packager.runtime import service  # noqa: PLC0415 - after the line above
 
-    asyncio.run(_until_signal(service.serve(config, program, SystemClock())))
+    with held(config.data):
+        asyncio.run(_until_signal(service.serve(config, program, SystemClock())))
 
 
 async def _until_signal(work: Coroutine[None, None, None]) -> None:

@@ -14,6 +14,8 @@ from packager.track import TRACK_ID
 
 JOURNAL = "journal"
 STATUS = "status.json"
+LOCK = ".lock"
+"""In the data folder: held by the packager at work there."""
 METRICS = ".metrics"
 """Folder of the data folder where the processes count together; no channel is called so."""
 

@@ -1,10 +1,14 @@
 """What the machine must offer before anything starts."""
 
+import fcntl
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from packager.errors import SetupError
+from packager.layout import LOCK
 from packager.runtime.config_file import LoadedConfig
 
 
@@ -15,6 +19,8 @@ def check_machine(config: LoadedConfig) -> None:
         SetupError: one of them is not so.
     """
     check_writable(config.data)
+    with held(config.data):
+        pass
     origin = config.origin
     _check_port(origin.host, origin.port)
     _check_port(origin.control_host, origin.control_port)
@@ -33,6 +39,27 @@ def check_writable(data: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise SetupError(f"data directory {data}: {error.strerror}") from error
+
+
+@contextmanager
+def held(data: Path) -> Iterator[None]:
+    """Be the only packager of the data folder; the kernel lets go of it with the process.
+
+    Raises:
+        SetupError: another one is.
+    """
+    try:
+        descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise SetupError(f"data directory {data}: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SetupError(f"data directory {data}: another packager is at work there") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _check_port(host: str, port: int) -> None:

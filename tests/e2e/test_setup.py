@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.paths import ROOT
-from tests.support.service import free_port
+from tests.support.service import free_port, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -78,6 +78,22 @@ def test_a_data_directory_that_cannot_be_written(tmp_path: Path) -> None:
     # /proc refuses root too.
     path = config(tmp_path, data="/proc/self")
     assert refused(path).startswith("ringside: data directory /proc/")
+
+
+def test_a_data_directory_that_another_packager_works_in(tmp_path: Path) -> None:
+    path = config(tmp_path)
+    with (tmp_path / "log").open("wb") as log:
+        first = subprocess.Popen(
+            [sys.executable, "-m", "packager", "packager", "-c", str(path)], cwd=ROOT, stderr=log
+        )
+    try:
+        wait_until(lambda: b"ffmpeg.started" in (tmp_path / "log").read_bytes(), "the first")
+        for command in ("run", "packager"):
+            line = refused(path, command)
+            assert line.endswith("/data: another packager is at work there")
+    finally:
+        first.terminate()
+        first.wait(timeout=20)
 
 
 def test_an_unknown_ladder(tmp_path: Path) -> None:
