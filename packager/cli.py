@@ -16,11 +16,13 @@ from packager.errors import ConfigError, RingsideError, SetupError
 from packager.runtime import ffmpeg_program
 from packager.runtime.config_file import LoadedConfig, load
 from packager.runtime.machine import check_machine, check_writable, held
-from packager.ticks import parse_iso8601
+from packager.ticks import MICROS, parse_iso8601
 
 _CANNOT = 2
 """Exit code of what cannot start: wrong configuration, wrong machine."""
 _FAILED = 1
+_FAR = 4_102_444_800 * MICROS
+"""2100-01-01T00:00:00Z."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -143,6 +145,8 @@ def _replay(arguments: argparse.Namespace) -> None:
         start = parse_iso8601(arguments.start)
     except ValueError as error:
         raise SetupError(f"--start {arguments.start}: {error}") from error
+    if not 0 <= start < _FAR:
+        raise SetupError(f"--start {arguments.start}: not between the years 1970 and 2100")
     job = replay.Job(
         files=tuple(arguments.files),
         channel=arguments.channel,

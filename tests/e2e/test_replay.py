@@ -138,6 +138,8 @@ def test_what_cannot_be_replayed_is_one_line(tmp_path: Path) -> None:
         ([str(tmp_path / "none.ts")], "none.ts: no such file"),
         ([feed, "--channel", "UPPER"], "--channel UPPER: at most 32 of a-z"),
         ([feed, "--start", "yesterday"], "--start yesterday: "),
+        ([feed, "--start", "9999-12-31T23:59:59Z"], "not between the years 1970 and 2100"),
+        ([feed, "--start", "1969-12-31T23:59:59Z"], "not between the years 1970 and 2100"),
         ([feed, "--ladder", "nosuch"], "no ladder 'nosuch'"),
         ([feed, "--out", str(tmp_path / "there")], "exists: a replay starts with nothing"),
         ([str(tmp_path / "noise.ts")], "noise.ts: no media"),
