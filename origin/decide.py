@@ -47,6 +47,8 @@ from packager.window import rolling
 
 _MISSED = TIMESCALE // 40
 """How far before its boundary a segment may start: half a frame of sound, amply."""
+_NOT_YET = Refuse(412, "not there yet", Freshness.SOON)
+"""What Smooth says of a fragment that is still to come."""
 STALE_SEGMENTS = 8
 """A live edge that trails the clock by more is no longer handed out as live."""
 
@@ -261,6 +263,3 @@ def _no_fragment(plan: Plan) -> Plan:
             return Refuse(412, reason, freshness)
         case _:
             return plan
-
-
-_NOT_YET = Refuse(412, "not there yet", Freshness.SOON)
