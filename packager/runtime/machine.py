@@ -3,7 +3,7 @@
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def check_writable(data: Path) -> None:
 
 
 @contextmanager
-def held(data: Path) -> Iterator[None]:
+def held(data: Path) -> Generator[None]:
     """Be the only packager of the data folder; the kernel lets go of it with the process.
 
     Raises:
