@@ -38,6 +38,15 @@ class Anchor(msgspec.Struct, frozen=True, array_like=True):
     """When the packager held the first bytes of it: `seen - utc` is how far media trails."""
 
 
+class Stretch(msgspec.Struct, frozen=True, array_like=True):
+    """Where the numbers of a period go on after some were left out."""
+
+    number: int
+    """The first segment."""
+    begin: Fraction
+    """Seconds since the Unix epoch at which it starts."""
+
+
 class PeriodStarted(_Record, frozen=True, tag="period"):
     """An unbroken stretch of the timeline begins."""
 
@@ -46,6 +55,8 @@ class PeriodStarted(_Record, frozen=True, tag="period"):
     number: int
     """Its first segment."""
     anchor: Anchor
+    stretches: tuple[Stretch, ...] = ()
+    """In a rewritten journal: what is known of holes whose other side has been trimmed too."""
 
 
 class TrackAdded(_Record, frozen=True, tag="track"):

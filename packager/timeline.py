@@ -6,7 +6,7 @@ list shared by all later timelines, so that one more segment costs the same in a
 minutes and of twelve hours.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import assert_never, overload
@@ -25,6 +25,7 @@ from packager.records import (
     PeriodStarted,
     Record,
     SegmentEnded,
+    Stretch,
     TrackAdded,
     Trimmed,
 )
@@ -69,6 +70,8 @@ class Period(msgspec.Struct, frozen=True):
     """Its first segment."""
     anchor: Anchor
     tracks: Mapping[str, Track]
+    stretches: tuple[Stretch, ...] = ()
+    """Where its numbers go on after a hole, in order: one of before the oldest segment at most."""
 
 
 class Segments(Sequence[Segment]):
@@ -282,7 +285,7 @@ def _period_started(timeline: Timeline, record: PeriodStarted) -> Timeline:
     if record.number <= timeline.last_number:
         msg = f"period {record.index} starts at segment {record.number}, which is taken"
         raise JournalError(msg)
-    period = Period(record.index, record.number, record.anchor, {})
+    period = Period(record.index, record.number, record.anchor, {}, record.stretches)
     return replace(
         timeline,
         periods=(*timeline.periods, period),
@@ -353,10 +356,41 @@ def _segment_ended(timeline: Timeline, record: SegmentEnded) -> Timeline:
         peak=max(track.peak, _peak(segment, timescale, timeline.grid)),
     )
     grown = replace(timeline, tracks=_with_track(timeline, after))
+    if track.segments and track.last_number < segment.number - 1:
+        grown = replace(grown, periods=_parted(timeline, track.segments[-1], segment, timescale))
     edge = max(timeline.edge, _edge(grown))
-    if edge == timeline.edge:
+    if edge == timeline.edge and grown.periods == timeline.periods:
         return grown
     return replace(grown, edge=edge, version=timeline.version + 1)
+
+
+def _parted(
+    timeline: Timeline, before: Segment, after: Segment, timescale: int
+) -> tuple[Period, ...]:
+    """The periods, if there is a hole within one, with where its numbers go on.
+
+    The first track to pass a hole says where; if the others pass it elsewhere, each says so.
+    """
+    return tuple(
+        replace(period, stretches=_with_stretch(period.stretches, before, after, timescale))
+        if before.period == after.period == period.index
+        else period
+        for period in timeline.periods
+    )
+
+
+def _with_stretch(
+    stretches: tuple[Stretch, ...], before: Segment, after: Segment, timescale: int
+) -> tuple[Stretch, ...]:
+    at = bisect_right(stretches, after.number, key=_first_number)
+    if at and stretches[at - 1].number > before.number:
+        return stretches
+    stretch = Stretch(after.number, Fraction(after.start, timescale))
+    return (*stretches[:at], stretch, *stretches[at:])
+
+
+def _first_number(stretch: Stretch) -> int:
+    return stretch.number
 
 
 def _peak(segment: Segment, timescale: int, grid: Grid) -> int:
@@ -388,7 +422,7 @@ def _trimmed(timeline: Timeline, number: int) -> Timeline:
     kept = {track.segments[0].period for track in tracks.values() if track.segments}
     oldest = min(kept, default=None)
     periods = tuple(
-        period
+        replace(period, stretches=_stretches_from(period.stretches, number))
         for period in timeline.periods
         if period is timeline.periods[-1] or (oldest is not None and period.index >= oldest)
     )
@@ -399,6 +433,11 @@ def _trimmed(timeline: Timeline, number: int) -> Timeline:
         trimmed=max(timeline.trimmed, number),
         version=timeline.version + 1,
     )
+
+
+def _stretches_from(stretches: tuple[Stretch, ...], number: int) -> tuple[Stretch, ...]:
+    """Those that reach segment `number` or beyond."""
+    return stretches[max(0, bisect_right(stretches, number, key=_first_number) - 1) :]
 
 
 def _carried(timeline: Timeline, record: Carried) -> Timeline:
@@ -417,7 +456,7 @@ def records_of(timeline: Timeline, version: int) -> Iterator[Record]:
     for track in timeline.tracks.values():
         yield Carried(track.id, track.longest, track.peak)
     for period in timeline.periods:
-        yield PeriodStarted(period.index, period.number, period.anchor)
+        yield PeriodStarted(period.index, period.number, period.anchor, period.stretches)
         for description in period.tracks.values():
             yield TrackAdded(description)
         yield from _records_of_period(timeline, period)

@@ -157,7 +157,8 @@ class Round:
     period: bool
     """A new period starts before it."""
     skipped: int
-    """Numbers left out before it, if one does."""
+    """Numbers left out before it, if one does or all tracks have a hole there."""
+    hole: bool
     modes: tuple[str, str, str]
     """What becomes of each track's segment."""
     order: tuple[str, ...]
@@ -171,6 +172,7 @@ _rounds = st.builds(
     Round,
     period=st.sampled_from([False] * 5 + [True]),
     skipped=st.integers(0, 3),
+    hole=st.sampled_from([False] * 5 + [True]),
     modes=st.tuples(_modes, _modes, _modes),
     order=st.permutations(_TRACKS).map(tuple),
     chunks=st.integers(1, 3),
@@ -183,7 +185,7 @@ _rounds = st.builds(
 def journals(draw: st.DrawFn, *, calm: bool = False) -> list[Record]:
     """A legal journal: several periods, holes, stumps, tracks that die, open segments, trims.
 
-    A calm one has no hole but at the start of a period, and no stump or open segment.
+    In a calm one all tracks have the same holes, and there is no stump or open segment.
     """
     grid = Grid(draw(durations))
     rounds = draw(st.lists(_rounds, min_size=1, max_size=12))
@@ -211,8 +213,11 @@ def _journal(grid: Grid, rounds: list[Round], *, ended: bool) -> Iterator[Record
     late: list[SegmentEnded] = []
     yield Header(VERSION, "tv", grid.duration)
     for turn in rounds:
-        if turn.period or period < 0:
-            period, number = period + 1, number + turn.skipped
+        starts = turn.period or period < 0
+        if starts or turn.hole:
+            number += turn.skipped
+        if starts:
+            period += 1
             utc = grid.micros(number)
             yield PeriodStarted(period, number, Anchor(Fraction(7, 3), utc, UtcMicros(utc + 9)))
             for name in _TRACKS:

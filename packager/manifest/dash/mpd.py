@@ -1,12 +1,14 @@
 """The MPD (ISO/IEC 23009-1 section 5.3), live profile, one `SegmentTimeline` a track."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby, pairwise
+from itertools import groupby
 
 from lxml import etree
 
+from packager.records import Stretch
 from packager.ticks import MICROS, iso8601, round_half_up, seconds
 from packager.timeline import Period, Segment
 from packager.track import Track, TrackKind
@@ -20,11 +22,12 @@ may trail the wall clock by less than a segment."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Part:
     """Consecutive segments of one period: what `$Number$` can count without a break."""
 
-    period: Period
-    first: int
+    name: str
+    begin: Fraction
+    """Seconds since the Unix epoch: of its first segment, also once that has left the window."""
     tracks: tuple[tuple[Track, Sequence[Segment]], ...]
 
 
@@ -34,9 +37,13 @@ def render(window: Window, time_url: str) -> bytes:
     root = etree.Element("MPD", xmlns=_NAMESPACE)
     root.set("profiles", _PROFILES)
     root.set("type", "static" if window.ended else "dynamic")
+    parts = list(_parts(window))
+    # What Period@start counts from: the Unix epoch, or the start of what has an end.
+    origin = Fraction(0)
     if window.ended:
+        origin = parts[0].begin
         end = Fraction(window.end, MICROS)
-        root.set("mediaPresentationDuration", _duration(end - _origin(window)))
+        root.set("mediaPresentationDuration", _duration(end - origin))
     else:
         root.set("availabilityStartTime", "1970-01-01T00:00:00Z")
         root.set("publishTime", iso8601(window.published))
@@ -45,8 +52,8 @@ def render(window: Window, time_url: str) -> bytes:
         root.set("suggestedPresentationDelay", _duration(_DELAY_SEGMENTS * window.grid.duration))
     root.set("minBufferTime", duration)
     root.set("maxSegmentDuration", _duration(_longest(window)))
-    for stretch in _stretches(window):
-        _period(root, window, stretch)
+    for part in parts:
+        _period(root, part, origin)
     if not window.ended:
         # Players that meet no UTCTiming trust the viewer's clock, which is often wrong.
         _child(root, "UTCTiming", schemeIdUri="urn:mpeg:dash:utc:http-iso:2014", value=time_url)
@@ -61,16 +68,11 @@ def _longest(window: Window) -> Fraction:
     return Fraction(max(track.longest for track in window.tracks), MICROS)
 
 
-def _origin(window: Window) -> Fraction:
-    """What Period@start counts from, in seconds since the Unix epoch: a static MPD from 0."""
-    return window.first * window.grid.duration if window.ended else Fraction(0)
-
-
 def _child(parent: etree._Element, tag: str, **attributes: str | int) -> etree._Element:
     return etree.SubElement(parent, tag, {k: str(v) for k, v in attributes.items()})
 
 
-def _stretches(window: Window) -> Iterator[_Stretch]:
+def _parts(window: Window) -> Iterator[_Part]:
     for period in window.periods.values():
         tracks = [
             (
@@ -80,31 +82,45 @@ def _stretches(window: Window) -> Iterator[_Stretch]:
             for track in window.tracks
             if track.latest.id in period.tracks
         ]
-        # A live period keeps its start while its first segments leave the window.
-        first = max(period.number, window.first) if window.ended else period.number
-        starts = sorted({first, *(number for _, s in tracks for number in _after_holes(s))})
-        for start, stop in zip(starts, [*starts[1:], window.last + 1], strict=True):
-            inside = [(t, [s for s in found if start <= s.number < stop]) for t, found in tracks]
+        for name, stretch, stop in _stretches(period, window):
+            inside = [(track, _between(s, stretch.number, stop)) for track, s in tracks]
             present = tuple((track, segments) for track, segments in inside if segments)
-            yield _Stretch(period, start, present)
+            if present:
+                clipped = window.ended and stretch.number < window.first
+                begin = _first_start(present) if clipped else stretch.begin
+                yield _Part(name, begin, present)
 
 
-def _after_holes(segments: Sequence[Segment]) -> Iterator[int]:
-    for before, after in pairwise(segments):
-        if after.number != before.number + 1:
-            yield after.number
+def _stretches(period: Period, window: Window) -> Iterator[tuple[str, Stretch, int]]:
+    """Those of a period that the window reaches: a name, the stretch, the number it ends before."""
+    opening = Stretch(period.number, period.number * window.grid.duration)
+    stretches = (opening, *period.stretches)
+    stops = (*(stretch.number for stretch in period.stretches), window.last + 1)
+    for stretch, stop in zip(stretches, stops, strict=True):
+        if stop > window.first:
+            opens = stretch is opening
+            yield f"p{period.index}{'' if opens else f'-{stretch.number}'}", stretch, stop
 
 
-def _period(root: etree._Element, window: Window, stretch: _Stretch) -> None:
-    begin = stretch.first * window.grid.duration
-    index = stretch.period.index
-    opens = stretch.first in (stretch.period.number, window.first)
-    name = f"p{index}" if opens else f"p{index}-{stretch.first}"
-    element = _child(root, "Period", id=name, start=_duration(begin - _origin(window)))
+def _between(segments: Sequence[Segment], first: int, stop: int) -> Sequence[Segment]:
+    start = bisect_left(segments, first, key=_number)
+    return segments[start : bisect_left(segments, stop, start, key=_number)]
+
+
+def _number(segment: Segment) -> int:
+    return segment.number
+
+
+def _first_start(tracks: Sequence[tuple[Track, Sequence[Segment]]]) -> Fraction:
+    return min(Fraction(segments[0].start, track.timescale) for track, segments in tracks)
+
+
+def _period(root: etree._Element, part: _Part, origin: Fraction) -> None:
+    element = _child(root, "Period", id=part.name, start=_duration(part.begin - origin))
     for number, kind in enumerate(TrackKind, 1):
-        tracks = [(track, s) for track, s in stretch.tracks if track.kind is kind]
+        tracks = [(track, s) for track, s in part.tracks if track.kind is kind]
         if tracks:
-            _adaptation_set(element, number, begin, tracks)
+            _adaptation_set(element, number, part.begin, tracks)
 
 
 def _adaptation_set(
