@@ -5,10 +5,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+import langcodes
 import msgspec
 
 TRACK_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 """The grammar of track ids and channel names: they appear in URLs and file names."""
+
+
+UNDETERMINED = "und"
+"""The language of what does not say."""
+
+
+def language_tag(language: str) -> str:
+    """The BCP 47 tag of an ISO 639-2 code: the shortest, as HLS and DASH want it."""
+    return langcodes.standardize_tag(language)
 
 
 class TrackKind(StrEnum):
@@ -41,7 +51,7 @@ class Track(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sample_rate: int = 0
     """Samples a second of audio."""
     channels: int = 0
-    language: str = "und"
+    language: str = UNDETERMINED
     """ISO 639-2 code."""
 
 

@@ -57,7 +57,7 @@ class Window:
     ended: bool
     """Nothing will be added."""
     tracks: tuple[WindowTrack, ...]
-    """Video before audio, the higher bit rate first."""
+    """Video, the highest bit rate first; then audio, in the order of the source."""
     periods: Mapping[int, Period]
     """By index, oldest first: those with a segment in the window."""
 
@@ -114,6 +114,8 @@ def _tracks(timeline: Timeline, first: int, last: int) -> Iterator[WindowTrack]:
             yield WindowTrack(latest, segments, track.longest, track.peak)
 
 
-def _order(track: WindowTrack) -> tuple[bool, int, str]:
+def _order(track: WindowTrack) -> tuple[bool, int, int, str]:
     latest = track.latest
-    return latest.kind is not TrackKind.VIDEO, -latest.bitrate, latest.id
+    if latest.kind is TrackKind.AUDIO:
+        return True, 0, len(latest.id), latest.id
+    return False, -latest.bitrate, 0, latest.id

@@ -4,13 +4,23 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from packager.records import Record
-from packager.ticks import micros_of
+from packager.journal import VERSION
+from packager.records import (
+    Anchor,
+    ChunkAdded,
+    Header,
+    PeriodStarted,
+    Record,
+    SegmentEnded,
+    TrackAdded,
+)
+from packager.ticks import Grid, Ticks, micros_of
 from packager.timeline import Segment, Timeline, apply
 from packager.track import Track
 from packager.window import Window, WindowTrack, rolling
-from tests.strategies import journals
+from tests.strategies import described, journals
 
 
 def timelines(records: list[Record]) -> Iterator[Timeline]:
@@ -61,3 +71,37 @@ def length_of(window: Window, track: WindowTrack, segment: Segment) -> Fraction:
 
 
 Check = Callable[[Window], None]
+
+
+SOUNDS = (
+    ("a0", "eng", "mp4a.40.2", 2),
+    ("a1", "ger", "mp4a.40.2", 2),
+    ("a2", "eng", "ac-3", 6),
+    ("a3", "und", "mp4a.40.2", 1),
+    ("a10", "und", "mp4a.40.2", 1),
+)
+"""Of a feed with several: id, language, codec, channels."""
+
+
+def several_sounds() -> Window:
+    """A period of three segments with one rendition and all of `SOUNDS`."""
+    grid = Grid(Fraction(2))
+    tracks = [described("v0")]
+    for name, language, codecs, channels in SOUNDS:
+        known = described("a0", bitrate=1000 * len(tracks))
+        sound = {"id": name, "language": language, "codecs": codecs, "channels": channels}
+        tracks.append(replace(known, **sound))
+    anchor = Anchor(Fraction(0), grid.micros(10), grid.micros(10))
+    records: list[Record] = [Header(VERSION, "tv", grid.duration), PeriodStarted(0, 10, anchor)]
+    records += map(TrackAdded, tracks)
+    for number in range(10, 13):
+        for track in tracks:
+            start, stop = (grid.boundary(n, track.timescale) for n in (number, number + 1))
+            records.append(ChunkAdded(track.id, number, start, Ticks(stop - start), 5000))
+            records.append(SegmentEnded(track.id, number, grid.micros(number + 1)))
+    timeline = Timeline()
+    for record in records:
+        timeline = apply(timeline, record)
+    window = rolling(timeline, 10)
+    assert window is not None
+    return window

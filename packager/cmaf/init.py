@@ -12,7 +12,7 @@ from packager.cmaf.codecs import (
 )
 from packager.cmaf.run import Defaults
 from packager.errors import MediaError
-from packager.track import TrackKind
+from packager.track import UNDETERMINED, TrackKind
 
 _VISUAL_ENTRY = 78
 """Bytes of a VisualSampleEntry before its boxes (12.1.3)."""
@@ -33,7 +33,7 @@ class InitFacts:
     height: int = 0
     sample_rate: int = 0
     channels: int = 0
-    language: str = "und"
+    language: str = UNDETERMINED
 
 
 def read_init(data: bytes) -> InitFacts:
@@ -66,7 +66,7 @@ def _need(box: Box, end: int) -> None:
 
 def _language(packed: int) -> str:
     letters = bytes(((packed >> shift) & 31) + 0x60 for shift in (10, 5, 0))
-    return letters.decode() if letters.isalpha() else "und"
+    return letters.decode() if letters.isalpha() else UNDETERMINED
 
 
 def _trex(data: bytes, moov: Box) -> Defaults:

@@ -13,10 +13,10 @@ import ffmpeg
 from ffmpeg import Stream
 
 from packager.errors import FeedError
-from packager.ffmpeg.probe import SourceInfo
+from packager.ffmpeg.probe import AudioStream, SourceInfo
 from packager.profile import EncodeLadder, Ladder, VideoRung
 from packager.ticks import MICROS, round_half_up, seconds
-from packager.track import TrackKind, TrackSpec
+from packager.track import UNDETERMINED, TrackKind, TrackSpec
 
 CHUNKS = 4
 """Chunks a segment: a quarter is whole frames for every segment duration of the design."""
@@ -111,7 +111,8 @@ def arguments(
             feed,
             ladder,
             segment,
-            (picture, sound if info.audio else None),
+            info,
+            (picture, sound),
             pipes,
             real_time=real_time,
         )
@@ -181,11 +182,19 @@ def _muxer(segment: Fraction, *flags: str) -> dict[str, object]:
     }
 
 
+def _language(audio: AudioStream) -> dict[str, object]:
+    """The one thing that is kept of what the feed says of itself."""
+    return (
+        {"metadata:s:a:0": f"language={audio.language}"} if audio.language != UNDETERMINED else {}
+    )
+
+
 def _encoded(
     feed: Feed,
     ladder: EncodeLadder,
     segment: Fraction,
-    streams: tuple[Stream, Stream | None],
+    info: SourceInfo,
+    streams: tuple[Stream, Stream],
     pipes: Sequence[int],
     *,
     real_time: bool,
@@ -201,7 +210,7 @@ def _encoded(
         )
         for index, (rung, pipe) in enumerate(zip(ladder.video, pipes, strict=False))
     ]
-    if sound is not None:
+    if info.audio:
         rung = ladder.audio
         # async: sound follows its timestamps, by stretching or with silence.
         outputs.append(
@@ -210,6 +219,7 @@ def _encoded(
                 f"pipe:{pipes[len(ladder.video)]}",
                 **{"c:a": "aac", "b:a": rung.bitrate, "ar": rung.sample_rate, "ac": rung.channels},
                 **_muxer(segment),
+                **_language(info.audio[0]),
             )
         )
     return outputs
@@ -272,6 +282,7 @@ def _copied(
             "c:a": "copy",
             "tag:a": _COPYABLE[audio.codec],
             **_muxer(segment, "delay_moov"),
+            **_language(audio),
         }
         if audio.codec == "aac":
             options["bsf:a"] = "aac_adtstoasc"  # as TS has it; what has it already passes

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from packager.errors import FeedError
+from packager.track import UNDETERMINED
 from packager.units import parse_frame_rate
 
 _STREAM = re.compile(
@@ -65,7 +66,7 @@ def read_banner(text: str, name: str) -> SourceInfo:
     for match in _STREAM.finditer(text):
         rest = match["rest"]
         if match["kind"] == "Audio":
-            audio.append(AudioStream(match["codec"], match["language"] or "und"))
+            audio.append(AudioStream(match["codec"], match["language"] or UNDETERMINED))
         elif (size := _SIZE.search(rest)) is not None and "attached pic" not in rest:
             video.append(VideoStream(match["codec"], int(size[1]), int(size[2]), _frame_rate(rest)))
     if not video and not audio:

@@ -11,7 +11,7 @@ from lxml import etree
 from packager.records import Stretch
 from packager.ticks import MICROS, iso8601, round_half_up, seconds
 from packager.timeline import Period, Segment
-from packager.track import Track, TrackKind
+from packager.track import UNDETERMINED, Track, TrackKind, language_tag
 from packager.window import Window
 
 _NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
@@ -21,14 +21,21 @@ _DELAY_SEGMENTS = 4
 may trail the wall clock by less than a segment."""
 
 
+_PICTURE, _FIRST_SOUND = 1, 2
+"""Ids of adaptation sets; the other sounds count on."""
+
+_Tracks = Sequence[tuple[Track, Sequence[Segment]]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
     """Consecutive segments of one period: what `$Number$` can count without a break."""
 
+    period: Period
     name: str
     begin: Fraction
     """Seconds since the Unix epoch: of its first segment, also once that has left the window."""
-    tracks: tuple[tuple[Track, Sequence[Segment]], ...]
+    tracks: _Tracks
 
 
 def render(window: Window, time_url: str) -> bytes:
@@ -88,7 +95,7 @@ def _parts(window: Window) -> Iterator[_Part]:
             if present:
                 clipped = window.ended and stretch.number < window.first
                 begin = _first_start(present) if clipped else stretch.begin
-                yield _Part(name, begin, present)
+                yield _Part(period, name, begin, present)
 
 
 def _stretches(period: Period, window: Window) -> Iterator[tuple[str, Stretch, int]]:
@@ -111,37 +118,41 @@ def _number(segment: Segment) -> int:
     return segment.number
 
 
-def _first_start(tracks: Sequence[tuple[Track, Sequence[Segment]]]) -> Fraction:
+def _first_start(tracks: _Tracks) -> Fraction:
     return min(Fraction(segments[0].start, track.timescale) for track, segments in tracks)
 
 
 def _period(root: etree._Element, part: _Part, origin: Fraction) -> None:
     element = _child(root, "Period", id=part.name, start=_duration(part.begin - origin))
-    for number, kind in enumerate(TrackKind, 1):
-        tracks = [(track, s) for track, s in part.tracks if track.kind is kind]
-        if tracks:
-            _adaptation_set(element, number, part.begin, tracks)
+    for number, tracks in _choices(part):
+        _adaptation_set(element, number, part.begin, tracks)
 
 
-def _adaptation_set(
-    period: etree._Element,
-    number: int,
-    begin: Fraction,
-    tracks: Sequence[tuple[Track, Sequence[Segment]]],
-) -> None:
-    kind = tracks[0][0].kind
+def _choices(part: _Part) -> Iterator[tuple[int, _Tracks]]:
+    """Adaptation sets and their ids: renditions are a player's choice, sounds are the viewer's."""
+    if renditions := [item for item in part.tracks if item[0].kind is TrackKind.VIDEO]:
+        yield _PICTURE, renditions
+    sounds = [track.id for track in part.period.tracks.values() if track.kind is TrackKind.AUDIO]
+    for track, segments in part.tracks:
+        if track.kind is TrackKind.AUDIO:
+            yield _FIRST_SOUND + sounds.index(track.id), [(track, segments)]
+
+
+def _adaptation_set(period: etree._Element, number: int, begin: Fraction, tracks: _Tracks) -> None:
+    first, _ = tracks[0]
     element = _child(
         period,
         "AdaptationSet",
         id=number,
-        contentType=kind,
-        mimeType=f"{kind}/mp4",
+        contentType=first.kind,
+        mimeType=f"{first.kind}/mp4",
         segmentAlignment="true",
         startWithSAP=1,
     )
-    if (language := tracks[0][0].language) != "und":
-        element.set("lang", language)
-    _child(element, "Role", schemeIdUri="urn:mpeg:dash:role:2011", value="main")
+    if first.language != UNDETERMINED:
+        element.set("lang", language_tag(first.language))
+    role = "main" if number <= _FIRST_SOUND else "alternate"
+    _child(element, "Role", schemeIdUri="urn:mpeg:dash:role:2011", value=role)
     for track, segments in tracks:
         # A template each: the name of the init section differs from track to track.
         _representation(element, track).append(_template(track, segments, begin))

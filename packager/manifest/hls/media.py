@@ -8,13 +8,16 @@ from packager.ticks import MICROS, UtcMicros, iso8601, micros_of, round_half_up,
 from packager.window import Window, WindowTrack
 
 _DIGITS = 6
+_STEP = Fraction(3, 2)
+_LEEWAY = Fraction(1, 20)
+"""Seconds that the frames of a codec may miss the grid by."""
 _SHORTEST_GAP = 1000
 """Microseconds of an entry for a hole that the media before it reaches over."""
 
 
 def render(window: Window, track: WindowTrack) -> bytes:
     """The playlist of `track`; URLs are relative to the track's folder."""
-    lines = ["#EXTM3U", "#EXT-X-VERSION:8", f"#EXT-X-TARGETDURATION:{_target(window, track)}"]
+    lines = ["#EXTM3U", "#EXT-X-VERSION:8", f"#EXT-X-TARGETDURATION:{_target(window)}"]
     lines.append(f"#EXT-X-MEDIA-SEQUENCE:{window.first}")
     lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{_first_period(window)}")
     lines.extend(_entries(window, track))
@@ -23,10 +26,17 @@ def render(window: Window, track: WindowTrack) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _target(window: Window, track: WindowTrack) -> int:
-    """Seconds no segment's rounded duration exceeds; never shrinks (section 4.4.3.1)."""
-    longest = Fraction(track.longest, MICROS)
-    return round_half_up(max(longest, window.grid.duration))
+def _target(window: Window) -> int:
+    """Seconds that no segment's rounded duration exceeds (section 4.4.3.1).
+
+    It must not change, but how far apart the keyframes of a feed that is passed through can be is
+    not known before. So it goes by large steps, and for all tracks at once.
+    """
+    longest = Fraction(max(track.longest for track in window.tracks), MICROS)
+    target = window.grid.duration
+    while target + _LEEWAY < longest:
+        target *= _STEP
+    return round_half_up(max(target, longest))
 
 
 def _first_period(window: Window) -> int:

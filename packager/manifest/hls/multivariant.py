@@ -1,41 +1,66 @@
 """The multivariant playlist (RFC 8216bis section 4.4.6)."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from packager.ticks import seconds
-from packager.track import Track, TrackKind
+from packager.track import UNDETERMINED, Track, TrackKind, language_tag
 from packager.window import Window, WindowTrack
-
-_GROUP = "audio"
 
 
 def render(window: Window) -> bytes:
-    """The playlist; URLs are relative to the channel's folder."""
-    audio = window.of_kind(TrackKind.AUDIO)
+    """The playlist; URLs are relative to the channel's folder.
+
+    Sound of each codec is a group of its own, and each rendition is there once with each: a player
+    that cannot decode one takes another (section 4.4.6.2.1, on CODECS and AUDIO).
+    """
+    groups = _groups(window)
     lines = ["#EXTM3U", "#EXT-X-VERSION:8", "#EXT-X-INDEPENDENT-SEGMENTS"]
-    lines.extend(_media(track.latest, default=index == 0) for index, track in enumerate(audio))
-    for video in window.of_kind(TrackKind.VIDEO):
-        lines.append(_stream_inf(video, audio))
-        lines.append(f"{video.latest.id}/index.m3u8")
+    for group, tracks in groups.items():
+        names = _names([track.latest for track in tracks])
+        lines.extend(
+            _media(track.latest, group, name, default=track is tracks[0])
+            for track, name in zip(tracks, names, strict=True)
+        )
+    for group, tracks in (groups or {"": []}).items():
+        for video in window.of_kind(TrackKind.VIDEO):
+            lines.append(_stream_inf(video, group, tracks))
+            lines.append(f"{video.latest.id}/index.m3u8")
     return ("\n".join(lines) + "\n").encode()
 
 
-def _media(track: Track, *, default: bool) -> str:
+def _groups(window: Window) -> dict[str, list[WindowTrack]]:
+    groups: dict[str, list[WindowTrack]] = {}
+    for track in window.of_kind(TrackKind.AUDIO):
+        groups.setdefault(track.latest.codecs.partition(".")[0], []).append(track)
+    return groups
+
+
+def _names(tracks: Sequence[Track]) -> list[str]:
+    """What a menu shows: the language, or the track's id where that says too little."""
+    tags = [language_tag(track.language) for track in tracks]
+    return [
+        track.id if tag == UNDETERMINED or tags.count(tag) > 1 else tag
+        for track, tag in zip(tracks, tags, strict=True)
+    ]
+
+
+def _media(track: Track, group: str, name: str, *, default: bool) -> str:
     attributes = [
         "TYPE=AUDIO",
-        f'GROUP-ID="{_GROUP}"',
-        f'NAME="{track.id}"',
+        f'GROUP-ID="{group}"',
+        f'NAME="{name}"',
         f"DEFAULT={'YES' if default else 'NO'}",
         "AUTOSELECT=YES",
         f'CHANNELS="{track.channels}"',
         f'URI="{track.id}/index.m3u8"',
     ]
-    if track.language != "und":
-        attributes.insert(3, f'LANGUAGE="{track.language}"')
+    if track.language != UNDETERMINED:
+        attributes.insert(3, f'LANGUAGE="{language_tag(track.language)}"')
     return "#EXT-X-MEDIA:" + ",".join(attributes)
 
 
-def _stream_inf(video: WindowTrack, audio: tuple[WindowTrack, ...]) -> str:
+def _stream_inf(video: WindowTrack, group: str, audio: Sequence[WindowTrack]) -> str:
     loudest = max((track.bandwidth for track in audio), default=0)
     average = max((track.average for track in audio), default=0)
     codecs = [video.latest.codecs, *dict.fromkeys(track.latest.codecs for track in audio)]
@@ -48,7 +73,7 @@ def _stream_inf(video: WindowTrack, audio: tuple[WindowTrack, ...]) -> str:
     if video.latest.frame_rate is not None:
         attributes.append(f"FRAME-RATE={_frame_rate(video.latest.frame_rate)}")
     if audio:
-        attributes.append(f'AUDIO="{_GROUP}"')
+        attributes.append(f'AUDIO="{group}"')
     return "#EXT-X-STREAM-INF:" + ",".join(attributes)
 
 

@@ -1,13 +1,13 @@
 """The client manifest (MS-SSTR section 2.2.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lxml import etree
 
 from packager.smooth_clock import TIMESCALE, span
 from packager.ticks import round_half_up
 from packager.timeline import Segment
-from packager.track import Track, TrackKind
+from packager.track import UNDETERMINED, Track, TrackKind
 from packager.window import Window, WindowTrack
 
 LOOK_AHEAD = 1
@@ -29,7 +29,7 @@ def render(window: Window) -> bytes:
     """The manifest; its fragments lie relative to its own folder."""
     root = etree.Element("SmoothStreamingMedia", MajorVersion="2", MinorVersion="2")
     root.set("TimeScale", str(TIMESCALE))
-    streams = [tracks for kind in TrackKind if (tracks := _same_codec(window, kind))]
+    streams = list(_streams(window))
     if window.ended:
         root.set("Duration", str(_length(window, streams)))
     else:
@@ -45,9 +45,14 @@ def render(window: Window) -> bytes:
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
-def _same_codec(window: Window, kind: TrackKind) -> tuple[WindowTrack, ...]:
-    """The tracks of one kind that Smooth can carry."""
-    return tuple(track for track in window.of_kind(kind) if _four_cc(track.latest) is not None)
+def _streams(window: Window) -> Iterator[Sequence[WindowTrack]]:
+    """What Smooth can carry: renditions are qualities of one stream, each sound is its own."""
+    able = [track for track in window.tracks if _four_cc(track.latest) is not None]
+    if renditions := [track for track in able if track.latest.kind is TrackKind.VIDEO]:
+        yield renditions
+    for track in able:
+        if track.latest.kind is TrackKind.AUDIO:
+            yield [track]
 
 
 def _length(window: Window, streams: Sequence[Sequence[WindowTrack]]) -> int:
@@ -70,7 +75,8 @@ def _four_cc(track: Track) -> str | None:
 def _stream_index(root: etree._Element, window: Window, tracks: Sequence[WindowTrack]) -> None:
     kind = tracks[0].latest.kind
     fragments = listed(window, tracks[0])
-    stream = etree.SubElement(root, "StreamIndex", Type=kind, Name=kind)
+    name = tracks[0].latest.id if kind is TrackKind.AUDIO else kind
+    stream = etree.SubElement(root, "StreamIndex", Type=kind, Name=name)
     stream.set("QualityLevels", str(len(tracks)))
     stream.set("Chunks", str(len(fragments)))
     stream.set("Url", f"QualityLevels({{bitrate}})/Fragments({kind}={{start time}})")
@@ -78,7 +84,7 @@ def _stream_index(root: etree._Element, window: Window, tracks: Sequence[WindowT
         for prefix in ("Max", "Display"):
             stream.set(f"{prefix}Width", str(max(track.latest.width for track in tracks)))
             stream.set(f"{prefix}Height", str(max(track.latest.height for track in tracks)))
-    if (language := tracks[0].latest.language) != "und":
+    if (language := tracks[0].latest.language) != UNDETERMINED:
         stream.set("Language", language)
     for index, track in enumerate(tracks):
         _quality_level(stream, index, track.latest)

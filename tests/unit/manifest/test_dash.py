@@ -15,7 +15,7 @@ from packager.window import Window, rolling
 from tests.feeds import Played, begin, in_media_order, play
 from tests.paths import SCHEMA
 from tests.strategies import EncodedFeed, encoded_feeds
-from tests.windows import any_window, each, rolled_calmly, windows
+from tests.windows import any_window, each, rolled_calmly, several_sounds, windows
 
 TICK = Fraction(1, 40_000)
 """More than what offsets in two timescales may differ by."""
@@ -225,6 +225,28 @@ def test_adaptation_sets(window: Window) -> None:
         assert kinds == sorted(set(kinds), key=["video", "audio"].index)
         for item in period.iter(f"{DASH}AdaptationSet"):
             assert item.get("mimeType") == f"{item.get('contentType')}/mp4"
-            assert item.get("lang") == ("eng" if item.get("contentType") == "audio" else None)
+            assert item.get("lang") == ("en" if item.get("contentType") == "audio" else None)
             for representation in item.iter(f"{DASH}Representation"):
                 assert int(representation.get("bandwidth", "0")) > 0
+
+
+def test_each_sound_is_a_set_of_its_own() -> None:
+    (period,) = document(several_sounds()).iter(f"{DASH}Period")
+    found = [
+        (
+            item.get("id"),
+            item.get("contentType"),
+            item.get("lang"),
+            item.find(f"{DASH}Role").get("value"),
+            [r.get("id") for r in item.iter(f"{DASH}Representation")],
+        )
+        for item in period.iter(f"{DASH}AdaptationSet")
+    ]
+    assert found == [
+        ("1", "video", None, "main", ["v0"]),
+        ("2", "audio", "en", "main", ["a0"]),
+        ("3", "audio", "de", "alternate", ["a1"]),
+        ("4", "audio", "en", "alternate", ["a2"]),
+        ("5", "audio", None, "alternate", ["a3"]),
+        ("6", "audio", None, "alternate", ["a10"]),
+    ]

@@ -5,14 +5,15 @@ from itertools import pairwise
 
 import m3u8
 import msgspec
+import pytest
 from hypothesis import given
 
 from packager.manifest.hls import media, multivariant
 from packager.records import Record
-from packager.ticks import MICROS, parse_iso8601
+from packager.ticks import MICROS, Grid, parse_iso8601
 from packager.track import Track, TrackKind
 from packager.window import Window, WindowTrack
-from tests.windows import any_window, begin_of, length_of, rolled, windows
+from tests.windows import any_window, begin_of, length_of, rolled, several_sounds, windows
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ def test_multivariant(window: Window) -> None:
         assert info.codecs == ",".join(codecs)
         assert info.resolution == (latest.width, latest.height)
         assert info.frame_rate == 25.0
-        assert info.audio == ("audio" if audio else None)
+        assert info.audio == ("mp4a" if audio else None)
         assert 0 < info.average_bandwidth <= info.bandwidth
         assert info.bandwidth >= peak(window, track) + max(
             (peak(window, a) for a in audio), default=0
@@ -211,8 +212,59 @@ def test_multivariant(window: Window) -> None:
         f"{track.latest.id}/index.m3u8" for track in audio
     ]
     for item in playlist.media:
-        assert (item.type, item.group_id, item.language) == ("AUDIO", "audio", "eng")
+        assert (item.type, item.group_id, item.language) == ("AUDIO", "mp4a", "en")
         assert (item.autoselect, item.channels) == ("YES", "2")
+
+
+def test_each_codec_of_sound_is_a_group_that_every_rendition_has() -> None:
+    playlist = m3u8.loads(multivariant.render(several_sounds()).decode())
+    assert [(m.group_id, m.name, m.language, m.default, m.channels) for m in playlist.media] == [
+        ("mp4a", "en", "en", "YES", "2"),
+        ("mp4a", "de", "de", "NO", "2"),
+        ("mp4a", "a3", None, "NO", "1"),
+        ("mp4a", "a10", None, "NO", "1"),
+        ("ac-3", "en", "en", "YES", "6"),
+    ]
+    variants = [(item.uri, item.stream_info) for item in playlist.playlists]
+    assert [(uri, info.audio, info.codecs) for uri, info in variants] == [
+        ("v0/index.m3u8", "mp4a", "avc1.64001e,mp4a.40.2"),
+        ("v0/index.m3u8", "ac-3", "avc1.64001e,ac-3"),
+    ]
+
+
+def test_sounds_of_one_language_have_names_of_their_own() -> None:
+    window = several_sounds()
+    same = tuple(
+        replace(t, latest=msgspec.structs.replace(t.latest, language="eng", codecs="mp4a.40.2"))
+        for t in window.tracks
+    )
+    playlist = m3u8.loads(multivariant.render(replace(window, tracks=same)).decode())
+    names = [item.name for item in playlist.media]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("longest", "expected"),
+    [
+        (1_920_000, 2),
+        (1_931_000, 2),
+        (2_000_000, 3),
+        (3_000_000, 4),
+        (4_000_000, 4),
+        (10_000_000, 15),
+    ],
+)
+def test_the_target_leaves_room_where_keyframes_come_as_they_like(
+    longest: int, expected: int
+) -> None:
+    window = several_sounds()
+    video = replace(window.tracks[0], longest=longest)
+    grid = Grid(Fraction(48, 25))
+    other = replace(
+        window, grid=grid, tracks=(video, *(replace(t, longest=0) for t in window.tracks[1:]))
+    )
+    for track in other.tracks:
+        assert target(media.render(other, track).decode()) == expected
 
 
 def peak(window: Window, track: WindowTrack) -> Fraction:

@@ -13,7 +13,7 @@ from packager.records import Record
 from packager.smooth_clock import TIMESCALE, span
 from packager.track import Track, TrackKind
 from packager.window import Window
-from tests.windows import any_window, rolled, windows
+from tests.windows import any_window, rolled, several_sounds, windows
 
 
 def document(window: Window) -> etree._Element:
@@ -128,3 +128,24 @@ def test_of_what_smooth_cannot_carry_no_fragment_is_listed(window: Window) -> No
         other = replace(track, latest=msgspec.structs.replace(track.latest, codecs="ac-3"))
         for ended in (False, True):
             assert len(listed(replace(window, ended=ended), other)) == 0
+
+
+def test_each_sound_is_a_stream_of_its_own() -> None:
+    found = [
+        (
+            stream.get("Type"),
+            stream.get("Name"),
+            stream.get("Language"),
+            stream.get("QualityLevels"),
+        )
+        for stream in document(several_sounds()).iter("StreamIndex")
+    ]
+    assert found == [
+        ("video", "video", None, "1"),
+        ("audio", "a0", "eng", "1"),
+        ("audio", "a1", "ger", "1"),
+        ("audio", "a3", None, "1"),
+        ("audio", "a10", None, "1"),
+    ]
+    rates = [level.get("Bitrate") for level in document(several_sounds()).iter("QualityLevel")]
+    assert len(set(rates)) == len(rates)
