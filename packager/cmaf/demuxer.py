@@ -8,6 +8,7 @@ from packager.cmaf.boxes import Buffer
 from packager.cmaf.init import InitFacts, read_init
 from packager.cmaf.parameter_sets import changed
 from packager.cmaf.run import Run, read
+from packager.cmaf.sound_pace import SoundPace
 from packager.cmaf.splitter import InitSection, Splitter
 from packager.errors import FeedError, MediaError
 from packager.track import TrackKind
@@ -31,6 +32,7 @@ class Demuxer:
     """Look for parameter sets in the samples: the feed is passed through."""
     _splitter: Splitter = field(default_factory=Splitter)
     _facts: InitFacts | None = None
+    _pace: SoundPace = field(default_factory=SoundPace)
 
     def feed(self, data: Buffer) -> Iterator[Init | Run]:
         """What `data` completes, in order.
@@ -50,10 +52,11 @@ class Demuxer:
                 raise MediaError("no moov before it", box="moof")
             else:
                 run = read(event, self._facts.defaults)
-                if self.watch_parameters and self._is_other_picture(run, self._facts):
-                    raise FeedError("the feed's parameters changed")
+                if self.watch_parameters and self._is_other(run, self._facts):
+                    raise FeedError(f"the feed's parameters changed: {self._facts.kind}")
                 yield run
 
-    @staticmethod
-    def _is_other_picture(run: Run, facts: InitFacts) -> bool:
-        return facts.kind is TrackKind.VIDEO and run.keyframe and changed(run, facts.codec)
+    def _is_other(self, run: Run, facts: InitFacts) -> bool:
+        if facts.kind is TrackKind.VIDEO:
+            return run.keyframe and changed(run, facts.codec)
+        return self._pace.changed(run.durations)

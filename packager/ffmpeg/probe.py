@@ -12,12 +12,14 @@ from packager.track import UNDETERMINED
 from packager.units import parse_frame_rate
 
 _STREAM = re.compile(
-    r"^ {2,}Stream #\d+:\d+(?:\[0x[0-9a-f]+\])?(?:\((?P<language>[a-z]{3})\))?: "
+    r"^ {2,}Stream #\d+:(?P<index>\d+)(?:\[0x[0-9a-f]+\])?(?:\((?P<language>[a-z]{3})\))?: "
     r"(?P<kind>Video|Audio): (?P<codec>[a-z0-9_]+)(?P<rest>.*)$",
     re.MULTILINE,
 )
 _SIZE = re.compile(r", (\d{2,5})x(\d{2,5})")
 _RATE = re.compile(r", ([0-9.]+)(k?) (?:fps|tbr)\b")
+_TIME_BASE = re.compile(r", (\d+)(k?) tbn\b")
+_SOUND = re.compile(r", (\d+) Hz, ([^,]+)")
 _DURATION = re.compile(r"^ {2,}Duration: (\d{1,5}):(\d\d):(\d\d\.\d\d)", re.MULTILINE)
 _VERSION = re.compile(r"^ffmpeg version n?(\d+)\.(\d+)")
 
@@ -35,6 +37,10 @@ class VideoStream:
     height: int
     frame_rate: Fraction | None
     """Frames a second, where the input says."""
+    index: int = 0
+    """Among all streams of the input."""
+    time_base: int = 0
+    """Ticks a second of its timestamps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,11 @@ class AudioStream:
 
     codec: str
     language: str
+    index: int = 1
+    """Among all streams of the input."""
+    sample_rate: int = 0
+    layout: str = ""
+    """Of the channels, as ffmpeg calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +75,38 @@ def read_banner(text: str, name: str) -> SourceInfo:
     video: list[VideoStream] = []
     audio: list[AudioStream] = []
     for match in _STREAM.finditer(text):
-        rest = match["rest"]
         if match["kind"] == "Audio":
-            audio.append(AudioStream(match["codec"], match["language"] or UNDETERMINED))
-        elif (size := _SIZE.search(rest)) is not None and "attached pic" not in rest:
-            video.append(VideoStream(match["codec"], int(size[1]), int(size[2]), _frame_rate(rest)))
+            audio.append(_audio(match))
+        elif (size := _SIZE.search(match["rest"])) is not None and "attached pic" not in match[0]:
+            video.append(_video(match, int(size[1]), int(size[2])))
     if not video and not audio:
         raise FeedError(f"{name}: {_complaint(text)}")
     if not video:
         raise FeedError(f"{name}: the feed has no video")
     return SourceInfo(tuple(video), tuple(audio), _duration(text))
+
+
+def _video(match: re.Match[str], width: int, height: int) -> VideoStream:
+    ticks = _TIME_BASE.search(match["rest"])
+    return VideoStream(
+        codec=match["codec"],
+        width=width,
+        height=height,
+        frame_rate=_frame_rate(match["rest"]),
+        index=int(match["index"]),
+        time_base=int(ticks[1]) * (1000 if ticks[2] else 1) if ticks else 0,
+    )
+
+
+def _audio(match: re.Match[str]) -> AudioStream:
+    sound = _SOUND.search(match["rest"])
+    return AudioStream(
+        codec=match["codec"],
+        language=match["language"] or UNDETERMINED,
+        index=int(match["index"]),
+        sample_rate=int(sound[1]) if sound else 0,
+        layout=sound[2] if sound else "",
+    )
 
 
 def _duration(text: str) -> Fraction | None:

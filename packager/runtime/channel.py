@@ -127,7 +127,8 @@ class Channel:
                     raise FeedError("there is nothing to pass through in a test pattern")
                 return open_pattern(source, ladder.frame_rate)
             case FileSource():
-                return await open_recording(source, self._folder, self._program)
+                encoded = isinstance(ladder, EncodeLadder)
+                return await open_recording(source, self._folder, self._program, encoded=encoded)
             case _:
                 assert_never(source)
 

@@ -21,6 +21,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("bad")
     small = material.made_up(folder / "small.ts", 320, 240)
     large = material.made_up(folder / "large.ts", 640, 360)
+    slower = material.made_up(folder / "slower.ts", 320, 240, seconds=12, sample_rate=44_100)
     feeds = {
         "noise": material.noise(folder / "noise.ts"),
         "silent": material.only("v", folder / "video.ts"),
@@ -29,6 +30,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "junk": material.with_junk(folder / "junk.ts"),
         "short": small,
         "change": material.joined(folder / "change.ts", small, large),
+        "sound": material.joined(folder / "sound.ts", small, slower),
         "mpeg2": FEEDS / "sample_h262_mpeg_audio.ts",
     }
     channels = [
@@ -37,8 +39,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     ]
     channels += [
         f"  {name}-copied: {{source: {{type: file, file: {feeds[name]}}}, ladder: passthrough}}"
-        for name in ("silent", "late", "junk", "change", "mpeg2")
+        for name in ("silent", "late", "junk", "change", "sound", "mpeg2")
     ]
+    smooth = material.made_up(folder / "50.mp4", 320, 240, frame_rate="60000/1001")
+    usual = material.made_up(folder / "25.mp4", 320, 240)
+    unlike = f"{{type: file, file: [{usual}, {smooth}], loop: true}}"
+    channels += [f"  unlike: {{source: {unlike}, ladder: {SMALL}}}"]
     good = f"{{type: file, file: {FEEDS}/train-360p30.ts, loop: true}}"
     channels += [f"  good: {{source: {good}, ladder: passthrough}}"]
     with service(folder, "\n".join(channels)) as started:
@@ -81,7 +87,9 @@ def wait_for_end(service: Service, channel: str) -> None:
         ("late-copied", "undecodable until the next keyframe"),
         ("junk", "corrupt input"),
         ("junk-copied", "corrupt input"),
-        ("change-copied", "the feed's parameters changed"),
+        ("change-copied", "the feed's parameters changed: video"),
+        ("sound-copied", "the feed's parameters changed: audio"),
+        ("unlike", "50.mp4: the files of a list must be alike"),
         ("mpeg2-copied", "mpeg2video cannot be passed through"),
     ],
 )

@@ -24,10 +24,18 @@ def only(kind: str, out: Path) -> Path:
     return out
 
 
-def made_up(out: Path, width: int, height: int, seconds: int = 6) -> Path:
-    """A pattern of that size, as an encoder would send it; a keyframe a second."""
-    picture = f"testsrc2=size={width}x{height}:rate=25:duration={seconds}"
-    sound = f"sine=sample_rate=48000:duration={seconds}"
+def made_up(
+    out: Path,
+    width: int,
+    height: int,
+    *,
+    seconds: int = 6,
+    frame_rate: str = "25",
+    sample_rate: int = 48_000,
+) -> Path:
+    """A pattern of that size, as an encoder would send it; a keyframe each 25 frames."""
+    picture = f"testsrc2=size={width}x{height}:rate={frame_rate}:duration={seconds}"
+    sound = f"sine=sample_rate={sample_rate}:duration={seconds}"
     _ffmpeg(
         "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound,
         "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25",

@@ -27,40 +27,43 @@ def banner(name: str) -> str:
         (
             "harbour",
             SourceInfo(
-                (VideoStream("h264", 1920, 1080, Fraction(25)),),
-                (AudioStream("aac", "und"),),
+                (VideoStream("h264", 1920, 1080, Fraction(25), 0, 90_000),),
+                (AudioStream("aac", "und", 1, 48_000, "stereo"),),
                 Fraction("8.03"),
             ),
         ),
         (
             "train",
             SourceInfo(
-                (VideoStream("h264", 640, 360, Fraction(30)),),
-                (AudioStream("aac", "eng"),),
+                (VideoStream("h264", 640, 360, Fraction(30), 0, 90_000),),
+                (AudioStream("aac", "eng", 1, 48_000, "stereo"),),
                 Fraction("10.03"),
             ),
         ),
         (
             "scte35",
             SourceInfo(
-                (VideoStream("mpeg2video", 640, 426, NTSC),),
-                (AudioStream("mp2", "und"),),
+                (VideoStream("mpeg2video", 640, 426, NTSC, 0, 90_000),),
+                (AudioStream("mp2", "und", 1, 44_100, "mono"),),
                 Fraction("0.83"),
             ),
         ),
         (
             "two-languages",
             SourceInfo(
-                (VideoStream("h264", 64, 36, NTSC),),
-                (AudioStream("aac", "eng"), AudioStream("aac", "fra")),
+                (VideoStream("h264", 64, 36, NTSC, 0, 1000),),
+                (
+                    AudioStream("aac", "eng", 1, 44_100, "mono"),
+                    AudioStream("aac", "fra", 2, 44_100, "mono"),
+                ),
                 Fraction("0.52"),
             ),
         ),
         (
             "attached-picture",
             SourceInfo(
-                (VideoStream("h264", 64, 36, Fraction(25)),),
-                (AudioStream("aac", "und"),),
+                (VideoStream("h264", 64, 36, Fraction(25), 0, 12_800),),
+                (AudioStream("aac", "und", 1, 44_100, "mono"),),
                 Fraction("0.52"),
             ),
         ),
