@@ -43,6 +43,11 @@ _PATIENCE = 2 * MICROS
 _CUTS = 64
 """Segments of the lead that audio may trail by."""
 
+_AHEAD = 4
+"""The part of a segment that media may be ahead of the clock by: frames do not come evenly."""
+_SET_BACK = 60 * MICROS
+"""Microseconds."""
+
 
 @dataclass(slots=True)
 class _TrackState:
@@ -199,14 +204,27 @@ class Segmenter:
             for other in self._tracks.values():
                 other.pending.clear()
             return
-        yield from self.flush(now)
         by = round_half_up((after - before) * 1000)
-        yield Broken(f"timestamps of {track.spec.id} jumped by {by} ms")
+        yield from self._end_period(f"timestamps of {track.spec.id} jumped by {by} ms", now)
+
+    def step_back(self, now: UtcMicros) -> Iterator[Action]:
+        """End the period if its media runs ahead of the clock; the next waits for its number.
+
+        A source that sends what it has all at once after the period's first keyframe does that.
+        Where it is further ahead than any source sends at once, the clock was set back.
+        """
+        least = self.grid.duration * MICROS / _AHEAD
+        if self.anchored and self.lag is not None and least < -self.lag < _SET_BACK:
+            yield from self._end_period(f"media ran {-self.lag // 1000} ms ahead of the clock", now)
+
+    def _end_period(self, reason: str, now: UtcMicros) -> Iterator[Action]:
+        yield from self.flush(now)
+        yield Broken(reason)
         self.last_number = max(self.last_number, *map(self._reached, self._tracks.values()))
-        self._period_number = None
+        self._period_number = self.lag = None
         self._cuts.clear()
-        for other in self._tracks.values():
-            other.shift = other.expected = None
+        for track in self._tracks.values():
+            track.shift = track.expected = None
 
     def _reached(self, track: _TrackState) -> int:
         """The newest cell of the grid that a track's media lies in."""

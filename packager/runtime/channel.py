@@ -249,6 +249,8 @@ class Channel:
             publisher.count()
             self._trim(publisher)
             self._measure(segmenter.lag, segmenter.anchor_lag)
+            for broken in run.intake.keep_behind_the_clock():
+                self._problem("timeline.broken", broken.reason)
             live = ChannelState.LIVE if segmenter.anchored else ChannelState.STARTING
             self._set(live)
 

@@ -76,6 +76,14 @@ class Intake:
             self._latency.observe(monotonic() - arrived)
         return breaks
 
+    def keep_behind_the_clock(self) -> list[Broken]:
+        """End the period if its media runs ahead; gives back that break.
+
+        Raises:
+            JournalError: the record could not be written.
+        """
+        return self._publisher.publish(self.segmenter.step_back(self._clock.now()))
+
     def finish(self) -> None:
         """No more bytes: what is open ends as it is."""
         self._publisher.publish(self.segmenter.flush(self._clock.now()))

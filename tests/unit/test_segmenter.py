@@ -463,3 +463,42 @@ def test_sound_far_ahead_of_the_picture_does_not_pile_up() -> None:
     played.take(segmenter.flush(START))
     check_always(played, tracks)
     assert not played.timeline.tracks["a1"].segments
+
+
+@pytest.mark.parametrize("how", ["encoded", "passed"])
+@pytest.mark.parametrize("burst", [Fraction(1, 2), Fraction(2), Fraction(7, 2)])
+def test_media_that_ran_ahead_is_behind_the_clock_again(how: str, burst: Fraction) -> None:
+    """A source that begins with a burst: what came of it is kept, then media waits."""
+    video = video_track(0, Fraction(25), range(0, 1200, 48), 1200, [12], bitrate=0)
+    sound = audio_track(1, 2250, [22], bitrate=0)
+    tracks = (video, sound)
+    played = begin(Grid(D))
+    segmenter = segmenter_for(played, tracks, on_grid=how == "encoded")
+    queues = [iter(track.runs) for track in tracks]
+    now = BASE
+    for index in in_media_order(tracks):
+        run = next(queues[index])
+        over = round_half_up((end_of(tracks[index], run) - burst) * MICROS)
+        now = UtcMicros(max(now, BASE + over))
+        played.take(segmenter.push(tracks[index].spec.id, run, now), now)
+        played.take(segmenter.step_back(now), now)
+    played.take(segmenter.flush(now), now)
+    check_always(played, tracks)
+    ends = [given - end * MICROS for end, given in chunk_ends(played, "v0", 90_000)]
+    assert all(lag > -D * MICROS / 4 for lag in ends[len(ends) // 4 :])
+    assert len(played.breaks) == len(periods(played)) - 1 <= 1
+    assert bool(played.breaks) == (min(ends) <= -D * MICROS / 4)
+    assert played.numbers("v0")[-1] == 1199
+
+
+def test_a_clock_that_is_set_back_ends_no_period() -> None:
+    video = video_track(0, Fraction(25), range(0, 480, 48), 480, [12])
+    played = begin(Grid(D))
+    segmenter = segmenter_for(played, (video,), on_grid=True)
+    for run in video.runs:
+        now = UtcMicros(BASE + round_half_up(end_of(video, run) * MICROS))
+        now = UtcMicros(now - 3600 * MICROS) if run.start > 900_000 else now
+        played.take(segmenter.push("v0", run, now), now)
+        played.take(segmenter.step_back(now), now)
+    assert len(periods(played)) == 1
+    assert not played.breaks
