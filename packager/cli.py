@@ -108,6 +108,7 @@ def _reachable(host: str) -> str:
 
 def _check(arguments: argparse.Namespace) -> None:
     config = load(arguments.config)
+    ffmpeg_program.find(config.ffmpeg)
     count = len(config.channels)
     print(f"{arguments.config}: {count} channel{'s' * (count > 1)}, all right")  # noqa: T201
 

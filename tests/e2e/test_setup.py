@@ -113,7 +113,9 @@ def test_a_configuration_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_ffmpeg_that_is_missing(tmp_path: Path) -> None:
     path = config(tmp_path, ffmpeg="/nowhere/ffmpeg")
-    assert refused(path) == "ringside: ffmpeg: /nowhere/ffmpeg is missing or cannot be run"
+    for command in ("run", "check", "packager"):
+        line = refused(path, command)
+        assert line == "ringside: ffmpeg: /nowhere/ffmpeg is missing or cannot be run"
 
 
 def script(folder: Path, text: str) -> Path:
