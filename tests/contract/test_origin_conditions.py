@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.channel import FIRST, WHOLE, channel
-from tests.support.site import check, serving
+from tests.support.site import check, request, serving
 
 
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"x", {}', '"x",W/{},"y"', "*"])
@@ -26,6 +26,51 @@ async def test_what_was_not_modified_since_is_not_sent_again(tmp_path: Path) -> 
             assert (await site.ask(path, headers=said)).status == 304
             said = {"If-Modified-Since": "Thu, 01 Jan 2026 00:00:00 GMT"}
             assert (await site.ask(path, headers=said)).status == 200
+
+
+@pytest.mark.parametrize("path", [f"v0/{FIRST}.m4s", "index.m3u8", "v0/init-00000000.mp4"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_only_the_wanted_is_sent(tmp_path: Path, path: str, method: str) -> None:
+    async with serving(channel(tmp_path)) as site:
+        known = await site.ask(path)
+        for said, status in (
+            ({"If-Match": known.tag}, 200),
+            ({"If-Match": f"W/{known.tag}"}, 412),
+            ({"If-Unmodified-Since": known.one("Last-Modified")}, 200),
+            ({"If-Unmodified-Since": "Thu, 01 Jan 2026 00:00:00 GMT"}, 412),
+            ({"If-Match": '"x"', "If-None-Match": known.tag}, 412),
+        ):
+            answer = await site.ask(path, method, said)
+            assert answer.status == status, said
+            check(answer, bare=method == "HEAD")
+            # What one request is refused for says nothing of the next.
+            assert (answer.one("Cache-Control") == "no-store") == (status == 412)
+
+
+# RFC 9110 section 13.2.1: what would not be a success anyway has no conditions.
+async def test_a_condition_on_what_is_not_there_is_404(tmp_path: Path) -> None:
+    async with serving(channel(tmp_path)) as site:
+        for path in (f"v0/{FIRST + 99}.m4s", "v9/index.m3u8"):
+            for condition in ("If-Match", "If-None-Match"):
+                assert (await site.ask(path, headers={condition: '"x"'})).status == 404
+
+
+# RFC 9110 section 5.3: lines of one name are one list.
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (['If-None-Match: "x"', "If-None-Match: {}"], 304),
+        (['If-Match: "x"', "If-Match: {}"], 200),
+        (["Range: bytes=0-1", "Range: bytes=4-5"], 200),
+    ],
+)
+async def test_a_header_in_several_lines(tmp_path: Path, lines: list[str], status: int) -> None:
+    path = f"v0/{FIRST}.m4s"
+    async with serving(channel(tmp_path)) as site:
+        tag = (await site.ask(path)).tag
+        said = [line.format(tag) for line in lines]
+        (answer,) = await site.raw(request(f"GET /live/tv/{path}", *said))
+    assert answer.status == status
 
 
 @pytest.mark.parametrize(

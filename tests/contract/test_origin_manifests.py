@@ -9,7 +9,7 @@ from packager.records import Ended
 from packager.ticks import MICROS, UtcMicros
 from tests.feeds import START
 from tests.support.channel import FIRST, MANIFESTS, WHOLE, channel
-from tests.support.site import check, origin, serving
+from tests.support.site import check, origin, request, serving
 
 
 @pytest.mark.parametrize(
@@ -127,6 +127,14 @@ async def test_a_manifest_is_plain_for_who_does_not(tmp_path: Path, accepted: st
         answer = await site.ask("index.mpd", headers={"Accept-Encoding": accepted})
     assert "Content-Encoding" not in answer.headers
     assert (answer.body, answer.tag) == (plain.body, plain.tag)
+
+
+async def test_what_is_accepted_may_be_in_several_lines(tmp_path: Path) -> None:
+    async with serving(channel(tmp_path)) as site:
+        for lines, zipped in ((("br", "gzip"), True), (("*", "gzip;q=0"), False)):
+            said = [f"Accept-Encoding: {line}" for line in lines]
+            (answer,) = await site.raw(request("GET /live/tv/index.mpd", *said))
+            assert ("Content-Encoding" in answer.headers) == zipped
 
 
 async def test_media_is_never_zipped(tmp_path: Path) -> None:
