@@ -75,7 +75,7 @@ class Handlers:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request, whatever it is."""
         started = monotonic()
-        asked = parse(request.path)
+        asked = parse(request.rel_url.raw_path)
         name = getattr(asked, "channel", "")
         channel = self._channels.get(name)
         if request.method in _METHODS:
