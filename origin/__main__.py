@@ -10,6 +10,7 @@ from packager.clock import SystemClock
 from packager.config import Config, parse_config
 from packager.counting import count_together
 from packager.errors import ConfigError, SetupError
+from packager.text_file import read
 
 _CANNOT = 2
 
@@ -20,20 +21,11 @@ def main() -> None:
     parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
     path: Path = parser.parse_args().config
     try:
-        config = parse_config(_read(path), str(path))
+        config = parse_config(read(path, str(path)), str(path))
         _serve(config, Path(os.path.abspath(path.parent / config.data)))  # noqa: PTH100 - links stay
     except (ConfigError, SetupError) as error:
         print(f"ringside: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to a person
         sys.exit(_CANNOT)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(str(path), "", str(error.strerror)) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(str(path), "", f"not UTF-8 (byte {error.start})") from error
 
 
 def _serve(config: Config, data: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
 
 from origin.ranges import Unsatisfiable, parse_range
@@ -61,46 +62,78 @@ def plain(status: int, text: str, cache_control: str, *extra: tuple[str, str]) -
     return Answer(status, "text/plain; charset=utf-8", cache_control, body, extra=extra)
 
 
-def conditioned(answer: Answer, request: Mapping[str, str]) -> Answer:
+CONDITIONS = (
+    *("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since"),
+    *("Range", "If-Range"),
+)
+"""The headers of a request that `conditioned` looks at."""
+
+
+def conditioned(answer: Answer, method: str, said: Mapping[str, str], refused: str) -> Answer:
     """`answer` (a 200) as the request's conditions and range want it (RFC 9110 section 13.2.2).
 
     Args:
         answer: what would be sent without conditions.
-        request: the request's headers, found under any case.
+        method: the request's, GET or HEAD.
+        said: the request's `CONDITIONS`, as far as it has them.
+        refused: the Cache-Control of what is refused for them.
     """
-    if answer.etag and _not_modified(answer, request):
+    if not answer.etag:
+        return answer
+    if not _is_wanted(answer, said):
+        return plain(412, "not what If-Match or If-Unmodified-Since wants", refused)
+    if _is_known(answer, said):
         return replace(answer, status=304, body=b"")
-    if not answer.ranges or not _range_applies(answer, request):
+    # Section 14.2: no method but GET has ranges.
+    if method != "GET" or not answer.ranges or not _range_applies(answer, said):
         return answer
     try:
-        wanted = parse_range(request.get("Range"), answer.size)
+        wanted = parse_range(said.get("Range"), answer.size)
     except Unsatisfiable:
         outside = ("Content-Range", f"bytes */{answer.size}")
-        return plain(416, "no byte of the body lies in the range", "no-store", outside)
+        return plain(416, "no byte of the body lies in the range", refused, outside)
     if wanted is None:
         return answer
     offset, size = wanted
-    said = f"bytes {offset}-{offset + size - 1}/{answer.size}"
-    part = (*answer.extra, ("Content-Range", said))
+    where = f"bytes {offset}-{offset + size - 1}/{answer.size}"
+    part = (*answer.extra, ("Content-Range", where))
     return replace(answer, status=206, body=_cut(answer.body, offset, size), extra=part)
 
 
-def _not_modified(answer: Answer, request: Mapping[str, str]) -> bool:
-    if (wanted := request.get("If-None-Match")) is not None:
-        known = {tag.strip().removeprefix("W/") for tag in wanted.split(",")}
-        return "*" in known or answer.etag in known
-    since = request.get("If-Modified-Since")
-    if since is None or answer.modified is None:
-        return False
+def _is_wanted(answer: Answer, said: Mapping[str, str]) -> bool:
+    """Whether the body is the one that the client means (sections 13.1.1 and 13.1.4)."""
+    if (tags := said.get("If-Match")) is not None:
+        return not _tags(tags).isdisjoint({"*", answer.etag})
+    since = _seconds(said.get("If-Unmodified-Since"))
+    return since is None or answer.modified is None or answer.modified // MICROS <= since
+
+
+def _is_known(answer: Answer, said: Mapping[str, str]) -> bool:
+    """Whether the client has the body (sections 13.1.2 and 13.1.3)."""
+    if (tags := said.get("If-None-Match")) is not None:
+        known = {tag.removeprefix("W/") for tag in _tags(tags)}
+        return not known.isdisjoint({"*", answer.etag})
+    since = _seconds(said.get("If-Modified-Since"))
+    return since is not None and answer.modified is not None and answer.modified // MICROS <= since
+
+
+def _tags(text: str) -> set[str]:
+    return {tag.strip() for tag in text.split(",")}
+
+
+def _seconds(date: str | None) -> float | None:
+    """Seconds since the epoch; None for what is no date and hence no condition."""
     try:
-        return answer.modified // MICROS <= parsedate_to_datetime(since).timestamp()
+        parsed = parsedate_to_datetime(date or "")
+        # The form of asctime() names no zone; all of HTTP's dates are in GMT (section 5.6.7).
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        return False
+        return None
 
 
-def _range_applies(answer: Answer, request: Mapping[str, str]) -> bool:
+def _range_applies(answer: Answer, said: Mapping[str, str]) -> bool:
     """Whether the body is still the one that the range was made for (section 13.1.5)."""
-    condition = request.get("If-Range")
+    condition = said.get("If-Range")
     if condition is None or condition == answer.etag:
         return True
     return answer.modified is not None and condition == http_date(answer.modified)

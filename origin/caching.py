@@ -23,6 +23,7 @@ _GENERIC: Mapping[Freshness, str] = {
     Freshness.UNKNOWN: "public, max-age=5",
     Freshness.UNAVAILABLE: "public, max-age=1",
     Freshness.BAD: "public, max-age=5",
+    Freshness.CONDITION: "no-store",
 }
 _DIFFERENT: Mapping[str, Mapping[Freshness, str]] = {
     "generic": {},

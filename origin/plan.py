@@ -29,6 +29,8 @@ class Freshness(Enum):
     """Nothing of that name."""
     UNAVAILABLE = auto()
     BAD = auto()
+    CONDITION = auto()
+    """Refused for a condition or a range of the request, which no CDN's key has in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@
     /live/{channel}/time                                         the clock, for DASH's UTCTiming
     /healthz                                                     200 while serving
 
-A query never changes an answer: CDNs and ad technology add them.
+A query never changes an answer: CDNs and ad technology add them. All else counts as it was sent:
+another spelling of a path that were answered too would be another object to a CDN.
 """
 
 import re
@@ -94,10 +95,12 @@ _FRAGMENT = re.compile(
     r"Fragments\((?P<kind>video|audio)=(?P<time>0|[1-9][0-9]{0,17})\)"
 )
 _SMOOTH = "index.ism"
+_ENCODED = {"%28": "(", "%29": ")", "%3D": "=", "%3d": "="}
+"""What clients of Smooth may encode, though they need not."""
 
 
 def parse(path: str) -> Request:
-    """What `path` (decoded, without the query) asks for."""
+    """What `path` (as it was sent, without the query) asks for."""
     if len(path) > MAX_PATH:
         return Bad(f"the path is longer than {MAX_PATH} characters")
     if path == "/healthz":
@@ -144,6 +147,8 @@ def _of_track(channel: str, track: str, file: str) -> Request:
 def _smooth(channel: str, rest: str) -> Request:
     if rest == "Manifest":
         return Manifest(channel, ManifestKind.SMOOTH)
+    for encoded, character in _ENCODED.items():
+        rest = rest.replace(encoded, character)
     if (match := _FRAGMENT.fullmatch(rest)) is not None:
         return Fragment(
             channel, int(match["bitrate"]), TrackKind(match["kind"]), int(match["time"])

@@ -15,7 +15,7 @@ import aiofiles
 import structlog
 from aiohttp import web
 
-from origin.answer import Answer, Slice, conditioned, plain
+from origin.answer import CONDITIONS, Answer, Slice, conditioned, plain
 from origin.caching import Cdn, cache_control
 from origin.decide import decide
 from origin.plan import (
@@ -75,7 +75,7 @@ class Handlers:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request, whatever it is."""
         started = monotonic()
-        asked = parse(request.path)
+        asked = parse(request.rel_url.raw_path)
         name = getattr(asked, "channel", "")
         channel = self._channels.get(name)
         if request.method in _METHODS:
@@ -113,7 +113,10 @@ class Handlers:
             # Named in the journal, not to be had from the store: another origin may have it.
             self._log.error("media.unreadable", path=request.path, problem=str(error))
             return self._refusal(_UNREADABLE, channel)
-        return conditioned(answer, request.headers) if answer.status == 200 else answer  # noqa: PLR2004
+        if answer.status != 200:  # noqa: PLR2004
+            return answer
+        said = {name: text for name in CONDITIONS if (text := _said(request, name)) is not None}
+        return conditioned(answer, request.method, said, self._caching(Freshness.CONDITION))
 
     async def _decide(self, asked: Request, channel: FollowedChannel | None) -> Plan:
         """The plan for a request, after waiting for what is about to be there."""
@@ -135,7 +138,7 @@ class Handlers:
         match plan:
             case ServeManifest():
                 rendered = self._manifest(plan, channel)
-                zipped = _accepts_gzip(request.headers.get("Accept-Encoding", ""))
+                zipped = _accepts_gzip(_said(request, "Accept-Encoding") or "")
                 return rendered.zipped if zipped else rendered.plain
             case ServeMedia():
                 return await self._media(plan)
@@ -282,6 +285,12 @@ def _read(body: Slice, size: int) -> bytes:
             return os.pread(file.fileno(), size, body.offset)
     except OSError as error:
         raise StoreError(str(error)) from error
+
+
+def _said(request: web.BaseRequest, name: str) -> str | None:
+    """A header of a request; lines of one name are one list (RFC 9110 section 5.3)."""
+    lines = request.headers.getall(name, None)
+    return None if lines is None else ", ".join(lines)
 
 
 def _kind(asked: Request) -> str:

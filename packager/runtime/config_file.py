@@ -1,7 +1,5 @@
 """Reads a configuration and all that it names: ladders and source files."""
 
-import os
-import stat
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.resources import files
@@ -19,8 +17,8 @@ from packager.config import (
 )
 from packager.errors import ConfigError
 from packager.profile import Ladder, parse_ladder
+from packager.text_file import fault, read
 from packager.units import quoted
-from packager.yaml_text import MAX_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ def load(path: Path) -> LoadedConfig:
         ConfigError: it, a ladder or a source file cannot be used.
     """
     file = str(path)
-    config = parse_config(_read(path, file, ""), file)
+    config = parse_config(read(path, file), file)
     folder = path.parent
     ladders: dict[str, Ladder] = {}
     channels: dict[str, LoadedChannel] = {}
@@ -100,7 +98,7 @@ def load_ladder(ladder: str, folder: Path, file: str, where: str) -> Ladder:
     """The ladder that `ladder` names, where `where` of `file` names it."""
     if ladder.endswith(".yaml"):
         path = _absolute(folder, ladder, file, where)
-        return parse_ladder(_read(path, file, where), str(path), path.stem)
+        return parse_ladder(read(path, file, where), str(path), path.stem)
     shipped = shipped_ladders()
     if ladder not in shipped:
         names = ", ".join(shipped)
@@ -117,8 +115,8 @@ def _source(channel: ChannelConfig, folder: Path, file: str, where: str) -> Sour
         return source
     paths = [_absolute(folder, name, file, where) for name in source.files]
     for path in paths:
-        if (fault := _fault(path)) is not None:
-            raise ConfigError(file, where, f"{path}: {fault}")
+        if (reason := fault(path)) is not None:
+            raise ConfigError(file, where, f"{path}: {reason}")
     return msgspec.structs.replace(source, files=tuple(map(str, paths)))
 
 
@@ -128,33 +126,3 @@ def _absolute(folder: Path, name: str, file: str, where: str) -> Path:
         return (folder / name).resolve()
     except (OSError, RuntimeError):  # Python 3.11 raises the second for links in a circle.
         raise ConfigError(file, where, f"not a path to follow: {quoted(name)}") from None
-
-
-def _read(path: Path, file: str, where: str) -> str:
-    """The text in `path`, which is `file` itself or else what `where` of `file` names."""
-    prefix = f"{path}: " if where else ""
-    if (fault := _fault(path)) is not None:
-        raise ConfigError(file, where, f"{prefix}{fault}")
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_TEXT + 1)
-        if len(data) > MAX_TEXT:
-            raise ConfigError(file, where, f"{prefix}longer than {MAX_TEXT // 1024} KiB")
-        return data.decode()
-    except OSError as error:
-        raise ConfigError(file, where, f"{prefix}{error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(file, where, f"{prefix}not UTF-8 (byte {error.start})") from None
-
-
-def _fault(path: Path) -> str | None:
-    """Why `path` is not a file that can be read, or None where it is one."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        return error.strerror
-    if stat.S_ISDIR(mode):
-        return "a folder, not a file"
-    if not stat.S_ISREG(mode):
-        return "not a regular file"
-    return None if os.access(path, os.R_OK) else "no permission to read it"

@@ -1,8 +1,12 @@
+import time
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from origin.answer import Answer, Slice, conditioned, http_date, plain
+from origin import answer as answers
+from origin.answer import Answer, Slice, http_date, plain
 from packager.ticks import MICROS, UtcMicros
 
 MODIFIED = UtcMicros(1_767_225_600 * MICROS + 1)
@@ -38,6 +42,10 @@ def manifest() -> Answer:
         modified=MODIFIED,
         extra=(("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")),
     )
+
+
+def conditioned(answer: Answer, said: Mapping[str, str], method: str = "GET") -> Answer:
+    return answers.conditioned(answer, method, said, "no-store")
 
 
 def test_headers() -> None:
@@ -78,6 +86,63 @@ def test_without_conditions_nothing_changes(answer: Answer) -> None:
     assert conditioned(answer, {}) is answer
 
 
+# If-Match and If-Unmodified-Since.
+
+
+EACH = [media(), manifest()]
+BOTH = ["GET", "HEAD"]
+
+
+@pytest.mark.parametrize("form", ["{}", "*", '"x", {}', '{},"x"', '"x" , {} , "y"'])
+@pytest.mark.parametrize("answer", EACH)
+@pytest.mark.parametrize("method", BOTH)
+def test_the_tag_that_is_wanted(form: str, answer: Answer, method: str) -> None:
+    said = {"If-Match": form.format(answer.etag)}
+    assert conditioned(answer, said, method) == answer
+
+
+# RFC 9110 section 13.1.1: a strong comparison.
+@pytest.mark.parametrize("tags", ["", '"x"', 'W/"abc"', 'W/"abc-gz"', "abc", '"ABC"', '"x", "y"'])
+@pytest.mark.parametrize("answer", EACH)
+@pytest.mark.parametrize("method", BOTH)
+def test_no_tag_that_is_wanted_is_412(tags: str, answer: Answer, method: str) -> None:
+    refused = conditioned(answer, {"If-Match": tags}, method)
+    assert (refused.status, refused.cache_control) == (412, "no-store")
+    assert isinstance(refused.body, bytes)
+    assert refused.body.endswith(b"\n")
+
+
+@pytest.mark.parametrize(("since", "status"), [(EARLIER, 412), (SAME, 200), (LATER, 200)])
+@pytest.mark.parametrize("answer", EACH)
+@pytest.mark.parametrize("method", BOTH)
+def test_unmodified_since_when(since: str, status: int, answer: Answer, method: str) -> None:
+    assert conditioned(answer, {"If-Unmodified-Since": since}, method).status == status
+
+
+# Section 13.2.2, in its order.
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({"If-Match": '"abc"', "If-Unmodified-Since": EARLIER}, 200),
+        ({"If-Match": '"x"', "If-Unmodified-Since": LATER}, 412),
+        ({"If-Match": '"abc"', "If-None-Match": '"abc"'}, 304),
+        ({"If-Match": '"x"', "If-None-Match": '"abc"'}, 412),
+        ({"If-Match": "*", "If-Modified-Since": SAME}, 304),
+        ({"If-Unmodified-Since": SAME, "If-Modified-Since": SAME}, 304),
+        ({"If-Unmodified-Since": EARLIER, "If-None-Match": "*"}, 412),
+        ({"If-Unmodified-Since": SAME, "If-None-Match": '"x"'}, 200),
+        ({"If-Match": '"x"', "Range": "bytes=0-9"}, 412),
+        ({"If-Match": '"x"', "Range": "bytes=999-"}, 412),
+        ({"If-Match": '"abc"', "Range": "bytes=0-9"}, 206),
+        ({"If-Match": '"abc"', "Range": "bytes=0-9", "If-Range": '"x"'}, 200),
+        ({"If-Unmodified-Since": SAME, "Range": "bytes=999-"}, 416),
+        ({"If-None-Match": '"abc"', "Range": "bytes=999-"}, 304),
+    ],
+)
+def test_which_condition_counts_first(said: dict[str, str], status: int) -> None:
+    assert conditioned(media(), said).status == status
+
+
 # If-None-Match.
 
 
@@ -114,7 +179,12 @@ def test_a_known_tag_counts_more_than_a_range() -> None:
 
 def test_what_has_no_tag_is_always_sent() -> None:
     answer = plain(200, "ok", "no-store")
-    assert conditioned(answer, {"If-None-Match": "*", "If-Modified-Since": LATER}) == answer
+    for said in (
+        {"If-None-Match": "*", "If-Modified-Since": LATER},
+        {"If-Match": '"x"'},
+        {"If-Unmodified-Since": EARLIER},
+    ):
+        assert conditioned(answer, said) == answer
 
 
 # If-Modified-Since.
@@ -123,6 +193,20 @@ def test_what_has_no_tag_is_always_sent() -> None:
 @pytest.mark.parametrize(("since", "status"), [(EARLIER, 200), (SAME, 304), (LATER, 304)])
 def test_since_when(since: str, status: int) -> None:
     assert conditioned(media(), {"If-Modified-Since": since}).status == status
+
+
+# RFC 9110 section 5.6.7: the obsolete forms are read too, and all of them are in GMT.
+@pytest.mark.parametrize("form", ["Thursday, 01-Jan-26 {} GMT", "Thu Jan  1 {} 2026"])
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_old_forms_of_a_date(form: str, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        said = {"If-Modified-Since": form.format("00:00:00")}
+        later = {"If-Unmodified-Since": form.format("00:00:00")}
+        answers = conditioned(media(), said), conditioned(media(), later)
+    time.tzset()
+    assert [answer.status for answer in answers] == [304, 200]
 
 
 @pytest.mark.parametrize(
@@ -135,6 +219,11 @@ def test_since_when(since: str, status: int) -> None:
 )
 def test_what_is_no_date_is_no_condition(since: str) -> None:
     assert conditioned(media(), {"If-Modified-Since": since}).status == 200
+
+
+@pytest.mark.parametrize("since", ["", "yesterday", "0", "Thu, 99 Jan 2026 00:00:00 GMT", ",,,"])
+def test_what_is_no_date_is_no_condition_either(since: str) -> None:
+    assert conditioned(media(), {"If-Unmodified-Since": since}).status == 200
 
 
 # Range and If-Range.
@@ -177,6 +266,13 @@ def test_what_is_no_single_range_gets_the_whole(asked: str) -> None:
     assert conditioned(media(), {"Range": asked}) == media()
 
 
+# RFC 9110 section 14.2: GET alone has ranges.
+@pytest.mark.parametrize("asked", ["bytes=0-9", "bytes=-1", "bytes=200-", "bytes=x"])
+def test_a_head_has_no_parts(asked: str) -> None:
+    for said in ({"Range": asked}, {"Range": asked, "If-Range": '"abc"'}):
+        assert conditioned(media(), said, "HEAD") == media()
+
+
 def test_a_manifest_has_no_parts() -> None:
     assert conditioned(manifest(), {"Range": "bytes=0-9"}) == manifest()
 
@@ -194,7 +290,9 @@ def test_a_range_of_another_body_gets_the_whole(condition: str) -> None:
     assert conditioned(media(), {"Range": "bytes=999-", "If-Range": condition}) == media()
 
 
-NAMES = ["If-None-Match", "If-Modified-Since", "Range", "If-Range"]
+NAMES = [
+    *["If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since", "Range", "If-Range"]
+]
 likely = st.one_of(
     texts,
     st.sampled_from(['"abc"', "*", SAME, LATER, "bytes=0-9", "bytes=-1", "bytes=900-"]),
@@ -208,7 +306,7 @@ likely = st.one_of(
 @example({"If-Modified-Since": "Thu, 01 Jan 2026 00:00:00 -9999"}, media())
 def test_any_headers_get_an_answer(said: dict[str, str], answer: Answer) -> None:
     after = conditioned(answer, said)
-    assert after.status in (200, 206, 304, 416)
+    assert after.status in (200, 206, 304, 412, 416)
     assert after.cache_control
     if after.status == 200:
         assert after == answer

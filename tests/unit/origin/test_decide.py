@@ -27,32 +27,28 @@ from origin.request import Fragment, Manifest, ManifestKind, Media, parse
 from packager.journal import VERSION
 from packager.layout import SegmentName
 from packager.records import (
-    Anchor,
     ChunkAdded,
     Ended,
     Header,
-    PeriodStarted,
     Record,
     SegmentEnded,
-    TrackAdded,
     Trimmed,
 )
 from packager.smooth_clock import TOLERANCE, smooth_time, span
-from packager.ticks import MICROS, Grid, Ticks, UtcMicros
+from packager.ticks import MICROS, UtcMicros
 from packager.timeline import Timeline, apply, records_of
-from packager.track import Track, TrackKind
+from packager.track import TrackKind
 from tests.feeds import START
 from tests.strategies import described, instants, journals
+from tests.support.channel import FIRST, GRID, MANIFESTS, Script
 from tests.windows import timelines
 
 T = TypeVar("T")
 
-GRID = Grid(Fraction(48, 25))
 HALF = Fraction(24, 25)
-N = GRID.number_at_micros(START) + 1
+N = FIRST
 """The first segment of the made-up channels."""
 CHANNEL = "/live/tv"
-MANIFESTS = ["index.m3u8", "v0/index.m3u8", "a0/index.m3u8", "index.mpd", "index.ism/Manifest"]
 
 LATER = Refuse(404, "not there yet", Freshness.SOON)
 SMOOTH_LATER = Refuse(412, "not there yet", Freshness.SOON)
@@ -68,27 +64,8 @@ def fold(records: Iterable[Record], timeline: Timeline | None = None) -> Timelin
     return timeline
 
 
-def period(index: int, number: int, *tracks: Track) -> Iterator[Record]:
-    utc = GRID.micros(number)
-    yield PeriodStarted(index, number, Anchor(Fraction(0), utc, utc))
-    for track in tracks or (described("v0", index), described("a0", index)):
-        yield TrackAdded(track)
-
-
-def chunks(number: int, track: Track, count: int = 1, of: int = 1) -> Iterator[ChunkAdded]:
-    """The first `count` chunks of a segment that has `of`."""
-    marks = [GRID.boundary(number, of * track.timescale) // of for number in (number, number + 1)]
-    step = (marks[1] - marks[0]) // of
-    for index in range(count):
-        start = Ticks(marks[0] + index * step)
-        yield ChunkAdded(track.id, number, start, Ticks(step), 1000 + index)
-
-
-def whole(*numbers: int, tracks: tuple[Track, ...] = (), of: int = 1) -> Iterator[Record]:
-    for number in numbers:
-        for track in tracks or (described("v0"), described("a0")):
-            yield from chunks(number, track, of, of)
-            yield SegmentEnded(track.id, number, GRID.micros(number + 1))
+SCRIPT = Script(GRID)
+period, chunks, whole, fragment = SCRIPT.period, SCRIPT.chunks, SCRIPT.whole, SCRIPT.fragment
 
 
 def started() -> Timeline:
@@ -105,13 +82,6 @@ def asked(file: str, timeline: Timeline | None, now: int | None = None) -> Plan:
         now = timeline.grid.micros(timeline.edge + 2) if timeline else START
     view = ChannelView(timeline, Fraction(20)) if timeline else None
     return decide(parse(f"{CHANNEL}/{file}"), view, UtcMicros(now))
-
-
-def fragment(segment: int, track: Track | None = None, off: int = 0) -> str:
-    """The file of the Smooth fragment of segment number `segment`."""
-    track = track or described("v0")
-    time = smooth_time(GRID.boundary(segment, track.timescale), track.timescale) + off
-    return f"index.ism/QualityLevels({track.bitrate})/Fragments({track.kind}={time})"
 
 
 def media(plan: Plan) -> ServeMedia:

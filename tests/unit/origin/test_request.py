@@ -51,7 +51,15 @@ pieces = st.sampled_from(
         *["", "/", ".", "..", "live", "tv", "v0", "index.m3u8", "index.mpd", "index.ism", "time"],
         *["Manifest", "manifest", "healthz", "init-00000000.mp4", "init-0.mp4", "1.m4s", "01.m4s"],
         *["1.2.m4s", "-1.m4s", "٣.m4s", "QualityLevels(1)", "QualityLevels(٣)", "TV", "\0", "\n"],
-        *["Fragments(video=1)", "Fragments(text=1)", "Fragments(audio=-1)", "%2e%2e", "\udcff"],
+        *[
+            "%2F",
+            "%76",
+            "Fragments(video=1)",
+            "Fragments(text=1)",
+            "Fragments(audio=-1)",
+            "%2e%2e",
+            "\udcff",
+        ],
     ]
 )
 likely_paths = st.lists(st.one_of(pieces, st.text(max_size=4)), max_size=7).map(
@@ -95,6 +103,22 @@ def test_media_has_one_path(path: str) -> None:
     request = parse(path)
     if isinstance(request, Manifest | Media | Health):
         assert spelled(request) == path
+
+
+# Some clients of Smooth encode what need not be.
+@pytest.mark.parametrize(("left", "right", "equals"), [("%28", "%29", "%3D"), ("(", "%29", "%3d")])
+def test_a_fragment_has_two_spellings(left: str, right: str, equals: str) -> None:
+    request = Fragment("tv", 1_000_000, TrackKind.VIDEO, 12)
+    path = spelled(request).replace("(", left).replace(")", right).replace("=", equals)
+    assert parse(path) == request
+
+
+@pytest.mark.parametrize("path", ["%2E", "%2F", "%252E", "%28", "%4D", "%6e"])
+@pytest.mark.parametrize("request_", [Health(), Manifest("tv", ManifestKind.SMOOTH)])
+def test_nothing_else_has(request_: Request, path: str) -> None:
+    whole = spelled(request_)
+    for at in range(1, len(whole)):
+        assert isinstance(parse(whole[:at] + path + whole[at + 1 :]), Bad | Unknown)
 
 
 @given(st.one_of(st.text(), likely_paths, st.text(min_size=MAX_PATH, max_size=MAX_PATH + 9)))

@@ -1,0 +1,188 @@
+"""A running origin, and what it answers."""
+
+import asyncio
+import re
+from asyncio import StreamReader
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from random import SystemRandom
+from socket import socket
+
+import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from origin.runtime.app import serve
+from packager.clock import ManualClock
+from packager.config import parse_config
+from packager.ticks import UtcMicros
+from tests.support.channel import Packager
+
+SOON = 5.0
+"""Seconds in which anything that is to happen has happened; a long segment is held for longer."""
+OURS = {"Date", "X-Request-ID"}
+"""Headers that two equal answers differ in."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    def one(self, name: str) -> str:
+        """The value of a header that is there exactly once."""
+        values = self.headers.getall(name, [])
+        assert len(values) == 1, (name, values)
+        return values[0]
+
+    @property
+    def lasting(self) -> dict[str, str]:
+        """The headers that are those of every equal answer."""
+        return {name: value for name, value in self.headers.items() if name not in OURS}
+
+    @property
+    def tag(self) -> str:
+        return self.one("ETag")
+
+
+@dataclass
+class Site:
+    """A running origin."""
+
+    port: int
+    clock: ManualClock
+    session: aiohttp.ClientSession
+
+    async def ask(
+        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Ask for `path` below the channel, or for one that starts at the root."""
+        full = path if path.startswith("/") else f"/live/tv/{path}"
+        url = URL(f"http://127.0.0.1:{self.port}{full}", encoded=True)
+        async with self.session.request(method, url, headers=headers) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def until(self, path: str, status: int = 200) -> Answer:
+        """The first answer to `path` with this status."""
+        async with asyncio.timeout(SOON):
+            while (answer := await self.ask(path)).status != status:
+                await asyncio.sleep(0.005)
+        return answer
+
+    async def held(self, file: str) -> "asyncio.Task[Answer]":
+        """Ask for a file that is not there; return once the origin holds the request."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        # A connection that was answered on is one that the origin reads from: what is written
+        # to it is there before the requests below.
+        writer.write(request("GET /healthz"))
+        await read_answer(reader, bare=False)
+        writer.write(request(f"GET /live/tv/{file}"))
+
+        async def answer() -> Answer:
+            try:
+                return await read_answer(reader, bare=False)
+            finally:
+                writer.close()
+
+        asking = asyncio.create_task(answer())
+        for _ in range(3):
+            assert (await self.ask("/healthz")).status == 200
+        assert not asking.done(), asking.result()
+        return asking
+
+    async def raw(self, *requests: bytes) -> list[Answer]:
+        """Send bytes as they are on one connection; what comes back for each."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(b"".join(requests))
+            async with asyncio.timeout(SOON):
+                return [await read_answer(reader, bare=r.startswith(b"HEAD")) for r in requests]
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+async def read_answer(reader: StreamReader, *, bare: bool) -> Answer:
+    status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().rstrip().split("\r\n")
+    named = (line.partition(": ") for line in lines)
+    headers = CIMultiDict((name, value) for name, _, value in named)
+    code = int(status.split()[1])
+    length = 0 if bare or code in (204, 304) else int(headers["Content-Length"])
+    return Answer(code, CIMultiDictProxy(headers), await reader.readexactly(length))
+
+
+def two_ports() -> tuple[int, int]:
+    """Free ports, below those that the kernel gives to clients: these come and go."""
+    while True:
+        port = SystemRandom().randrange(20_000, 32_000, 2)
+        with socket() as one, socket() as two, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            two.bind(("127.0.0.1", port + 1))
+            return port, port + 1
+
+
+@asynccontextmanager
+async def origin(data: Path, now: UtcMicros, cdn: str = "generic") -> AsyncIterator[Site]:
+    """The origin process of a data folder, in this one."""
+    port, control = two_ports()
+    config = parse_config(
+        f"data: unused\norigin: {{host: 127.0.0.1, port: {port}, control_port: {control}, "
+        f"cdn: {cdn}}}\nchannels:\n  tv: {{source: {{type: pattern}}, ladder: hd, window: 20s}}\n",
+        "ringside.yaml",
+    )
+    clock = ManualClock(now)
+    running = asyncio.create_task(serve(config, data, clock))
+    session = aiohttp.ClientSession(
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(total=2 * SOON),
+        skip_auto_headers=("Accept-Encoding", "User-Agent"),
+    )
+    try:
+        async with session:
+            site = Site(port, clock, session)
+            while not running.done():
+                with suppress(aiohttp.ClientConnectorError):
+                    await site.ask("/healthz")
+                    break
+                await asyncio.sleep(0.002)
+            yield site
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+@asynccontextmanager
+async def serving(made: Packager, cdn: str = "generic") -> AsyncIterator[Site]:
+    """The origin of a channel, at a moment when its edge is fresh."""
+    edge = max(made.journal.timeline.edge, made.first)
+    async with origin(made.folder.parent, made.grid.micros(edge + 2), cdn) as site:
+        yield site
+
+
+def request(line: str, *headers: str) -> bytes:
+    return "\r\n".join([f"{line} HTTP/1.1", "Host: x", *headers, "", ""]).encode("latin-1")
+
+
+def check(answer: Answer, *, bare: bool = False) -> None:
+    """What holds of every answer."""
+    assert re.fullmatch(
+        r"no-store|public, max-age=\d+(, immutable)?", answer.one("Cache-Control")
+    ), answer.headers
+    assert answer.one("Access-Control-Allow-Origin") == "*"
+    assert parsedate_to_datetime(answer.one("Date")).tzinfo is not None
+    assert re.fullmatch(r"[\x21-\x7e]{1,128}", answer.one("X-Request-ID"))
+    if answer.body or (bare and answer.status not in (204, 304)):
+        assert re.fullmatch(r"[a-z]+/[a-z0-9.+-]+(; charset=utf-8)?", answer.one("Content-Type"))
+        assert bare or int(answer.one("Content-Length")) == len(answer.body)
+    if answer.status >= 400 and not bare:
+        assert answer.body.decode().rstrip("\n").isprintable()
+        assert answer.body.count(b"\n") <= 1
+        assert "immutable" not in answer.one("Cache-Control")
