@@ -97,6 +97,8 @@ class Ended(_Record, frozen=True, tag="end"):
     """The source is over: nothing follows unless a new period starts."""
 
     at: UtcMicros
+    source: str = ""
+    """Tells it from another one, so that it is not played again; empty where nobody asks."""
 
 
 class Carried(_Record, frozen=True, tag="carried"):

@@ -182,6 +182,8 @@ class Timeline(msgspec.Struct, frozen=True):
     trimmed: int = 0
     """Segments before this number have left the retention."""
     ended: bool = False
+    ended_source: str = ""
+    """What has ended, as its record names it; empty while something goes on."""
     version: int = 0
     """Grows with whatever may change a manifest."""
 
@@ -252,7 +254,8 @@ def apply(timeline: Timeline, record: Record) -> Timeline:  # noqa: PLR0911 - on
             return _trimmed(timeline, record.number)
         case Ended():
             edge = _newest(timeline)
-            return replace(timeline, ended=True, edge=edge, version=timeline.version + 1)
+            ended = replace(timeline, ended=True, ended_source=record.source, edge=edge)
+            return replace(ended, version=timeline.version + 1)
         case Carried():
             return _carried(timeline, record)
         case Listed():
@@ -291,6 +294,7 @@ def _period_started(timeline: Timeline, record: PeriodStarted) -> Timeline:
         periods=(*timeline.periods, period),
         edge=_newest(timeline),
         ended=False,
+        ended_source="",
         version=timeline.version + 1,
     )
 
@@ -461,7 +465,7 @@ def records_of(timeline: Timeline, version: int) -> Iterator[Record]:
             yield TrackAdded(description)
         yield from _records_of_period(timeline, period)
     if timeline.ended:
-        yield Ended(_last_published(timeline))
+        yield Ended(_last_published(timeline), timeline.ended_source)
     yield Listed(timeline.edge)
 
 

@@ -112,7 +112,7 @@ any_record: st.SearchStrategy[Record] = st.one_of(
     st.builds(ChunkAdded, _ids, _counts, _times, _times, _counts),
     st.builds(SegmentEnded, _ids, _counts, _counts.map(UtcMicros)),
     st.builds(Trimmed, _counts),
-    st.builds(Ended, _counts.map(UtcMicros)),
+    st.builds(Ended, _counts.map(UtcMicros), st.text(max_size=12)),
     st.builds(Carried, _ids, _counts, _counts),
 )
 

@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import assert_never
+from typing import NoReturn, assert_never
 
 import msgspec
 import structlog
 
 from packager.clock import Clock, monotonic
 from packager.cmaf.boxes import Buffer
-from packager.config import FileSource, PatternSource
+from packager.config import FileSource, PatternSource, Source
 from packager.errors import FeedError, JournalError, RingsideError, StoreError
 from packager.ffmpeg.command import arguments, track_specs
 from packager.ffmpeg.progress import Message, Progress, ProgressReader, Trouble, read_message
@@ -98,16 +99,9 @@ class Channel:
             started = monotonic()
             try:
                 publisher.end_open_segments(self._clock.now())
-                self._set(ChannelState.STARTING)
-                source = await self._open()
-                await self._run_once(source, publisher)
-                if not source.endless:
-                    publisher.end_open_segments(self._clock.now())
-                    journal.append([Ended(self._clock.now())])
-                    self._log.info("source.ended")
-                    self._set(ChannelState.ENDED)
-                    await self._keep_retention(publisher)
-                problem = "ffmpeg ended although the source does not"
+                await self._play(publisher, journal)
+                self._set(ChannelState.ENDED)
+                await self._keep_retention(publisher)
             except* RingsideError as group:
                 problem = str(_first(group))
             if monotonic() - started > _HEALTHY:
@@ -118,6 +112,24 @@ class Channel:
             metrics.RESTARTS.labels(self._config.name).inc()
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
+
+    async def _play(self, publisher: Publisher, journal: JournalWriter) -> None:
+        """Run the source to its end, unless it has been there.
+
+        Raises:
+            RingsideError: it failed, or it has no end and ended.
+        """
+        identity = _identity(self._config.source)
+        if identity and journal.timeline.ended_source == identity:
+            return
+        self._set(ChannelState.STARTING)
+        source = await self._open()
+        await self._run_once(source, publisher)
+        if source.endless:
+            raise FeedError("ffmpeg ended although the source does not")
+        publisher.end_open_segments(self._clock.now())
+        journal.append([Ended(self._clock.now(), identity)])
+        self._log.info("source.ended")
 
     async def _open(self) -> Opened:
         source, ladder = self._config.source, self._config.ladder
@@ -263,7 +275,7 @@ class Channel:
             self._status, lag_ms=lag // 1000, drift_ms=(lag - anchor_lag) // 1000
         )
 
-    async def _keep_retention(self, publisher: Publisher) -> None:
+    async def _keep_retention(self, publisher: Publisher) -> NoReturn:
         while True:
             self._trim(publisher)
             await asyncio.sleep(_HOUSEKEEPING)
@@ -305,6 +317,24 @@ def _describe(config: LoadedChannel) -> str:
         return "pattern"
     names = ", ".join(Path(file).name for file in source.files[:3])
     return f"file {names}{' …' if len(source.files) > 3 else ''}"  # noqa: PLR2004 - enough to know
+
+
+def _identity(source: Source) -> str:
+    """Tells a source that is played once from any other; empty for one without an end.
+
+    Raises:
+        FeedError: a file is gone.
+    """
+    if not isinstance(source, FileSource) or source.loop:
+        return ""
+    digest = sha256()
+    for file in source.files:
+        try:
+            found = Path(file).stat()
+        except OSError as error:
+            raise FeedError(f"{file}: {error.strerror}") from error
+        digest.update(f"{file}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
+    return digest.hexdigest()
 
 
 def _first(group: BaseExceptionGroup[RingsideError]) -> BaseException:

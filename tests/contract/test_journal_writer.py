@@ -68,7 +68,7 @@ STORY: list[Record] = [
     chunk("v0", 11),
     chunk("v0", 11, 1),
     Trimmed(11),
-    Ended(UtcMicros(30_000_000)),
+    Ended(UtcMicros(30_000_000), "a match"),
 ]
 """One record of every kind."""
 NEXT = chunk("v0", 11, 2)
@@ -106,6 +106,7 @@ def content(timeline: Timeline) -> bytes:
         timeline.edge,
         timeline.trimmed,
         timeline.ended,
+        timeline.ended_source,
     )
     return msgspec.json.encode(whole, enc_hook=str)
 

@@ -80,6 +80,10 @@ def test_any_bytes_are_records_or_damage(data: bytes) -> None:
     assert reader.offset <= len(data)
 
 
+def test_an_end_without_its_source_is_one_of_no_name() -> None:
+    assert list(Reader().feed(line(b'["end",7]'))) == [Ended(UtcMicros(7), "")]
+
+
 @pytest.mark.parametrize("version", [0, VERSION + 1])
 def test_another_version(version: int) -> None:
     body = b'["header",%d,"tv","48/25"]' % version

@@ -242,8 +242,10 @@ def test_a_new_period_shows_all_of_the_last() -> None:
 
 def test_the_end_shows_all() -> None:
     timeline = fold([*whole(10, "v0", "a0"), *whole(11, "v0")], live("v0", "a0"))
-    timeline = fold([Ended(UtcMicros(5))], timeline)
-    assert (timeline.edge, timeline.ended) == (11, True)
+    timeline = fold([Ended(UtcMicros(5), "a match")], timeline)
+    assert (timeline.edge, timeline.ended, timeline.ended_source) == (11, True, "a match")
+    timeline = fold([PeriodStarted(1, 15, ANCHOR)], timeline)
+    assert (timeline.ended, timeline.ended_source) == (False, "")
 
 
 def test_what_a_stump_says_of_the_rate_is_not_counted() -> None:
