@@ -17,7 +17,7 @@ STATUS = "status.json"
 LOCK = ".lock"
 """In the data folder: held by the packager at work there."""
 METRICS = ".metrics"
-"""Folder of the data folder where the processes count together; no channel is called so."""
+"""Where processes count together that have no shared memory; no channel is called so."""
 
 _INIT = re.compile(r"init-([0-9a-f]{8})\.mp4")
 _MEDIA = re.compile(r"(0|[1-9][0-9]{0,14})(?:\.(0|[1-9][0-9]{0,5}))?\.m4s")

@@ -26,12 +26,18 @@ async def serve(config: Config, data: Path, clock: Clock) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        SetupError: a port cannot be had.
+        SetupError: a port or a folder cannot be had.
     """
     channels = {
         name: FollowedChannel(name, data / name, channel.window)
         for name, channel in config.channels.items()
     }
+    try:
+        for channel in channels.values():
+            # Made here if need be: a folder that is not there yet cannot be watched.
+            channel.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"data directory {data}: {error.strerror}") from error
     origin = config.origin
     handlers = Handlers(channels, data, origin.cdn, clock)
     control = web.Application()

@@ -141,8 +141,6 @@ async def _listen(channels: Mapping[str, FollowedChannel]) -> None:
     with Inotify() as inotify:
         by_folder = {channel.folder: channel for channel in channels.values()}
         for folder in by_folder:
-            # Made here if need be: a folder that is not there yet cannot be watched.
-            folder.mkdir(parents=True, exist_ok=True)
             inotify.add_watch(str(folder), _WATCHED)  # pyright: ignore[reportUnknownMemberType]
         async for event in inotify:
             if event.watch is not None and event.name is not None and event.name.name == JOURNAL:

@@ -5,14 +5,13 @@ the kernel takes the children along.
 """
 
 import asyncio
-import shutil
 import signal
 import sys
 
 import structlog
 
 from packager.clock import monotonic
-from packager.layout import METRICS
+from packager.counting import forget
 from packager.runtime.config_file import LoadedConfig
 from packager.runtime.process import die_with_parent
 
@@ -31,15 +30,18 @@ async def supervise(config: LoadedConfig) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     # Counts start with the service; those of a process that died within it go on.
-    shutil.rmtree(config.data / METRICS, ignore_errors=True)
+    forget(config.data)
     path = str(config.path)
     commands = {
         "packager": [sys.executable, "-m", "packager", "packager", "-c", path],
         "origin": [sys.executable, "-m", "origin", "-c", path],
     }
-    async with asyncio.TaskGroup() as tasks:
-        for name, command in commands.items():
-            tasks.create_task(_keep(name, command, stop))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for name, command in commands.items():
+                tasks.create_task(_keep(name, command, stop))
+    finally:
+        forget(config.data)
 
 
 async def _keep(name: str, command: list[str], stop: asyncio.Event) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.fault.test_processes import CHANNELS, NAMES, published, went_on
-from tests.support.service import Service, service, wait_until
+from tests.fault.test_processes import CHANNELS, NAMES, TRACK, published, went_on
+from tests.support.full_disk import fill, small_disk
+from tests.support.service import Service, fetch, service, wait_until
 
 pytestmark = pytest.mark.fault
 
@@ -34,3 +35,37 @@ def fill_and_free(running: Service) -> None:
         went_on(running, name, before[name], periods=1)
     assert running.events("process.died") == []
     assert running.events("channel.crashed") == []
+
+
+def test_the_origin_answers_while_the_disk_of_the_data_is_full(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with small_disk(data, "64m"), service(tmp_path, CHANNELS) as running:
+        for name in NAMES:
+            running.wait_for_segments(name, 2)
+        before = {name: published(running, name) for name in NAMES}
+        origin = running.pid_of("origin")
+        fill(data / "filler")
+        wait_until(lambda: len(running.events("channel.failed")) >= len(NAMES), "a full disk")
+        # Every kind of answer is counted, many of them for the first time.
+        for name in NAMES:
+            for number in before[name].etags:
+                segment = f"{running.live(name)}/{TRACK[name]}/{number}.m4s"
+                assert fetch(segment).status == 200
+                assert fetch(segment, Range="bytes=0-9").status == 206
+            for file, statuses in (
+                ("index.m3u8", (200, 503)),
+                ("index.mpd", (200, 503)),
+                ("index.ism/Manifest", (200, 503)),
+                ("v9/1.m4s", (404,)),
+                ("v9/x.m4s", (400,)),
+                ("index.ism/QualityLevels(1)/Fragments(video=1)", (404,)),
+            ):
+                assert fetch(f"{running.live(name)}/{file}").status in statuses
+        assert 'kind="fragment",status="404"' in fetch(f"{running.control}/metrics").text
+        (data / "filler").unlink()
+        for name in NAMES:
+            wait_until(lambda name=name: running.segments(name) > 2, f"growth of {name}", 40)
+        assert running.pid_of("origin") == origin
+        assert running.events("process.died") == []
+        after = {name: published(running, name) for name in NAMES}
+        assert all(before[name].etags.items() <= after[name].etags.items() for name in NAMES)

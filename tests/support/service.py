@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import psutil
 
+from packager.counting import forget
 from tests.paths import ROOT
 
 T = TypeVar("T")
@@ -193,3 +194,4 @@ def service(folder: Path, channels: str, *, data: str = "data") -> Iterator[Serv
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
+        forget(folder / data)
