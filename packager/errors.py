@@ -5,11 +5,14 @@ RingsideError
 ├── SetupError         the machine cannot run what was asked (port, directory, ffmpeg)
 ├── MediaError         bytes that are not the media they claim to be (byte offset, box path)
 ├── FeedError          a source that cannot be packaged (no video, unknown codec, …)
-├── JournalError       a journal that cannot be read or written
-└── StoreError         media bytes that could not be stored or read
+└── DiskError          what a disk did not do
+    ├── JournalError   a journal that cannot be read or written
+    └── StoreError     media bytes that could not be stored or read
 
 Each is raised where the cause is known and reads as one line.
 """
+
+from errno import EDQUOT, ENOSPC
 
 
 class RingsideError(Exception):
@@ -45,9 +48,18 @@ class FeedError(RingsideError):
     """A feed that cannot be packaged as configured."""
 
 
-class JournalError(RingsideError):
+class DiskError(RingsideError):
+    """What a disk did not do."""
+
+    def __init__(self, reason: str, cause: OSError | None = None) -> None:
+        super().__init__(reason)
+        self.full = cause is not None and cause.errno in {ENOSPC, EDQUOT}
+        """For want of room."""
+
+
+class JournalError(DiskError):
     """A journal that cannot be read or written."""
 
 
-class StoreError(RingsideError):
+class StoreError(DiskError):
     """Media bytes that could not be stored or read."""

@@ -42,7 +42,8 @@ def encode(record: Record) -> bytes:
     return b"%08x %b\n" % (crc32(body), body)
 
 
-def _decode_line(line: bytes) -> Record | None:
+def decode_line(line: bytes) -> Record | None:
+    """The record of a line without its end; None if it is none."""
     checksum, _, body = line.partition(b" ")
     if len(line) > MAX_LINE or checksum != b"%08x" % crc32(body):
         return None
@@ -75,7 +76,7 @@ class Reader:
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
-            record = _decode_line(line)
+            record = decode_line(line)
             if record is None:
                 self.damaged = True
                 return

@@ -219,7 +219,8 @@ class Timeline(msgspec.Struct, frozen=True):
         Where keyframes are far apart, or one track is ahead, that is after `last_number`.
         """
         numbers = (self._reached(track) for track in self.tracks.values())
-        return max(self.last_number, *numbers, -1)
+        begun = self.period.number - 1 if self.period else -1
+        return max(self.last_number, begun, *numbers)
 
     def _reached(self, track: TrackTimeline) -> int:
         if not (track.open or track.segments):
@@ -413,8 +414,8 @@ def _edge(timeline: Timeline) -> int:
     newest = [
         max(timeline.tracks[track_id].last_number, period.number - 1) for track_id in period.tracks
     ]
-    foremost = max(newest)
-    edge = min(number for number in newest if number >= foremost - 1)
+    foremost = max(newest, default=-1)
+    edge = min((number for number in newest if number >= foremost - 1), default=-1)
     return edge if edge >= period.number else -1
 
 

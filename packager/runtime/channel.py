@@ -13,7 +13,7 @@ import structlog
 from packager.clock import Clock, monotonic
 from packager.cmaf.boxes import Buffer
 from packager.config import FileSource, PatternSource, Source
-from packager.errors import FeedError, JournalError, RingsideError, StoreError
+from packager.errors import DiskError, FeedError, RingsideError
 from packager.ffmpeg.command import arguments, track_specs
 from packager.ffmpeg.progress import Message, Progress, ProgressReader, Trouble, read_message
 from packager.layout import STATUS
@@ -72,6 +72,8 @@ class Channel:
             source=_describe(config),
             ladder=config.ladder_name,
         )
+        self._evicted = 0
+        """Segments that are known to have gone for want of room."""
         self._seen_troubles: dict[Trouble, float] = {}
 
     async def run(self) -> None:
@@ -82,24 +84,29 @@ class Channel:
         """
         journal = JournalWriter(self._folder, self._config.name, self._config.segment)
         try:
-            if journal.cut_off:
+            if journal.set_aside is not None:
+                lost = f"damaged: {journal.cut_off} bytes do not count, {journal.set_aside} has all"
+                self._problem("journal.damaged", lost)
+            elif journal.cut_off:
                 self._log.warning("journal.repaired", dropped_bytes=journal.cut_off)
-            publisher = Publisher(self._config.name, self._folder, journal)
+            publisher = Publisher(self._config.name, self._folder, journal, makes_room=True)
             if strays := publisher.sweep():
                 self._log.info("store.swept", files=strays)
-            await self._keep_going(publisher, journal)
+            await self._keep_going(publisher)
         finally:
             if self._status.state is not ChannelState.ENDED:
                 self._set(ChannelState.STOPPED)
             journal.close()
 
-    async def _keep_going(self, publisher: Publisher, journal: JournalWriter) -> None:
+    async def _keep_going(self, publisher: Publisher) -> None:
         wait = _SHORTEST_WAIT
         while True:
             started = monotonic()
+            publisher.journal.check_in_place()
             try:
+                self._trim(publisher)
                 publisher.end_open_segments(self._clock.now())
-                await self._play(publisher, journal)
+                await self._play(publisher)
                 self._set(ChannelState.ENDED)
                 await self._keep_retention(publisher)
             except* RingsideError as group:
@@ -113,14 +120,14 @@ class Channel:
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 
-    async def _play(self, publisher: Publisher, journal: JournalWriter) -> None:
+    async def _play(self, publisher: Publisher) -> None:
         """Run the source to its end, unless it has been there.
 
         Raises:
             RingsideError: it failed, or it has no end and ended.
         """
         identity = _identity(self._config.source)
-        if identity and journal.timeline.ended_source == identity:
+        if identity and publisher.timeline.ended_source == identity:
             return
         self._set(ChannelState.STARTING)
         source = await self._open()
@@ -128,7 +135,7 @@ class Channel:
         if source.endless:
             raise FeedError("ffmpeg ended although the source does not")
         publisher.end_open_segments(self._clock.now())
-        journal.append([Ended(self._clock.now(), identity)])
+        publisher.note([Ended(self._clock.now(), identity)])
         self._log.info("source.ended")
 
     async def _open(self) -> Opened:
@@ -181,7 +188,7 @@ class Channel:
         finally:
             try:
                 intake.finish()
-            except (StoreError, JournalError) as error:
+            except DiskError as error:
                 self._problem("publish.failed", str(error))
             publisher.count()
         if code:
@@ -246,6 +253,7 @@ class Channel:
 
         Raises:
             FeedError: nothing has come for too long.
+            JournalError: somebody has taken the journal away.
         """
         dropped = metrics.DROPPED_RUNS.labels(self._config.name)
         counted = 0
@@ -259,7 +267,7 @@ class Channel:
             dropped.inc(segmenter.dropped - counted)
             counted = segmenter.dropped
             publisher.count()
-            self._trim(publisher)
+            self._keep_store(publisher)
             self._measure(segmenter.lag, segmenter.anchor_lag)
             for broken in run.intake.keep_behind_the_clock():
                 self._problem("timeline.broken", broken.reason)
@@ -277,8 +285,22 @@ class Channel:
 
     async def _keep_retention(self, publisher: Publisher) -> NoReturn:
         while True:
-            self._trim(publisher)
+            self._keep_store(publisher)
             await asyncio.sleep(_HOUSEKEEPING)
+
+    def _keep_store(self, publisher: Publisher) -> None:
+        """Look after what is kept.
+
+        Raises:
+            JournalError: somebody has taken it away.
+        """
+        publisher.journal.check_in_place()
+        self._trim(publisher)
+        if publisher.evicted > self._evicted:
+            gone = publisher.evicted - self._evicted
+            self._evicted = publisher.evicted
+            metrics.EVICTED_SEGMENTS.labels(self._config.name).inc(gone)
+            self._problem("disk.full", f"the disk is full: {gone} segments went early")
 
     def _trim(self, publisher: Publisher) -> None:
         timeline = publisher.timeline
@@ -289,7 +311,7 @@ class Channel:
         if timeline.edge - kept > oldest:
             try:
                 gone = publisher.trim(timeline.edge - kept)
-            except (StoreError, JournalError) as error:
+            except DiskError as error:
                 # What has to go stays longer; the media goes on.
                 self._problem("retention.failed", str(error))
             else:

@@ -1,8 +1,8 @@
 """The way of one run's bytes: demuxed, segmented, published."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from packager.actions import Broken
+from packager.actions import Action, Broken
 from packager.clock import Clock, monotonic
 from packager.cmaf.boxes import Buffer
 from packager.cmaf.demuxer import Demuxer, Init
@@ -41,6 +41,7 @@ class Intake:
             next_period=timeline.period.index + 1 if timeline.period else 0,
             bitrates={} if encoded else _measured(timeline),
         )
+        self._in_step = True
         self._latency = metrics.PUBLISH_SECONDS.labels(channel)
 
     def demux(self, track: int, data: Buffer) -> Iterator[Init | Run]:
@@ -65,7 +66,13 @@ class Intake:
             actions = self.segmenter.init(name, item.facts, item.version)
         else:
             actions = self.segmenter.push(name, item, self._clock.now())
-        return self._publisher.publish(actions)
+        return self._publish(actions)
+
+    def _publish(self, actions: Iterable[Action]) -> list[Broken]:
+        self._in_step = False
+        breaks = self._publisher.publish(actions)
+        self._in_step = True
+        return breaks
 
     def feed(self, track: int, data: Buffer) -> list[Broken]:
         """`demux`, then `take`, timed."""
@@ -82,11 +89,15 @@ class Intake:
         Raises:
             JournalError: the record could not be written.
         """
-        return self._publisher.publish(self.segmenter.step_back(self._clock.now()))
+        return self._publish(self.segmenter.step_back(self._clock.now()))
 
     def finish(self) -> None:
-        """No more bytes: what is open ends as it is."""
-        self._publisher.publish(self.segmenter.flush(self._clock.now()))
+        """No more bytes: what is open ends as it is.
+
+        After a failure it stays open: what the segmenter knows is not what is published.
+        """
+        if self._in_step:
+            self._publisher.publish(self.segmenter.flush(self._clock.now()))
         self._publisher.store.close_all()
 
 

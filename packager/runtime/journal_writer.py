@@ -1,19 +1,24 @@
 """The writing end of a channel's journal."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 from packager.errors import JournalError
 from packager.journal import MAX_LINE, VERSION, Reader, encode
+from packager.journal_damage import new_start, records_behind
 from packager.layout import JOURNAL
 from packager.records import Header, Record
+from packager.runtime.disk import append_whole
 from packager.timeline import Timeline, apply, records_of
 
 _REWRITE_ABOVE = 1 << 20
 """Bytes below which a journal is never rewritten."""
+_RESERVE = 1 << 16
+"""Bytes: far more than the record of a trim."""
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
 
 
 class JournalWriter:
@@ -29,13 +34,15 @@ class JournalWriter:
         self.timeline = Timeline()
         self.cut_off = 0
         """Bytes of a torn or damaged end that were dropped on opening."""
+        self.set_aside: Path | None = None
+        """The journal as it was, where it was damaged before its end."""
+        self._reserve = self._path.with_suffix(".reserve")
         self._size = 0
         self._worth = 0
         """Bytes of the journal that a rewrite would keep."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self._path, flags, 0o644)
+            self._descriptor = os.open(self._path, _FLAGS | os.O_CREAT, 0o644)
         except OSError as error:
             raise _failed(self._path, error) from error
         try:
@@ -45,12 +52,20 @@ class JournalWriter:
             raise
 
     def _begin(self, channel: str, segment_duration: Fraction) -> None:
+        header = Header(VERSION, channel, segment_duration)
         try:
-            self._read()
+            data = self._path.read_bytes()
+            self._fold(data)
+            rest = data[self._size :]
+            self.cut_off = len(rest)
+            if lost := records_behind(rest):
+                self._set_aside(list(new_start(self.timeline, header, lost)))
+            elif rest:
+                os.ftruncate(self._descriptor, self._size)
         except OSError as error:
             raise _failed(self._path, error) from error
         if not self.timeline.channel:
-            self.append([Header(VERSION, channel, segment_duration)])
+            self.append([header])
         if self.timeline.grid.duration != segment_duration:
             msg = (
                 f"{self._path}: its segments last {self.timeline.grid.duration} s, the "
@@ -59,8 +74,7 @@ class JournalWriter:
             )
             raise JournalError(msg)
 
-    def _read(self) -> None:
-        data = self._path.read_bytes()
+    def _fold(self, data: bytes) -> None:
         reader = Reader()
         count = 0
         try:
@@ -71,10 +85,18 @@ class JournalWriter:
         except JournalError as error:
             if not count:
                 raise JournalError(f"{self._path}: {error}") from error
-        self.cut_off = len(data) - self._size
-        if self.cut_off:
-            os.ftruncate(self._descriptor, self._size)
         self._worth = self._size * _count(self.timeline) // max(1, count)
+
+    def _set_aside(self, records: Sequence[Record]) -> None:
+        """Keep the damaged journal; go on with `records` in a file of its own.
+
+        Readers take that for the new one that it is.
+        """
+        self.set_aside = self._path.with_suffix(".damaged")
+        self.set_aside.unlink(missing_ok=True)
+        self.set_aside.hardlink_to(self._path)
+        self._replace(records)
+        self.timeline = _folded(Timeline(), records)
 
     def append(self, records: Sequence[Record]) -> None:
         """Write records down, all with one call.
@@ -82,23 +104,39 @@ class JournalWriter:
         Raises:
             JournalError: they could not be written whole; none of them counts then.
         """
-        after = self.timeline
-        for record in records:
-            after = apply(after, record)
+        after = _folded(self.timeline, records)
         lines = [encode(record) for record in records]
         if any(len(line) > MAX_LINE for line in lines):
             raise JournalError(f"{self._path}: a record of more than {MAX_LINE} bytes")
-        data = b"".join(lines)
         try:
-            written = os.write(self._descriptor, data)
-            if written != len(data):
-                os.ftruncate(self._descriptor, self._size)
+            self._size += append_whole(self._descriptor, [b"".join(lines)])
         except OSError as error:
             raise _failed(self._path, error) from error
-        if written != len(data):
-            raise JournalError(f"{self._path}: only {written} of {len(data)} bytes written")
-        self._size += written
         self.timeline = after
+
+    def hold_reserve(self) -> None:
+        """Take some room of the disk, as far as there is any, for what must be written one day."""
+        with suppress(OSError):
+            if not self._reserve.exists():
+                self._reserve.write_bytes(bytes(_RESERVE))
+
+    def give_up_reserve(self) -> None:
+        """Let go of that room, to write to the journal of a full disk."""
+        with suppress(OSError):
+            self._reserve.unlink()
+
+    def check_in_place(self) -> None:
+        """See that the journal is still the file that readers find.
+
+        Raises:
+            JournalError: somebody has removed or replaced it.
+        """
+        try:
+            found = self._path.stat()
+        except OSError as error:
+            raise _failed(self._path, error) from error
+        if not os.path.samestat(found, os.fstat(self._descriptor)):
+            raise JournalError(f"{self._path}: replaced while in use")
 
     def rewrite_if_worth_it(self) -> None:
         """Replace the journal by one without what is trimmed, once that is the larger part.
@@ -110,11 +148,14 @@ class JournalWriter:
         """
         if self._size < max(_REWRITE_ABOVE, 2 * self._worth):
             return
+        self._replace(records_of(self.timeline, VERSION))
+
+    def _replace(self, records: Iterable[Record]) -> None:
         fresh = self._path.with_suffix(".rewritten")
-        data = b"".join(encode(record) for record in records_of(self.timeline, VERSION))
+        data = b"".join(map(encode, records))
         try:
             fresh.write_bytes(data)
-            descriptor = os.open(fresh, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            descriptor = os.open(fresh, _FLAGS)
             try:
                 os.fsync(descriptor)
                 fresh.replace(self._path)
@@ -140,5 +181,11 @@ def _count(timeline: Timeline) -> int:
     return sum(len(segment.chunks) + 1 for track in tracks for segment in track.segments)
 
 
+def _folded(timeline: Timeline, records: Sequence[Record]) -> Timeline:
+    for record in records:
+        timeline = apply(timeline, record)
+    return timeline
+
+
 def _failed(path: Path, error: OSError) -> JournalError:
-    return JournalError(f"{path}: {error.strerror}")
+    return JournalError(f"{path}: {error.strerror}", error)

@@ -12,6 +12,7 @@ from pathlib import Path
 from packager.cmaf.boxes import Buffer
 from packager.errors import StoreError
 from packager.layout import InitName, SegmentName
+from packager.runtime.disk import append_whole
 
 
 class MediaStore:
@@ -45,12 +46,7 @@ class MediaStore:
             StoreError: it could not be written whole.
         """
         try:
-            descriptor = self._descriptor(track, number)
-            wanted = sum(map(len, parts))
-            if (written := os.writev(descriptor, parts)) != wanted:
-                os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
-                msg = f"{track}/{number}: only {written} of {wanted} bytes could be written"
-                raise StoreError(msg)
+            append_whole(self._descriptor(track, number), parts)
         except OSError as error:
             raise _failed(self._path(track, number), error) from error
 
@@ -107,4 +103,4 @@ class MediaStore:
 
 
 def _failed(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"{path.parent.name}/{path.name}: {error.strerror}")
+    return StoreError(f"{path.parent.name}/{path.name}: {error.strerror}", error)

@@ -42,3 +42,6 @@ DRIFT_SECONDS = Gauge(
 RETENTION_SEGMENTS = Counter(
     "ringside_trimmed_segments", "Segments that left the retention", ["channel"]
 )
+EVICTED_SEGMENTS = Counter(
+    "ringside_evicted_segments", "Segments that went because the disk was full", ["channel"]
+)

@@ -1,11 +1,12 @@
 """Does what the segmenter decided: bytes first, the record second."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from packager.actions import Action, Broken, Note, Store
-from packager.errors import JournalError, StoreError
+from packager.errors import DiskError, JournalError, StoreError
 from packager.layout import SegmentName
 from packager.records import ChunkAdded, Record, SegmentEnded, Trimmed
 from packager.runtime import metrics
@@ -13,6 +14,9 @@ from packager.runtime.journal_writer import JournalWriter
 from packager.runtime.media_store import MediaStore
 from packager.ticks import UtcMicros
 from packager.timeline import Timeline
+
+_STAY = 10
+"""Segments behind the live edge that stay however full the disk is: viewers are at work there."""
 
 
 @dataclass(slots=True)
@@ -26,18 +30,27 @@ class _Tally:
 class Publisher:
     """The store and the journal of one channel, kept in step."""
 
-    def __init__(self, channel: str, folder: Path, journal: JournalWriter) -> None:
-        """Publish below `folder`."""
+    def __init__(
+        self, channel: str, folder: Path, journal: JournalWriter, *, makes_room: bool
+    ) -> None:
+        """Publish below `folder`.
+
+        `makes_room`: when the disk is full, the oldest segments go, but for the newest few.
+        """
         self._channel = channel
         self._folder = folder
-        self._journal = journal
+        self.journal = journal
         self.store = MediaStore(folder)
+        self.evicted = 0
+        """Segments that went because the disk was full."""
+        self._makes_room = makes_room
         self._tallies: dict[str, _Tally] = {}
+        self._hold_reserve()
 
     @property
     def timeline(self) -> Timeline:
         """What is published."""
-        return self._journal.timeline
+        return self.journal.timeline
 
     def publish(self, actions: Iterable[Action]) -> list[Broken]:
         """Store, then write down; gives back the breaks among `actions`.
@@ -52,7 +65,9 @@ class Publisher:
             for action in actions:
                 match action:
                     case Store(record, parts):
-                        self.store.append(record.track, record.number, parts)
+                        self._with_room(
+                            partial(self.store.append, record.track, record.number, parts)
+                        )
                         tally = self._tallies.setdefault(record.track, _Tally())
                         tally.chunks += 1
                         tally.octets += record.size
@@ -71,7 +86,7 @@ class Publisher:
 
     def _write_down(self, records: list[Record]) -> None:
         try:
-            self._journal.append(records)
+            self._with_room(partial(self.journal.append, records))
         except JournalError:
             for track in {r.track for r in records if isinstance(r, ChunkAdded)}:
                 self._back_to_the_record(track)
@@ -101,7 +116,37 @@ class Publisher:
             if track.open
         ]
         if ended:
-            self._journal.append(ended)
+            self.note(ended)
+
+    def note(self, records: Sequence[Record]) -> None:
+        """Write down what needs no media.
+
+        Raises:
+            DiskError: it could not be written.
+        """
+        self._with_room(partial(self.journal.append, records))
+
+    def _with_room(self, write: Callable[[], None]) -> None:
+        """Do `write`; where the disk is full, with as much room as there can be made."""
+        while True:
+            try:
+                return write()
+            except DiskError as error:
+                if not (error.full and self._make_room()):
+                    raise
+
+    def _make_room(self) -> bool:
+        """Let a tenth of the retention go early, the oldest; whether there was any to go.
+
+        Raises:
+            DiskError: it could not be.
+        """
+        numbers = [t.segments[0].number for t in self.timeline.tracks.values() if t.segments]
+        may_go = self.timeline.edge - _STAY - min(numbers, default=self.timeline.edge)
+        if not self._makes_room or may_go <= 0:
+            return False
+        self.evicted += self.trim(min(numbers) + -(-may_go // 10))
+        return True
 
     def trim(self, before: int) -> int:
         """Let go of the segments before this number; how many there were.
@@ -118,12 +163,26 @@ class Publisher:
         ]
         if gone:
             # First nobody is told of them any more, then they go.
-            self._journal.append([Trimmed(before)])
+            self._note_trim(before)
             failed = [error for item in gone if (error := self._remove(*item)) is not None]
-            self._journal.rewrite_if_worth_it()
+            self._hold_reserve()
+            self.journal.rewrite_if_worth_it()
             if failed:
                 raise failed[0]
         return len(gone)
+
+    def _hold_reserve(self) -> None:
+        if self._makes_room:
+            self.journal.hold_reserve()
+
+    def _note_trim(self, before: int) -> None:
+        try:
+            self.journal.append([Trimmed(before)])
+        except JournalError as error:
+            if not error.full:
+                raise
+            self.journal.give_up_reserve()
+            self.journal.append([Trimmed(before)])
 
     def _remove(self, track: str, number: int) -> StoreError | None:
         try:

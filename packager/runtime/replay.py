@@ -6,6 +6,7 @@ not of their arrival, and every instant that is written down comes from the virt
 
 import asyncio
 import os
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from packager.ffmpeg.progress import read_message
 from packager.layout import is_name
 from packager.manifest.dash import mpd
 from packager.manifest.hls import media, multivariant
-from packager.profile import EncodeLadder
+from packager.profile import EncodeLadder, Ladder
 from packager.records import Ended
 from packager.runtime.config_file import load_ladder
 from packager.runtime.intake import Intake
@@ -145,11 +146,19 @@ async def run(job: Job) -> None:
     """
     ladder = load_ladder(job.ladder, Path(), "--ladder", "")
     folder = _fresh_folder(job)
+    try:
+        await _package(job, ladder, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)  # or the next try would find it in its way
+        raise
+
+
+async def _package(job: Job, ladder: Ladder, folder: Path) -> None:
     source = FileSource(files=tuple(map(os.path.abspath, job.files)))
     encoded = isinstance(ladder, EncodeLadder)
     opened = await open_recording(source, folder, job.program, encoded=encoded)
     journal = JournalWriter(folder, job.channel, ladder.segment)
-    publisher = Publisher(job.channel, folder, journal)
+    publisher = Publisher(job.channel, folder, journal, makes_room=False)
     clock = ManualClock(job.start)
     specs = track_specs(ladder, opened.info)
     intake = Intake(job.channel, specs, publisher, clock, encoded=encoded)

@@ -34,7 +34,7 @@ from packager.runtime.publisher import Publisher
 from packager.ticks import Ticks, UtcMicros
 from packager.timeline import Timeline, apply
 from tests.strategies import described, journals
-from tests.support.full_disk import files_up_to
+from tests.support.full_disk import files_up_to, fill, small_disk
 
 D = Fraction(48, 25)
 NOW = UtcMicros(1_767_225_600_000_000)
@@ -46,7 +46,7 @@ MEBIBYTE = 1 << 20
 def channel(folder: Path, duration: Fraction = D) -> Iterator[Publisher]:
     """A channel's publisher, its folder made ready by init sections."""
     journal = JournalWriter(folder, "tv", duration)
-    publisher = Publisher("tv", folder, journal)
+    publisher = Publisher("tv", folder, journal, makes_room=True)
     for track in TRACKS:
         publisher.store.write_init(track, "00000000", b"init")
     try:
@@ -596,3 +596,80 @@ def test_a_journal_cut_anywhere_goes_on_in_a_new_period(
             publisher.publish(actions(whole(number, number + 1)))
             assert publisher.timeline.edge == number + 1
             assert stored(folder) == publisher.timeline
+
+
+# A disk with no room left.
+
+
+def big(number: int) -> list[Record]:
+    return [
+        record
+        for track in TRACKS
+        for record in (chunk(track, number, size=10_000), ended(track, number))
+    ]
+
+
+def fill_disk(publisher: Publisher, first: int) -> int:
+    """Publish until the disk is full for the first time; the next number."""
+    for number in count(first):
+        publisher.publish(actions(big(number)))
+        if publisher.evicted:
+            return number + 1
+    raise AssertionError
+
+
+def test_on_a_full_disk_the_oldest_go_and_the_newest_come(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "2m"), channel(tmp_path / "disk") as publisher:
+        publisher.publish(actions(begin(0, 10)))
+        first = fill_disk(publisher, 10)
+        kept = len(publisher.timeline.tracks["v0"].segments)
+        assert kept > 30
+        for number in range(first, first + 200):
+            publisher.publish(actions(big(number)))
+            numbers = [s.number for s in publisher.timeline.tracks["v0"].segments]
+            assert numbers == list(range(numbers[0], number + 1))
+            assert len(numbers) > kept * 3 // 4
+        assert stored(tmp_path / "disk") == publisher.timeline
+        assert media(tmp_path / "disk") == names(publisher.timeline)
+
+
+def test_on_a_full_disk_that_is_not_ours_the_newest_few_stay(tmp_path: Path) -> None:
+    folder = tmp_path / "disk"
+    with small_disk(folder, "2m"), channel(folder) as publisher:
+        publisher.publish(actions([*begin(0, 10), *whole(*range(10, 60))]))
+
+        def go_on() -> None:
+            for number in count(60):
+                fill(folder / "filler")
+                publisher.publish(actions(big(number)))
+
+        with pytest.raises(RingsideError, match=r"No space left on device$"):
+            go_on()
+        timeline = publisher.timeline
+        assert len(timeline.tracks["v0"].segments) in {10, 11}
+        assert stored(folder) == timeline
+        (folder / "filler").unlink()
+        publisher.end_open_segments(NOW)
+        publisher.publish(actions([*begin(1, timeline.reached + 1), *big(timeline.reached + 1)]))
+        assert stored(folder) == publisher.timeline
+
+
+def test_a_replay_never_lets_anything_go(tmp_path: Path) -> None:
+    folder = tmp_path / "disk"
+    with small_disk(folder, "1m"):
+        journal = JournalWriter(folder, "tv", D)
+        publisher = Publisher("tv", folder, journal, makes_room=False)
+        publisher.store.write_init("v0", "00000000", b"init")
+        publisher.publish(actions(begin(0, 10)[:2]))
+
+        def go_on() -> None:
+            for number in count(10):
+                segment = [chunk("v0", number, size=10_000), ended("v0", number)]
+                publisher.publish(actions(segment))
+
+        with pytest.raises(StoreError):
+            go_on()
+        assert publisher.evicted == 0
+        assert publisher.timeline.tracks["v0"].segments[0].number == 10
+        publisher.store.close_all()
+        journal.close()

@@ -69,3 +69,24 @@ def test_the_origin_answers_while_the_disk_of_the_data_is_full(tmp_path: Path) -
         assert running.events("process.died") == []
         after = {name: published(running, name) for name in NAMES}
         assert all(before[name].etags.items() <= after[name].etags.items() for name in NAMES)
+
+
+def test_a_retention_that_the_disk_has_no_room_for_is_as_long_as_it_can_be(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with small_disk(data, "8m"), service(tmp_path, CHANNELS) as running:
+        for name in NAMES:
+            running.wait_for_segments(name, 2)
+        before = {name: published(running, name) for name in NAMES}
+        wait_until(lambda: len(running.events("disk.full")) >= 2, "a full disk", 100)
+        for name in NAMES:
+            goal = published(running, name).newest + 2
+            wait_until(
+                lambda name=name, goal=goal: published(running, name).newest >= goal,
+                f"growth of {name}",
+                40,
+            )
+            assert published(running, name).period == before[name].period
+        assert running.events("channel.failed") == []
+        assert running.events("publish.failed") == []
+        evicted = fetch(f"{running.control}/metrics").text
+        assert "ringside_evicted_segments_total" in evicted

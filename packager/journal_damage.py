@@ -1,0 +1,38 @@
+"""How a journal goes on that was damaged before its end."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from msgspec.structs import replace
+
+from packager.journal import decode_line
+from packager.records import Anchor, ChunkAdded, Header, PeriodStarted, Record
+from packager.timeline import Timeline, apply, records_of
+
+
+def records_behind(damage: bytes) -> list[Record]:
+    """The whole records in the rest of a journal, from its first damaged byte on.
+
+    Where there is none, the rest is a torn end, and nothing is behind it.
+    """
+    decoded = map(decode_line, damage.split(b"\n")[:-1])
+    return [record for record in decoded if record is not None]
+
+
+def new_start(sound: Timeline, header: Header, lost: list[Record]) -> Iterator[Record]:
+    """A journal of what is whole in the `sound` part of one where `lost` cannot count.
+
+    A segment that is open there may have ended in `lost`: its URL may only ever mean that.
+    No number and no index of a period that is in `lost` comes again, nor the next: the damaged
+    record may have named that.
+    """
+    if not sound.channel:
+        sound = apply(sound, header)
+    tracks = {name: replace(t, open=(), open_number=-1) for name, t in sound.tracks.items()}
+    yield from records_of(replace(sound, tracks=tracks), header.version)
+    periods = [r.index for r in lost if isinstance(r, PeriodStarted)]
+    periods += [period.index for period in sound.periods]
+    numbers = [r.number for r in lost if isinstance(r, PeriodStarted | ChunkAdded)]
+    number = max([*numbers, sound.reached]) + 2
+    utc = sound.grid.micros(number)
+    yield PeriodStarted(max(periods, default=-1) + 2, number, Anchor(Fraction(0), utc, utc))

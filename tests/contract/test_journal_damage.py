@@ -1,0 +1,193 @@
+"""Journals that are damaged before their end, taken away, or on a full disk."""
+
+from collections.abc import Iterable
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from origin.runtime.follow import FollowedChannel
+from packager.errors import JournalError
+from packager.journal import VERSION, encode
+from packager.layout import JOURNAL
+from packager.records import Anchor, ChunkAdded, Header, PeriodStarted, Record, TrackAdded, Trimmed
+from packager.runtime.journal_writer import JournalWriter
+from tests.strategies import described, journals
+from tests.support.full_disk import fill, small_disk
+from tests.support.story import (
+    ANCHOR,
+    NEXT,
+    STORY,
+    D,
+    chunk,
+    ended,
+    fold,
+    lines,
+    opened,
+    read,
+    told,
+)
+
+DAMAGED = "journal.damaged"
+
+
+def begin_next(writer: JournalWriter) -> list[Record]:
+    """What a channel writes first, whatever it finds."""
+    timeline = writer.timeline
+    number = timeline.reached + 1
+    utc = timeline.grid.micros(number)
+    index = timeline.period.index + 1 if timeline.period else 0
+    video = TrackAdded(described("v0"))
+    return [PeriodStarted(index, number, Anchor(Fraction(0), utc, utc)), video]
+
+
+def newest(records: Iterable[Record]) -> tuple[int, int]:
+    """The highest index of a period, the highest number of a segment."""
+    named = list(records)
+    periods = [r.index for r in named if isinstance(r, PeriodStarted)]
+    chunks = [r.number for r in named if isinstance(r, ChunkAdded)]
+    return max(periods, default=-1), max(chunks, default=-1)
+
+
+def flipped(data: bytes, place: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :]
+
+
+BEHIND = {
+    "NULs and a line": bytes(100) + b"\n" + encode(NEXT),
+    "a record that cannot follow": encode(chunk("v9", 12)),
+    "a record that cannot follow and one that can": encode(chunk("v0", 10)) + encode(NEXT),
+    "another version": encode(Header(VERSION + 1, "tv", D)),
+}
+
+
+@pytest.mark.parametrize("behind", BEHIND.values(), ids=BEHIND)
+def test_what_is_sound_counts_and_the_whole_is_kept(tmp_path: Path, behind: bytes) -> None:
+    path = told(tmp_path)
+    path.write_bytes(before := path.read_bytes() + behind)
+    with closing(opened(tmp_path)) as writer:
+        assert (writer.cut_off, writer.set_aside) == (len(behind), tmp_path / DAMAGED)
+        tracks = fold(STORY).tracks
+        assert [t.open for t in writer.timeline.tracks.values()] == [(), ()]
+        for name, track in writer.timeline.tracks.items():
+            assert list(track.segments) == list(tracks[name].segments)
+        writer.append(begin_next(writer))
+        after = writer.timeline
+    assert (tmp_path / DAMAGED).read_bytes() == before
+    with closing(opened(tmp_path)) as writer:
+        assert (writer.timeline, writer.cut_off, writer.set_aside) == (after, 0, None)
+
+
+def test_no_number_of_a_damaged_header_comes_again(tmp_path: Path) -> None:
+    path = told(tmp_path)
+    path.write_bytes(flipped(path.read_bytes(), 12))
+    with closing(opened(tmp_path)) as writer:
+        first, *_, added = read(tmp_path)
+        assert first == STORY[0]
+        assert isinstance(added, PeriodStarted)
+        assert (added.index, added.number) == (2, 13)
+        period, *_ = begin_next(writer)
+        assert isinstance(period, PeriodStarted)
+        assert (period.index, period.number) == (3, 13)
+
+
+@given(journals(), st.data())
+def test_wherever_a_byte_is_wrong_nothing_comes_twice(
+    records: list[Record], data: st.DataObject
+) -> None:
+    whole = lines(records)
+    place = data.draw(st.integers(0, len(whole) - 1))
+    torn = place >= len(lines(records[:-1])) - 1
+    sound = [r for at, r in enumerate(records) if len(lines(records[: at + 1])) <= place]
+    duration = fold(records[:1]).grid.duration
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        channel = FollowedChannel("tv", folder, Fraction(60))
+        (folder / JOURNAL).write_bytes(whole)
+        if not torn:
+            channel.catch_up()
+        (folder / JOURNAL).write_bytes(flipped(whole, place))
+        with closing(JournalWriter(folder, "tv", duration)) as writer:
+            assert (writer.set_aside is None) == torn
+            index, number = newest(sound if torn else records)
+            period, _ = begin = begin_next(writer)
+            assert isinstance(period, PeriodStarted)
+            assert period.index > index
+            assert period.number > number
+            was = fold(sound).tracks
+            for track in writer.timeline.tracks.values():
+                assert list(track.segments) == list(was[track.id].segments)
+                assert torn or not track.open
+            writer.append(begin)
+            channel.catch_up()
+            assert channel.timeline == writer.timeline
+        channel.close()
+
+
+def test_what_was_open_when_a_period_began_without_its_tracks_can_end(tmp_path: Path) -> None:
+    told(tmp_path, [*STORY[:-2], PeriodStarted(1, 12, ANCHOR)])
+    with closing(opened(tmp_path)) as writer:
+        writer.append([ended("v0", 11), *begin_next(writer)])
+        assert writer.timeline.tracks["v0"].last_number == 11
+
+
+# A journal that somebody takes away.
+
+
+def test_a_journal_in_its_place_is_found_there(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as writer:
+        writer.check_in_place()
+
+
+def test_a_removed_journal_is_named(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as writer:
+        (tmp_path / JOURNAL).unlink()
+        with pytest.raises(JournalError, match=f"^{tmp_path / JOURNAL}: No such file"):
+            writer.check_in_place()
+
+
+def test_another_journal_in_its_place_is_named(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as writer:
+        (tmp_path / "other").write_bytes((tmp_path / JOURNAL).read_bytes())
+        (tmp_path / "other").replace(tmp_path / JOURNAL)
+        with pytest.raises(JournalError, match=f"^{tmp_path / JOURNAL}: replaced while in use$"):
+            writer.check_in_place()
+
+
+# A full disk.
+
+
+def test_on_a_full_disk_the_reserve_has_room_for_a_record(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "1m"), closing(opened(tmp_path / "disk")) as writer:
+        writer.append(STORY[1:-1])
+        writer.hold_reserve()
+        fill(tmp_path / "disk" / "filler")
+        written = fill_journal(writer)
+        with pytest.raises(JournalError) as caught:
+            writer.append([NEXT])
+        assert caught.value.full
+        writer.give_up_reserve()
+        writer.append([NEXT])
+        assert writer.timeline == fold([*STORY[:-1], *written, NEXT])
+        (tmp_path / "disk" / "filler").unlink()
+        writer.hold_reserve()
+        fill(tmp_path / "disk" / "filler")
+        fill_journal(writer)
+        writer.give_up_reserve()
+        writer.append([chunk("v0", 11, 3)])
+
+
+def fill_journal(writer: JournalWriter) -> list[Record]:
+    """Take the rest of the journal's last block too."""
+    again: list[Record] = [Trimmed(0)]
+    written: list[Record] = []
+    try:
+        while True:
+            writer.append(again)
+            written += again
+    except JournalError:
+        return written
