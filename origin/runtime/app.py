@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -38,6 +39,7 @@ async def serve(config: Config, data: Path, clock: Clock) -> None:
             channel.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SetupError(f"data directory {data}: {error.strerror}") from error
+    _raise_file_limit()
     origin = config.origin
     handlers = Handlers(channels, data, origin.cdn, clock)
     control = web.Application()
@@ -69,6 +71,12 @@ async def serve(config: Config, data: Path, clock: Clock) -> None:
         following.cancel()
         for runner in runners:
             await runner.cleanup()
+
+
+def _raise_file_limit() -> None:
+    """Each connection is a file, and a shell lets a program have 1024 of them."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _listen(runner: web.BaseRunner, host: str, port: int) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -18,6 +17,7 @@ from aiohttp import web
 from origin.answer import CONDITIONS, Answer, Slice, conditioned, plain
 from origin.caching import Cdn, cache_control
 from origin.decide import decide
+from origin.encoding import wants_gzip
 from origin.plan import (
     Freshness,
     Plan,
@@ -138,7 +138,7 @@ class Handlers:
         match plan:
             case ServeManifest():
                 rendered = self._manifest(plan, channel)
-                zipped = _accepts_gzip(_said(request, "Accept-Encoding") or "")
+                zipped = wants_gzip(_said(request, "Accept-Encoding") or "")
                 return rendered.zipped if zipped else rendered.plain
             case ServeMedia():
                 return await self._media(plan)
@@ -303,12 +303,3 @@ def _kind(asked: Request) -> str:
             return "fragment"
         case _:
             return "other"
-
-
-def _accepts_gzip(header: str) -> bool:
-    """Whether Accept-Encoding takes gzip, by name or as any (RFC 9110 section 12.5.3)."""
-    takes: dict[str, bool] = {}
-    for item in header.lower().split(","):
-        name, *parameters = (part.strip() for part in item.split(";"))
-        takes[name] = not any(re.fullmatch(r"q=0(\.0*)?", each) for each in parameters)
-    return takes.get("gzip", takes.get("*", False))

@@ -95,7 +95,16 @@ async def test_a_channel_without_data_is_not_there_yet(tmp_path: Path, path: str
 
 
 @pytest.mark.parametrize(
-    "accepted", ["gzip", "gzip, br", "br;q=1, gzip;q=0.5", "*", "GZIP", "deflate , gzip ;q=1.0"]
+    "accepted",
+    [
+        *["gzip", "gzip, br", "br;q=1, gzip;q=0.5", "*", "GZIP", "deflate , gzip ;q=1.0", "x-gzip"],
+        *[
+            "gzip, identity;q=0.5",
+            "gzip;q=0.5, identity;q=0.5",
+            "identity;q=0.1, *",
+            "gzip; q=0.001",
+        ],
+    ],
 )
 async def test_a_manifest_is_zipped_for_who_accepts_it(tmp_path: Path, accepted: str) -> None:
     async with serving(channel(tmp_path)) as site:
@@ -118,7 +127,14 @@ async def test_a_manifest_is_zipped_for_who_accepts_it(tmp_path: Path, accepted:
     "accepted",
     [
         *["", "identity", "br", "gzip;q=0", "gzip; q=0.000", "*;q=0", "GZIP;Q=0", "xgzip"],
-        *["gzip;q=0, *", "*, gzip;q=0", "br, deflate"],
+        *[
+            "gzip;q=0, *",
+            "*, gzip;q=0",
+            "br, deflate",
+            "gzip;q=0.5, identity",
+            "gzip;q=x",
+            "gzip;q=2",
+        ],
     ],
 )
 async def test_a_manifest_is_plain_for_who_does_not(tmp_path: Path, accepted: str) -> None:

@@ -152,3 +152,5 @@ def test_what_cannot_be_replayed_is_one_line(tmp_path: Path) -> None:
         assert done.returncode in (1, 2)
         assert said in done.stderr
         assert done.stderr.count("\n") == 1, done.stderr
+        assert not (tmp_path / "out" / "x").exists()
+    assert (tmp_path / "there" / "x").exists()

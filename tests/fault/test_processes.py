@@ -125,6 +125,11 @@ def test_killed_origin_serves_the_same_again(running: Service) -> None:
     assert running.events("channel.failed") == []
 
 
+def test_the_origin_takes_all_the_connections_that_the_machine_lets_it(running: Service) -> None:
+    soft, hard = psutil.Process(running.pid_of("origin")).rlimit(psutil.RLIMIT_NOFILE)
+    assert soft == hard
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_nothing_outlives_the_command(running: Service, number: signal.Signals) -> None:
     os.kill(running.process.pid, number)
