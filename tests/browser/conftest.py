@@ -1,6 +1,7 @@
 """A browser, the page that watches a player, and the channels to watch."""
 
 from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -29,20 +30,12 @@ ARGUMENTS = [
     "--mute-audio",
 ]
 LADDER = Path(__file__).parent / "ladder.yaml"
-PATTERN = f"""
-  pattern:
-    source: {{type: pattern, width: 640, height: 360}}
-    ladder: {LADDER}
-"""
-RECORDED = f"""
-  harbour:
-    source: {{type: file, file: {FEEDS}/harbour-1080p25.ts, loop: true}}
-    ladder: {LADDER}
-  train:
-    source: {{type: file, file: {FEEDS}/train-360p30.ts, loop: true}}
-    ladder: {LADDER}
-"""
-CHANNELS = ("pattern", "harbour", "train")
+SOURCES = {
+    "pattern": "{type: pattern, width: 640, height: 360}",
+    "harbour": f"{{type: file, file: {FEEDS}/harbour-1080p25.ts, loop: true}}",
+    "train": f"{{type: file, file: {FEEDS}/train-360p30.ts, loop: true}}",
+}
+CHANNELS = tuple(SOURCES)
 
 measured = pytest.StashKey[list[str]]()
 """Lines that the summary shows."""
@@ -85,21 +78,20 @@ async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bro
         await context.close()
 
 
-@pytest.fixture(scope="session")
-def channels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """All channels, for whoever only watches."""
-    with service(tmp_path_factory.mktemp("channels"), PATTERN + RECORDED) as running:
-        for name in CHANNELS:
-            running.wait_for_segments(name, 5)
+@contextmanager
+def on_air(folder: Path, name: str) -> Iterator[Service]:
+    """One channel by itself: two cores carry its encoder and five players, but not three such."""
+    folder.mkdir()
+    with service(folder, f"  {name}: {{source: {SOURCES[name]}, ladder: {LADDER}}}") as running:
+        running.wait_for_segments(name, 5)
         yield running
 
 
 @pytest.fixture
-def mortal(tmp_path: Path) -> Iterator[Service]:
-    """One channel, for who kills."""
-    with service(tmp_path, PATTERN) as running:
-        running.wait_for_segments("pattern", 5)
-        yield running
+def running(tmp_path: Path) -> Iterator[Service]:
+    """The test pattern, for one test alone."""
+    with on_air(tmp_path / "pattern", "pattern") as started:
+        yield started
 
 
 @pytest.hookimpl(wrapper=True)
@@ -109,8 +101,8 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed:
         for name, value in getattr(item, "funcargs", {}).items():
-            if isinstance(value, Service):
-                report.sections.append((f"log of {name}", value.log[-8000:]))
+            if log := getattr(value, "log", ""):
+                report.sections.append((f"log of {name}", log[-8000:]))
     return report
 
 

@@ -69,19 +69,19 @@ async def test_viewers_go_on_by_themselves(
     victims: tuple[str, ...],
     browser: BrowserContext,
     watching: str,
-    mortal: Service,
+    running: Service,
     measure: list[str],
 ) -> None:
     viewers = [await Viewer.come(browser, watching, engine) for engine in PLAYERS]
     for viewer in viewers:
-        await viewer.load(mortal.live(CHANNEL))
+        await viewer.load(running.live(CHANNEL))
     for viewer in viewers:
         assert await viewer.played(1, 15), (await viewer.report()).seen
 
-    edge = await asyncio.to_thread(wait_for_mid_segment, mortal)
+    edge = await asyncio.to_thread(wait_for_mid_segment, running)
     killed = time.time() * 1000
-    mortal.kill(*victims)
-    restarted = await asyncio.to_thread(wait_for_growth, mortal, edge)
+    running.kill(*victims)
+    restarted = await asyncio.to_thread(wait_for_growth, running, edge)
     goal = max(killed, restarted)
 
     async def goes_on(viewer: Viewer) -> tuple[bool, bool]:

@@ -15,7 +15,7 @@ FORMATS = ("hls", "dash", "smooth")
 LATENCY = re.compile(r"^[0-9]{1,2}\.[0-9] s$")
 
 
-async def test_status_page_plays_all_formats(browser: BrowserContext, channels: Service) -> None:
+async def test_status_page_plays_all_formats(browser: BrowserContext, running: Service) -> None:
     page = await browser.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -25,7 +25,7 @@ async def test_status_page_plays_all_formats(browser: BrowserContext, channels: 
         lambda answer: complaints.append(answer.url) if answer.status >= 400 else None,
     )
     await page.set_viewport_size({"width": 1400, "height": 1000})
-    await page.goto(channels.control)
+    await page.goto(running.control)
     await page.get_by_role("button", name="Play all").click()
     for name in FORMATS:
         # The page's own policy forbids what wait_for_function does.

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext
 
-from tests.browser.conftest import CHANNELS
+from tests.browser.conftest import CHANNELS, on_air
 from tests.browser.viewer import PLAYERS, Report, Viewer
 from tests.support.service import Service
 
@@ -43,6 +43,8 @@ class Evening:
     """Heights."""
     switched: dict[int, bool]
     """Whether the picture became the one picked."""
+    log: str
+    """What packager and origin said."""
 
     @property
     def seconds(self) -> float:
@@ -74,7 +76,7 @@ async def settle(
         await viewer.page.close()
 
 
-async def stay(viewer: Viewer, starts: list[float]) -> Evening:
+async def stay(viewer: Viewer, starts: list[float], running: Service) -> Evening:
     """Play, go down to the smallest rendition and up to the largest."""
     offered: list[int] = []
     switched: dict[int, bool] = {}
@@ -87,28 +89,31 @@ async def stay(viewer: Viewer, starts: list[float]) -> Evening:
         await viewer.played(PLAY, PLAY)
     report = await viewer.report()
     await viewer.page.close()
-    return Evening(report, viewer.refused, viewer.fetched, starts, offered, switched)
+    return Evening(report, viewer.refused, viewer.fetched, starts, offered, switched, running.log)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def evenings(browser: BrowserContext, watching: str, channels: Service) -> Evenings:
+async def evenings(
+    browser: BrowserContext, watching: str, tmp_path_factory: pytest.TempPathFactory
+) -> Evenings:
     """What all players had of a channel, watched at the same time and once only."""
     had: dict[str, dict[str, Evening]] = {}
 
-    async def together(channel: str) -> dict[str, Evening]:
+    async def together(channel: str, running: Service) -> dict[str, Evening]:
         # They come one after the other, so that each start is measured in peace.
         door = asyncio.Lock()
 
         async def one(engine: str) -> Evening:
             async with door:
-                viewer, starts = await settle(browser, watching, engine, channels.live(channel))
-            return await stay(viewer, starts)
+                viewer, starts = await settle(browser, watching, engine, running.live(channel))
+            return await stay(viewer, starts, running)
 
         return dict(zip(PLAYERS, await asyncio.gather(*map(one, PLAYERS)), strict=True))
 
     async def get(channel: str) -> dict[str, Evening]:
         if channel not in had:
-            had[channel] = await together(channel)
+            with on_air(tmp_path_factory.mktemp("play") / channel, channel) as running:
+                had[channel] = await together(channel, running)
         return had[channel]
 
     return get

@@ -123,7 +123,9 @@ class Viewer:
     async def load(self, channel: str) -> None:
         """Press play; `channel` is its address."""
         url, clock = f"{channel}/{MANIFESTS[self.engine]}", f"{channel}/time"
-        await self.page.evaluate("args => watch.load(...args)", [self.engine, url, clock])
+        flashes = channel.endswith("/pattern")
+        arguments = [self.engine, url, clock, flashes]
+        await self.page.evaluate("args => watch.load(...args)", arguments)
 
     async def until(self, condition: str, seconds: float) -> bool:
         """Wait for a condition in the page; whether it came true in time."""

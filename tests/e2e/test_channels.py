@@ -197,4 +197,4 @@ def test_nothing_went_wrong_meanwhile(running: Service) -> None:
 def test_data_folder_holds_nothing_else(running: Service) -> None:
     folder = Path(running.folder) / "data" / "train"
     names = {path.name.split("-")[0].split(".")[-1] for path in folder.rglob("*") if path.is_file()}
-    assert names <= {"journal", "json", "init", "m4s"}
+    assert names <= {"journal", "reserve", "json", "init", "m4s"}

@@ -10,6 +10,7 @@ const PICTURE_MS = 200; // between two looks at the picture
 const LOUD = 0.01; // RMS of what counts as sound
 const BEEP = 0.1; // a sample louder than this, after QUIET_S of less, begins a beep
 const QUIET_S = 0.3;
+const QUANTA = 16; // of 128 samples that one word of the meter is about
 const MOVED = 0.5; // mean difference of two pictures, of 255, that counts as movement
 const WHITE = 225; // brightness of the flash, of 255
 
@@ -126,18 +127,28 @@ function lookAtPicture() {
 
 const METER = `
 registerProcessor("meter", class extends AudioWorkletProcessor {
+  sum = 0;
+  count = 0;
+  loudAt = -1;
+  quanta = 0;
+
   process([input], [output]) {
-    let sum = 0, first = -1, count = 0;
     input.forEach((channel, index) => {
       output[index]?.set(channel);
-      channel.forEach((value, i) => {
-        sum += value * value;
-        count += 1;
-        if (first < 0 && Math.abs(value) > ${BEEP}) first = i;
-      });
+      for (let i = 0; i < channel.length; i += 1) {
+        this.sum += channel[i] * channel[i];
+        if (this.loudAt < 0 && Math.abs(channel[i]) > ${BEEP}) {
+          this.loudAt = currentTime + i / sampleRate;
+        }
+      }
+      this.count += channel.length;
     });
-    const rms = count ? Math.sqrt(sum / count) : 0;
-    this.port.postMessage([rms, first < 0 ? -1 : currentTime + first / sampleRate]);
+    this.quanta += 1;
+    if (this.quanta === ${QUANTA}) {
+      this.port.postMessage([this.count ? Math.sqrt(this.sum / this.count) : 0, this.loudAt]);
+      this.sum = this.count = this.quanta = 0;
+      this.loudAt = -1;
+    }
     return true;
   }
 });`;
@@ -202,12 +213,12 @@ globalThis.watch = {
     await listen();
   },
 
-  /** Presses play; `clock` is the address of the origin's time. */
-  load(engine, url, clock) {
+  /** Presses play; `clock` is the address of the origin's time; whether the picture `flashes`. */
+  load(engine, url, clock, flashes) {
     state.loadedAt = now();
     setInterval(look, LOOK_MS);
     setInterval(lookAtPicture, PICTURE_MS);
-    video.requestVideoFrameCallback(lookForFlash);
+    if (flashes) video.requestVideoFrameCallback(lookForFlash);
     player = ENGINES[engine].open(video, url, { error, note }, clock);
   },
 
