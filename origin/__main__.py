@@ -5,11 +5,13 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from socket import socket
 
 from packager.clock import SystemClock
 from packager.config import Config, parse_config
 from packager.counting import count_together
 from packager.errors import ConfigError, SetupError
+from packager.listening import Listeners, listening
 from packager.text_file import read
 
 _CANNOT = 2
@@ -19,22 +21,31 @@ def main() -> None:
     """Serve what a configuration names; exits with 2 and one line where it cannot start."""
     parser = argparse.ArgumentParser(prog="python -m origin", description=__doc__)
     parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
-    path: Path = parser.parse_args().config
+    # Of the supervisor's public and control listener: it keeps them open while an origin starts.
+    parser.add_argument("--listeners", type=int, nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    path: Path = arguments.config
     try:
         config = parse_config(read(path, str(path)), str(path))
-        _serve(config, Path(os.path.abspath(path.parent / config.data)))  # noqa: PTH100 - links stay
+        data = Path(os.path.abspath(path.parent / config.data))  # noqa: PTH100 - links stay
+        if arguments.listeners is None:
+            with listening(config.origin) as listeners:
+                _serve(config, data, listeners)
+        else:
+            public, control = arguments.listeners
+            _serve(config, data, Listeners(socket(fileno=public), socket(fileno=control)))
     except (ConfigError, SetupError) as error:
         print(f"ringside: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to a person
         sys.exit(_CANNOT)
 
 
-def _serve(config: Config, data: Path) -> None:
+def _serve(config: Config, data: Path, listeners: Listeners) -> None:
     count_together(data)
     from origin.runtime.app import serve  # noqa: PLC0415 - after the line above
     from packager.logs import configure  # noqa: PLC0415 - the same
 
     configure()
-    asyncio.run(serve(config, data, SystemClock()))
+    asyncio.run(serve(config, data, listeners, SystemClock()))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from packager import logs
 from packager.clock import SystemClock
 from packager.counting import count_together
 from packager.errors import ConfigError, RingsideError, SetupError
+from packager.listening import listening
 from packager.runtime import ffmpeg_program
 from packager.runtime.config_file import LoadedConfig, load
 from packager.runtime.machine import check_machine, check_writable, held
@@ -80,8 +81,9 @@ def _run(arguments: argparse.Namespace) -> None:
     config = load(arguments.config)
     ffmpeg_program.find(config.ffmpeg)
     check_machine(config)
-    _welcome(config)
-    asyncio.run(supervisor.supervise(config))
+    with listening(config.origin) as listeners:
+        _welcome(config)
+        asyncio.run(supervisor.supervise(config, listeners))
 
 
 def _welcome(config: LoadedConfig) -> None:

@@ -1,7 +1,6 @@
 """The origin process: follows the journals, serves the public and the control port."""
 
 import asyncio
-import os
 import resource
 import signal
 from pathlib import Path
@@ -16,6 +15,7 @@ from origin.runtime.protocol import HttpServer
 from packager.clock import Clock
 from packager.config import Config
 from packager.errors import SetupError
+from packager.listening import BACKLOG, Listeners
 
 _KEEP_ALIVE = 75.0
 """Seconds that an idle connection is kept: longer than a CDN keeps its own."""
@@ -23,11 +23,11 @@ _DRAIN = 5.0
 """Seconds for requests under way when asked to stop."""
 
 
-async def serve(config: Config, data: Path, clock: Clock) -> None:
+async def serve(config: Config, data: Path, listeners: Listeners, clock: Clock) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        SetupError: a port or a folder cannot be had.
+        SetupError: a folder cannot be had.
     """
     channels = {
         name: FollowedChannel(name, data / name, channel.window)
@@ -54,14 +54,9 @@ async def serve(config: Config, data: Path, clock: Clock) -> None:
     ]
     following = asyncio.create_task(follow(channels))
     try:
-        for runner, host, port in zip(
-            runners,
-            (origin.host, origin.control_host),
-            (origin.port, origin.control_port),
-            strict=True,
-        ):
+        for runner, listener in zip(runners, listeners, strict=True):
             await runner.setup()
-            await _listen(runner, host, port)
+            await web.SockSite(runner, listener, backlog=BACKLOG).start()
         structlog.get_logger().info("origin.serving", host=origin.host, port=origin.port)
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({stopping, following}, return_when=asyncio.FIRST_COMPLETED)
@@ -77,11 +72,3 @@ def _raise_file_limit() -> None:
     """Each connection is a file, and a shell lets a program have 1024 of them."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-async def _listen(runner: web.BaseRunner, host: str, port: int) -> None:
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise SetupError(f"port {port} on {host}: {reason}") from error

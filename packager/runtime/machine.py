@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,17 +12,14 @@ from packager.runtime.config_file import LoadedConfig
 
 
 def check_machine(config: LoadedConfig) -> None:
-    """See that the data folder can be written and the ports are free.
+    """See that the data folder can be written and is free.
 
     Raises:
-        SetupError: one of them is not so.
+        SetupError: it is not so.
     """
     check_writable(config.data)
     with held(config.data):
         pass
-    origin = config.origin
-    _check_port(origin.host, origin.port)
-    _check_port(origin.control_host, origin.control_port)
 
 
 def check_writable(data: Path) -> None:
@@ -60,13 +56,3 @@ def held(data: Path) -> Generator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _check_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        raise SetupError(f"port {port} on {host}: {error.strerror}") from error

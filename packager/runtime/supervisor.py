@@ -12,6 +12,7 @@ import structlog
 
 from packager.clock import monotonic
 from packager.counting import forget
+from packager.listening import Listeners
 from packager.runtime.config_file import LoadedConfig
 from packager.runtime.process import die_with_parent
 
@@ -23,28 +24,36 @@ _GRACE = 10.0
 """Seconds that a child gets to end when asked to."""
 
 
-async def supervise(config: LoadedConfig) -> None:
-    """Run packager and origin until SIGINT or SIGTERM."""
+async def supervise(config: LoadedConfig, listeners: Listeners) -> None:
+    """Run packager and origin until SIGINT or SIGTERM.
+
+    The ports stay open while an origin starts anew: who comes meanwhile waits, and is not refused.
+    """
     stop = asyncio.Event()
+
+    def end() -> None:
+        stop.set()
+        for listener in listeners:
+            listener.close()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     # Counts start with the service; those of a process that died within it go on.
     forget(config.data)
     path = str(config.path)
-    commands = {
-        "packager": [sys.executable, "-m", "packager", "packager", "-c", path],
-        "origin": [sys.executable, "-m", "origin", "-c", path],
-    }
+    files = [listener.fileno() for listener in listeners]
+    packager = [sys.executable, "-m", "packager", "packager", "-c", path]
+    origin = [sys.executable, "-m", "origin", "-c", path, "--listeners", *map(str, files)]
     try:
         async with asyncio.TaskGroup() as tasks:
-            for name, command in commands.items():
-                tasks.create_task(_keep(name, command, stop))
+            tasks.create_task(_keep("packager", packager, [], stop))
+            tasks.create_task(_keep("origin", origin, files, stop))
     finally:
         forget(config.data)
 
 
-async def _keep(name: str, command: list[str], stop: asyncio.Event) -> None:
+async def _keep(name: str, command: list[str], files: list[int], stop: asyncio.Event) -> None:
     log = structlog.get_logger().bind(process=name)
     wait = _SHORTEST_WAIT
     stopping = asyncio.create_task(stop.wait())
@@ -54,6 +63,7 @@ async def _keep(name: str, command: list[str], stop: asyncio.Event) -> None:
             child = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=files,
                 preexec_fn=die_with_parent,
                 # A terminal's Ctrl-C is for the supervisor, which then asks each in turn.
                 start_new_session=True,

@@ -60,6 +60,11 @@ def test_a_port_in_use(tmp_path: Path, key: str) -> None:
         assert refused(path) == f"ringside: port {port} on 127.0.0.1: Address already in use"
 
 
+def test_a_host_that_nobody_knows(tmp_path: Path) -> None:
+    path = config(tmp_path, origin="{host: nobody.invalid, port: 8080}")
+    assert refused(path).startswith("ringside: port 8080 on nobody.invalid: ")
+
+
 def test_an_origin_alone_on_a_port_in_use(tmp_path: Path) -> None:
     with taken() as port:
         path = config(tmp_path, origin=f"{{host: 127.0.0.1, port: {port}}}")

@@ -73,7 +73,7 @@ def test_the_origin_answers_while_the_disk_of_the_data_is_full(tmp_path: Path) -
 
 def test_a_retention_that_the_disk_has_no_room_for_is_as_long_as_it_can_be(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with small_disk(data, "8m"), service(tmp_path, CHANNELS) as running:
+    with small_disk(data, "6m"), service(tmp_path, CHANNELS) as running:
         for name in NAMES:
             running.wait_for_segments(name, 2)
         before = {name: published(running, name) for name in NAMES}

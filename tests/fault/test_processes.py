@@ -125,6 +125,15 @@ def test_killed_origin_serves_the_same_again(running: Service) -> None:
     assert running.events("channel.failed") == []
 
 
+def test_who_comes_while_the_origin_starts_anew_waits(running: Service) -> None:
+    origin = psutil.Process(running.pid_of("origin"))
+    for _ in range(3):
+        origin.kill()
+        wait_until(lambda origin=origin: not origin.is_running(), "the end of the origin")
+        assert fetch(f"{running.base}/healthz").status == 200
+        origin = psutil.Process(running.pid_of("origin"))
+
+
 def test_the_origin_takes_all_the_connections_that_the_machine_lets_it(running: Service) -> None:
     soft, hard = psutil.Process(running.pid_of("origin")).rlimit(psutil.RLIMIT_NOFILE)
     assert soft == hard

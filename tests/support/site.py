@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from random import SystemRandom
-from socket import socket
+from socket import create_server
 
 import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -18,6 +17,7 @@ from yarl import URL
 from origin.runtime.app import serve
 from packager.clock import ManualClock
 from packager.config import parse_config
+from packager.listening import Listeners
 from packager.ticks import UtcMicros
 from tests.support.channel import Packager
 
@@ -118,45 +118,32 @@ async def read_answer(reader: StreamReader, *, bare: bool) -> Answer:
     return Answer(code, CIMultiDictProxy(headers), await reader.readexactly(length))
 
 
-def two_ports() -> tuple[int, int]:
-    """Free ports, below those that the kernel gives to clients: these come and go."""
-    while True:
-        port = SystemRandom().randrange(20_000, 32_000, 2)
-        with socket() as one, socket() as two, suppress(OSError):
-            one.bind(("127.0.0.1", port))
-            two.bind(("127.0.0.1", port + 1))
-            return port, port + 1
-
-
 @asynccontextmanager
 async def origin(data: Path, now: UtcMicros, cdn: str = "generic") -> AsyncIterator[Site]:
     """The origin process of a data folder, in this one."""
-    port, control = two_ports()
     config = parse_config(
-        f"data: unused\norigin: {{host: 127.0.0.1, port: {port}, control_port: {control}, "
-        f"cdn: {cdn}}}\nchannels:\n  tv: {{source: {{type: pattern}}, ladder: hd, window: 20s}}\n",
+        f"data: unused\norigin: {{cdn: {cdn}}}\n"
+        "channels:\n  tv: {source: {type: pattern}, ladder: hd, window: 20s}\n",
         "ringside.yaml",
     )
     clock = ManualClock(now)
-    running = asyncio.create_task(serve(config, data, clock))
-    session = aiohttp.ClientSession(
-        auto_decompress=False,
-        timeout=aiohttp.ClientTimeout(total=2 * SOON),
-        skip_auto_headers=("Accept-Encoding", "User-Agent"),
-    )
-    try:
-        async with session:
-            site = Site(port, clock, session)
-            while not running.done():
-                with suppress(aiohttp.ClientConnectorError):
-                    await site.ask("/healthz")
-                    break
-                await asyncio.sleep(0.002)
-            yield site
-    finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+    with create_server(("127.0.0.1", 0)) as public, create_server(("127.0.0.1", 0)) as control:
+        port = public.getsockname()[1]
+        running = asyncio.create_task(serve(config, data, Listeners(public, control), clock))
+        session = aiohttp.ClientSession(
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=2 * SOON),
+            skip_auto_headers=("Accept-Encoding", "User-Agent"),
+        )
+        try:
+            async with session:
+                site = Site(port, clock, session)
+                await site.ask("/healthz")
+                yield site
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
 
 
 @asynccontextmanager
