@@ -50,7 +50,9 @@ check: setup-test
 
 test: check
 	tests/system-packages
-	$(PY) -m pytest
+	@# Viewers need the machine for themselves; the rest mostly waits.
+	$(PY) -m pytest --numprocesses 2 --dist loadfile --ignore tests/browser; \
+	  others=$$?; $(PY) -m pytest tests/browser && exit $$others
 
 golden: setup-test
 	$(PY) -m pytest tests/unit tests/e2e/test_replay.py --update-golden

@@ -43,8 +43,9 @@ _PATIENCE = 2 * MICROS
 _CUTS = 64
 """Segments of the lead that audio may trail by."""
 
-_AHEAD = 4
-"""The part of a segment that media may be ahead of the clock by: frames do not come evenly."""
+_AHEAD = 2
+"""The part of a segment that media may be ahead of the clock by: frames do not come evenly, and an
+encoder that the machine kept waiting at its start catches up."""
 _SET_BACK = 60 * MICROS
 """Microseconds."""
 

@@ -98,15 +98,18 @@ def test_what_is_wrong_is_named(running: Service, channel: str, problem: str) ->
 
 
 def test_new_parameters_of_a_feed_that_is_encoded_are_named_and_cost_nothing(
-    running: Service,
+    tmp_path: Path,
 ) -> None:
-    wait_until(
-        lambda: any("parameters changed" in said for said in problems(running, "change")),
-        "the change",
-        60,
-    )
-    wait_for_end(running, "change")
-    listed = m3u8.loads(fetch(f"{running.live('change')}/270p/index.m3u8").text).segments
+    small = material.made_up(tmp_path / "small.ts", 320, 240)
+    large = material.made_up(tmp_path / "large.ts", 640, 360)
+    feed = material.joined(tmp_path / "change.ts", small, large)
+    channel = f"  change: {{source: {{type: file, file: {feed}}}, ladder: {SMALL}}}"
+    # By itself: an encoder that has to wait for others at its start begins with a hole.
+    with service(tmp_path, channel) as running:
+        running.wait_for_segments("change", 1)
+        wait_for_end(running, "change")
+        assert any("parameters changed" in said for said in problems(running, "change"))
+        listed = m3u8.loads(fetch(f"{running.live('change')}/270p/index.m3u8").text).segments
     assert sum(segment.duration for segment in listed) > 11
     assert not any(segment.gap_tag for segment in listed)
 

@@ -466,7 +466,7 @@ def test_sound_far_ahead_of_the_picture_does_not_pile_up() -> None:
 
 
 @pytest.mark.parametrize("how", ["encoded", "passed"])
-@pytest.mark.parametrize("burst", [Fraction(1, 2), Fraction(2), Fraction(7, 2)])
+@pytest.mark.parametrize("burst", [Fraction(1, 2), Fraction(3, 2), Fraction(2), Fraction(7, 2)])
 def test_media_that_ran_ahead_is_behind_the_clock_again(how: str, burst: Fraction) -> None:
     """A source that begins with a burst: what came of it is kept, then media waits."""
     video = video_track(0, Fraction(25), range(0, 1200, 48), 1200, [12], bitrate=0)
@@ -485,9 +485,9 @@ def test_media_that_ran_ahead_is_behind_the_clock_again(how: str, burst: Fractio
     played.take(segmenter.flush(now), now)
     check_always(played, tracks)
     ends = [given - end * MICROS for end, given in chunk_ends(played, "v0", 90_000)]
-    assert all(lag > -D * MICROS / 4 for lag in ends[len(ends) // 4 :])
+    assert all(lag > -D * MICROS / 2 for lag in ends[len(ends) // 4 :])
     assert len(played.breaks) == len(periods(played)) - 1 <= 1
-    assert bool(played.breaks) == (min(ends) <= -D * MICROS / 4)
+    assert bool(played.breaks) == (min(ends) <= -D * MICROS / 2)
     assert played.numbers("v0")[-1] == 1199
 
 
