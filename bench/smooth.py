@@ -21,7 +21,7 @@ from media import ladder
 from packager.cmaf.smooth import smooth_fragment
 from packager.journal import Reader
 from packager.smooth_clock import span
-from packager.timeline import Timeline, apply
+from packager.timeline import fold
 
 
 def median_of(work: Callable[[], object], rounds: int) -> float:
@@ -44,9 +44,7 @@ def main() -> None:
         command += ["--start", "2026-01-01T00:00:00Z", "--out", out]
         subprocess.run(command, check=True, capture_output=True)
         folder = Path(out) / "bench"
-        timeline = Timeline()
-        for record in Reader().feed((folder / "journal").read_bytes()):
-            timeline = apply(timeline, record)
+        timeline = fold(Reader().feed((folder / "journal").read_bytes()))
         segments = timeline.tracks["v0"].segments
         timescale = timeline.track("v0", segments[0].period).timescale
         here, *following = (span(segment, timescale) for segment in segments[1:3])

@@ -40,9 +40,10 @@ from origin.request import (
 )
 from packager.layout import ChunkName, InitName, SegmentName
 from packager.manifest.smooth.client_manifest import LOOK_AHEAD, listed
+from packager.segments import Segment
 from packager.smooth_clock import TIMESCALE, TOLERANCE, instant, span
 from packager.ticks import UtcMicros, micros_of
-from packager.timeline import Segment, Timeline, TrackTimeline
+from packager.timeline import Timeline, TrackTimeline
 from packager.window import rolling
 
 _MISSED = TIMESCALE // 40

@@ -7,8 +7,8 @@ from fractions import Fraction
 
 from origin.request import Manifest
 from packager.layout import MediaName
+from packager.segments import Segment
 from packager.ticks import UtcMicros
-from packager.timeline import Segment
 from packager.track import Track, TrackKind
 from packager.window import Window
 

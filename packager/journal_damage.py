@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from packager.journal import decode_line
 from packager.records import Anchor, ChunkAdded, Header, PeriodStarted, Record
-from packager.timeline import Timeline, apply, records_of
+from packager.rewrite import records_of
+from packager.timeline import Timeline, apply
 
 
 def records_behind(damage: bytes) -> list[Record]:

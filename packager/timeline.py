@@ -1,15 +1,14 @@
 """What exists: the fold of a channel's records.
 
 A `Timeline` never changes; `apply` gives the next one. Every prefix of a journal folds to a legal
-timeline. Inside, the segments of a track are a view (first and last index) over one append-only
-list shared by all later timelines, so that one more segment costs the same in a window of two
-minutes and of twelve hours.
+timeline.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import assert_never, overload
+from functools import reduce
+from typing import assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -29,37 +28,9 @@ from packager.records import (
     TrackAdded,
     Trimmed,
 )
-from packager.ticks import Grid, Ticks, UtcMicros, micros_of, round_half_up
+from packager.segments import Chunk, Segment, Segments
+from packager.ticks import Grid, micros_of, round_half_up
 from packager.track import Track
-
-
-class Chunk(msgspec.Struct, frozen=True, gc=False):
-    """A run of samples: `size` bytes from `offset` of its segment. Times in ticks."""
-
-    start: int
-    duration: int
-    offset: int
-    size: int
-
-
-class Segment(msgspec.Struct, frozen=True):
-    """A whole segment of one track. Times in ticks since the Unix epoch."""
-
-    number: int
-    period: int
-    """Index of its period."""
-    start: int
-    duration: int
-    size: int
-    """Bytes."""
-    published: UtcMicros
-    """When it was whole."""
-    chunks: tuple[Chunk, ...]
-
-    @property
-    def end(self) -> int:
-        """Where the next sample starts."""
-        return self.start + self.duration
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -72,80 +43,6 @@ class Period(msgspec.Struct, frozen=True):
     tracks: Mapping[str, Track]
     stretches: tuple[Stretch, ...] = ()
     """Where its numbers go on after a hole, in order: one of before the oldest segment at most."""
-
-
-class Segments(Sequence[Segment]):
-    """A view of a shared append-only list, ordered by segment number."""
-
-    __slots__ = ("_first", "_last", "_shared")
-
-    def __init__(self, shared: list[Segment], first: int, last: int) -> None:
-        self._shared = shared
-        self._first = first
-        self._last = last
-
-    def __len__(self) -> int:
-        return self._last - self._first
-
-    @overload
-    def __getitem__(self, index: int) -> Segment: ...
-    @overload
-    def __getitem__(self, index: slice) -> "Segments": ...
-    def __getitem__(self, index: int | slice) -> "Segment | Segments":
-        if isinstance(index, slice):
-            start, stop, step = index.indices(len(self))
-            if step != 1:
-                msg = "a view of segments has no stride"
-                raise ValueError(msg)
-            return Segments(self._shared, self._first + start, self._first + max(start, stop))
-        if not -len(self) <= index < len(self):
-            msg = "segment index out of range"
-            raise IndexError(msg)
-        return self._shared[(self._first if index >= 0 else self._last) + index]
-
-    def __iter__(self) -> Iterator[Segment]:
-        for index in range(self._first, self._last):
-            yield self._shared[index]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Segments) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def plus(self, segment: Segment) -> "Segments":
-        """This view and `segment` after it."""
-        shared, first = self._shared, self._first
-        if self._last != len(shared):
-            shared, first = list(self), 0
-        shared.append(segment)
-        return Segments(shared, first, len(shared))
-
-    def index_of(self, number: int) -> int:
-        """Position of the first segment whose number is `number` or above."""
-        found = bisect_left(self._shared, number, self._first, self._last, key=_number)
-        return found - self._first
-
-    def numbered(self, number: int) -> Segment | None:
-        """The segment with exactly this number."""
-        index = self.index_of(number)
-        if index < len(self) and (found := self[index]).number == number:
-            return found
-        return None
-
-    def between(self, first: int, last: int) -> "Segments":
-        """Those with numbers in [first, last]."""
-        return self[self.index_of(first) : self.index_of(last + 1)]
-
-    def without_before(self, number: int) -> "Segments":
-        """Those from `number` on; lets go of the trimmed ones once they are the larger part."""
-        skipped = self._first + self.index_of(number)
-        if skipped > self._last - skipped:
-            return Segments(self._shared[skipped : self._last], 0, self._last - skipped)
-        return Segments(self._shared, skipped, self._last)
-
-
-def _number(segment: Segment) -> int:
-    return segment.number
 
 
 class TrackTimeline(msgspec.Struct, frozen=True):
@@ -234,6 +131,15 @@ class Timeline(msgspec.Struct, frozen=True):
         return self.grid.number_at(end - timescale // 40, timescale)
 
 
+def fold(records: Iterable[Record], onto: Timeline | None = None) -> Timeline:
+    """The timeline after all of `records`; `onto` is the one before them, else there is none.
+
+    Raises:
+        JournalError: one of them cannot follow.
+    """
+    return reduce(apply, records, onto or Timeline())
+
+
 def apply(timeline: Timeline, record: Record) -> Timeline:  # noqa: PLR0911 - one a record
     """The timeline after `record`.
 
@@ -308,7 +214,7 @@ def _track_added(timeline: Timeline, track: Track) -> Timeline:
     period = replace(current, tracks={**current.tracks, track.id: track})
     tracks = timeline.tracks
     if track.id not in tracks:
-        tracks = _with_track(timeline, TrackTimeline(track.id, Segments([], 0, 0)))
+        tracks = _with_track(timeline, TrackTimeline(track.id, Segments()))
     return replace(
         timeline,
         periods=(*timeline.periods[:-1], period),
@@ -446,50 +352,8 @@ def _stretches_from(stretches: tuple[Stretch, ...], number: int) -> tuple[Stretc
 
 
 def _carried(timeline: Timeline, record: Carried) -> Timeline:
-    track = timeline.tracks.get(record.track) or TrackTimeline(record.track, Segments([], 0, 0))
+    track = timeline.tracks.get(record.track) or TrackTimeline(record.track, Segments())
     after = replace(
         track, longest=max(track.longest, record.longest), peak=max(track.peak, record.peak)
     )
     return replace(timeline, tracks=_with_track(timeline, after))
-
-
-def records_of(timeline: Timeline, version: int) -> Iterator[Record]:
-    """The shortest journal (of format `version`) that folds to `timeline`'s content."""
-    yield Header(version, timeline.channel, timeline.grid.duration)
-    if timeline.trimmed:
-        yield Trimmed(timeline.trimmed)
-    for track in timeline.tracks.values():
-        yield Carried(track.id, track.longest, track.peak)
-    for period in timeline.periods:
-        yield PeriodStarted(period.index, period.number, period.anchor, period.stretches)
-        for description in period.tracks.values():
-            yield TrackAdded(description)
-        yield from _records_of_period(timeline, period)
-    if timeline.ended:
-        yield Ended(_last_published(timeline), timeline.ended_source)
-    yield Listed(timeline.edge)
-
-
-def _records_of_period(timeline: Timeline, period: Period) -> Iterator[Record]:
-    ended = [
-        (segment.number, track.id, segment)
-        for track in timeline.tracks.values()
-        for segment in track.segments
-        if segment.period == period.index
-    ]
-    for _, track_id, segment in sorted(ended, key=lambda item: item[:2]):
-        yield from _records_of_chunks(track_id, segment.number, segment.chunks)
-        yield SegmentEnded(track_id, segment.number, segment.published)
-    for track in timeline.tracks.values():
-        if track.open and track.open_period == period.index:
-            yield from _records_of_chunks(track.id, track.open_number, track.open)
-
-
-def _records_of_chunks(track: str, number: int, chunks: tuple[Chunk, ...]) -> Iterator[Record]:
-    for chunk in chunks:
-        yield ChunkAdded(track, number, Ticks(chunk.start), Ticks(chunk.duration), chunk.size)
-
-
-def _last_published(timeline: Timeline) -> UtcMicros:
-    newest = (t.segments[-1].published for t in timeline.tracks.values() if t.segments)
-    return max(newest, default=UtcMicros(0))

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from packager.segments import Segment
 from packager.ticks import Grid, UtcMicros, micros_of, round_half_up
-from packager.timeline import Period, Segment, Timeline
+from packager.timeline import Period, Timeline
 from packager.track import Track, TrackKind
 
 

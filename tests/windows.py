@@ -16,8 +16,9 @@ from packager.records import (
     SegmentEnded,
     TrackAdded,
 )
+from packager.segments import Segment
 from packager.ticks import Grid, Ticks, micros_of
-from packager.timeline import Segment, Timeline, apply
+from packager.timeline import Timeline, apply, fold
 from packager.track import Track
 from packager.window import Window, WindowTrack, rolling
 from tests.strategies import described, journals
@@ -99,9 +100,6 @@ def several_sounds() -> Window:
             start, stop = (grid.boundary(n, track.timescale) for n in (number, number + 1))
             records.append(ChunkAdded(track.id, number, start, Ticks(stop - start), 5000))
             records.append(SegmentEnded(track.id, number, grid.micros(number + 1)))
-    timeline = Timeline()
-    for record in records:
-        timeline = apply(timeline, record)
-    window = rolling(timeline, 10)
+    window = rolling(fold(records), 10)
     assert window is not None
     return window

@@ -11,8 +11,9 @@ from packager.journal import MAX_LINE, VERSION, Reader, encode
 from packager.journal_damage import new_start, records_behind
 from packager.layout import JOURNAL
 from packager.records import Header, Record
+from packager.rewrite import records_of
 from packager.runtime.disk import append_whole
-from packager.timeline import Timeline, apply, records_of
+from packager.timeline import Timeline, apply, fold
 
 _REWRITE_ABOVE = 1 << 20
 """Bytes below which a journal is never rewritten."""
@@ -96,7 +97,7 @@ class JournalWriter:
         self.set_aside.unlink(missing_ok=True)
         self.set_aside.hardlink_to(self._path)
         self._replace(records)
-        self.timeline = _folded(Timeline(), records)
+        self.timeline = fold(records)
 
     def append(self, records: Sequence[Record]) -> None:
         """Write records down, all with one call.
@@ -104,7 +105,7 @@ class JournalWriter:
         Raises:
             JournalError: they could not be written whole; none of them counts then.
         """
-        after = _folded(self.timeline, records)
+        after = fold(records, self.timeline)
         lines = [encode(record) for record in records]
         if any(len(line) > MAX_LINE for line in lines):
             raise JournalError(f"{self._path}: a record of more than {MAX_LINE} bytes")
@@ -179,12 +180,6 @@ def _count(timeline: Timeline) -> int:
     """Records that a rewritten journal would have, but for a few."""
     tracks = timeline.tracks.values()
     return sum(len(segment.chunks) + 1 for track in tracks for segment in track.segments)
-
-
-def _folded(timeline: Timeline, records: Sequence[Record]) -> Timeline:
-    for record in records:
-        timeline = apply(timeline, record)
-    return timeline
 
 
 def _failed(path: Path, error: OSError) -> JournalError:

@@ -16,6 +16,7 @@ from packager.journal import VERSION, encode
 from packager.layout import JOURNAL
 from packager.records import Anchor, ChunkAdded, Header, PeriodStarted, Record, TrackAdded, Trimmed
 from packager.runtime.journal_writer import JournalWriter
+from packager.timeline import fold
 from tests.strategies import described, journals
 from tests.support.full_disk import fill, small_disk
 from tests.support.story import (
@@ -25,7 +26,6 @@ from tests.support.story import (
     D,
     chunk,
     ended,
-    fold,
     lines,
     opened,
     read,

@@ -24,7 +24,7 @@ from packager.records import (
     Trimmed,
 )
 from packager.runtime.journal_writer import JournalWriter
-from packager.timeline import Timeline, apply
+from packager.timeline import Timeline, apply, fold
 from tests.strategies import described, journals, split
 from tests.support.full_disk import files_up_to
 from tests.support.story import (
@@ -35,7 +35,6 @@ from tests.support.story import (
     chunk,
     content,
     ended,
-    fold,
     lines,
     opened,
     read,

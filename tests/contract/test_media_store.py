@@ -25,7 +25,7 @@ from packager.records import (
 )
 from packager.runtime.media_store import MediaStore
 from packager.ticks import Ticks, UtcMicros
-from packager.timeline import Timeline, apply
+from packager.timeline import fold
 from tests.strategies import described
 from tests.support.full_disk import files_up_to
 
@@ -109,10 +109,7 @@ def test_a_chunk_is_where_the_timeline_says(
             store.append(track, number, parts)
             records.append(ChunkAdded(track, number, Ticks(index), Ticks(1), len(data)))
             held[track, number, index] = data
-        timeline = Timeline()
-        for record in records:
-            timeline = apply(timeline, record)
-        for known in timeline.tracks.values():
+        for known in fold(records).tracks.values():
             segments = [(s.number, s.chunks) for s in known.segments]
             if known.open:
                 segments.append((known.open_number, known.open))

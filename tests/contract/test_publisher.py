@@ -32,7 +32,7 @@ from packager.records import (
 from packager.runtime.journal_writer import JournalWriter
 from packager.runtime.publisher import Publisher
 from packager.ticks import Ticks, UtcMicros
-from packager.timeline import Timeline, apply
+from packager.timeline import Timeline, apply, fold
 from tests.strategies import described, journals
 from tests.support.full_disk import files_up_to, fill, small_disk
 
@@ -102,13 +102,6 @@ def whole(*numbers: int) -> list[Record]:
 def read(folder: Path) -> list[Record]:
     """The whole records of a journal."""
     return list(Reader().feed((folder / JOURNAL).read_bytes()))
-
-
-def fold(records: Iterable[Record]) -> Timeline:
-    timeline = Timeline()
-    for record in records:
-        timeline = apply(timeline, record)
-    return timeline
 
 
 def named(timeline: Timeline) -> Iterator[tuple[str, ChunkAdded, int]]:

@@ -16,7 +16,7 @@ from origin.render import render
 from origin.request import Manifest, ManifestKind
 from packager.journal import Reader
 from packager.ticks import parse_iso8601
-from packager.timeline import Timeline, apply
+from packager.timeline import Timeline, fold
 from tests.paths import FEEDS, ROOT
 
 pytestmark = pytest.mark.e2e
@@ -45,10 +45,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def timeline_of(journal: bytes) -> Timeline:
-    timeline = Timeline()
     reader = Reader()
-    for record in reader.feed(journal):
-        timeline = apply(timeline, record)
+    timeline = fold(reader.feed(journal))
     assert not reader.damaged
     return timeline
 

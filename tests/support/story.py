@@ -23,7 +23,7 @@ from packager.records import (
 )
 from packager.runtime.journal_writer import JournalWriter
 from packager.ticks import Ticks, UtcMicros
-from packager.timeline import Timeline, apply
+from packager.timeline import Timeline
 from tests.strategies import described
 
 D = Fraction(48, 25)
@@ -62,13 +62,6 @@ STORY: list[Record] = [
 """One record of every kind."""
 NEXT = chunk("v0", 11, 2)
 """What can follow `STORY`."""
-
-
-def fold(records: Iterable[Record], timeline: Timeline | None = None) -> Timeline:
-    timeline = timeline or Timeline()
-    for record in records:
-        timeline = apply(timeline, record)
-    return timeline
 
 
 def lines(records: Iterable[Record]) -> bytes:

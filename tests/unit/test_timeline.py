@@ -21,19 +21,14 @@ from packager.records import (
     TrackAdded,
     Trimmed,
 )
+from packager.rewrite import records_of
+from packager.segments import Segment, Segments
 from packager.ticks import Grid, Ticks, UtcMicros, micros_of
-from packager.timeline import Segment, Segments, Timeline, apply, records_of
+from packager.timeline import Timeline, apply, fold
 from tests.strategies import any_record, described, journals
 
 GRID = Grid(Fraction(48, 25))
 D = 172_800
-
-
-def fold(records: Iterable[Record], timeline: Timeline | None = None) -> Timeline:
-    timeline = timeline or Timeline()
-    for record in records:
-        timeline = apply(timeline, record)
-    return timeline
 
 
 def snapshot(timeline: Timeline) -> bytes:
@@ -316,7 +311,7 @@ def segment(number: int) -> Segment:
 
 @given(st.lists(st.integers(0, 40), unique=True, max_size=20).map(sorted), st.data())
 def test_a_view_is_a_list(numbers: list[int], data: st.DataObject) -> None:
-    view = Segments([], 0, 0)
+    view = Segments()
     for number in numbers:
         view = view.plus(segment(number))
     plain = [segment(number) for number in numbers]
@@ -348,7 +343,7 @@ def test_one_list_serves_all_later_views() -> None:
 
 
 def test_another_story_gets_a_list_of_its_own() -> None:
-    one = Segments([], 0, 0).plus(segment(1))
+    one = Segments().plus(segment(1))
     two = one.plus(segment(2))
     other = one.plus(segment(3))
     assert ([s.number for s in two], [s.number for s in other]) == ([1, 2], [1, 3])
@@ -358,7 +353,7 @@ def test_another_story_gets_a_list_of_its_own() -> None:
 
 @given(st.integers(1, 40), st.lists(st.integers(0, 3), max_size=40))
 def test_trimmed_segments_are_let_go(count: int, steps: list[int]) -> None:
-    view = Segments([], 0, 0)
+    view = Segments()
     oldest = 0
     for number in range(count):
         view = view.plus(segment(number))
@@ -372,4 +367,4 @@ def test_trimmed_segments_are_let_go(count: int, steps: list[int]) -> None:
 @pytest.mark.parametrize("index", [0, -1, 5, slice(None, None, 2)])
 def test_what_a_view_has_not(index: int | slice) -> None:
     with pytest.raises((IndexError, ValueError)):
-        Segments([], 0, 0)[index]
+        Segments()[index]

@@ -9,8 +9,9 @@ from itertools import groupby
 from lxml import etree
 
 from packager.records import Stretch
+from packager.segments import Segment
 from packager.ticks import MICROS, iso8601, round_half_up, seconds
-from packager.timeline import Period, Segment
+from packager.timeline import Period
 from packager.track import UNDETERMINED, Track, TrackKind, language_tag
 from packager.window import Window
 

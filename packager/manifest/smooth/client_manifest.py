@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from lxml import etree
 
+from packager.segments import Segment
 from packager.smooth_clock import TIMESCALE, span
 from packager.ticks import round_half_up
-from packager.timeline import Segment
 from packager.track import UNDETERMINED, Track, TrackKind
 from packager.window import Window, WindowTrack
 

@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from typing import TypeVar
@@ -34,9 +34,10 @@ from packager.records import (
     SegmentEnded,
     Trimmed,
 )
+from packager.rewrite import records_of
 from packager.smooth_clock import TOLERANCE, smooth_time, span
 from packager.ticks import MICROS, UtcMicros
-from packager.timeline import Timeline, apply, records_of
+from packager.timeline import Timeline, apply, fold
 from packager.track import TrackKind
 from tests.feeds import START
 from tests.strategies import described, instants, journals
@@ -55,13 +56,6 @@ SMOOTH_LATER = Refuse(412, "not there yet", Freshness.SOON)
 
 
 # Channels made by hand: v0 and a0, a chunk a segment unless said otherwise.
-
-
-def fold(records: Iterable[Record], timeline: Timeline | None = None) -> Timeline:
-    timeline = timeline or Timeline()
-    for record in records:
-        timeline = apply(timeline, record)
-    return timeline
 
 
 SCRIPT = Script(GRID)

@@ -1,0 +1,61 @@
+"""A timeline written down anew, as short as can be."""
+
+from collections.abc import Iterator
+
+from packager.records import (
+    Carried,
+    ChunkAdded,
+    Ended,
+    Header,
+    Listed,
+    PeriodStarted,
+    Record,
+    SegmentEnded,
+    TrackAdded,
+    Trimmed,
+)
+from packager.segments import Chunk
+from packager.ticks import Ticks, UtcMicros
+from packager.timeline import Period, Timeline
+
+
+def records_of(timeline: Timeline, version: int) -> Iterator[Record]:
+    """The shortest journal (of format `version`) that folds to `timeline`'s content."""
+    yield Header(version, timeline.channel, timeline.grid.duration)
+    if timeline.trimmed:
+        yield Trimmed(timeline.trimmed)
+    for track in timeline.tracks.values():
+        yield Carried(track.id, track.longest, track.peak)
+    for period in timeline.periods:
+        yield PeriodStarted(period.index, period.number, period.anchor, period.stretches)
+        for description in period.tracks.values():
+            yield TrackAdded(description)
+        yield from _records_of_period(timeline, period)
+    if timeline.ended:
+        yield Ended(_last_published(timeline), timeline.ended_source)
+    yield Listed(timeline.edge)
+
+
+def _records_of_period(timeline: Timeline, period: Period) -> Iterator[Record]:
+    ended = [
+        (segment.number, track.id, segment)
+        for track in timeline.tracks.values()
+        for segment in track.segments
+        if segment.period == period.index
+    ]
+    for _, track_id, segment in sorted(ended, key=lambda item: item[:2]):
+        yield from _records_of_chunks(track_id, segment.number, segment.chunks)
+        yield SegmentEnded(track_id, segment.number, segment.published)
+    for track in timeline.tracks.values():
+        if track.open and track.open_period == period.index:
+            yield from _records_of_chunks(track.id, track.open_number, track.open)
+
+
+def _records_of_chunks(track: str, number: int, chunks: tuple[Chunk, ...]) -> Iterator[Record]:
+    for chunk in chunks:
+        yield ChunkAdded(track, number, Ticks(chunk.start), Ticks(chunk.duration), chunk.size)
+
+
+def _last_published(timeline: Timeline) -> UtcMicros:
+    newest = (t.segments[-1].published for t in timeline.tracks.values() if t.segments)
+    return max(newest, default=UtcMicros(0))
