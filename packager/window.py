@@ -66,9 +66,15 @@ class Window:
         """The description of a track in the period that `segment` lies in."""
         return self.periods[segment.period].tracks[track_id]
 
-    def of_kind(self, kind: TrackKind) -> tuple[WindowTrack, ...]:
-        """The tracks of one kind."""
-        return tuple(track for track in self.tracks if track.latest.kind is kind)
+    def of_period(self, index: int) -> tuple[WindowTrack, ...]:
+        """The tracks that the period with this index has: another ladder may have had others."""
+        known = self.periods[index].tracks
+        return tuple(track for track in self.tracks if track.latest.id in known)
+
+    @property
+    def newest(self) -> int:
+        """The index of the newest period."""
+        return max(self.periods)
 
     @property
     def published(self) -> UtcMicros:

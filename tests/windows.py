@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import product
 
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -19,7 +20,7 @@ from packager.records import (
 from packager.segments import Segment
 from packager.ticks import Grid, Ticks, micros_of
 from packager.timeline import Timeline, apply, fold
-from packager.track import Track
+from packager.track import Track, TrackKind
 from packager.window import Window, WindowTrack, rolling
 from tests.strategies import described, journals
 
@@ -62,6 +63,19 @@ def each(window: Window) -> Iterator[tuple[WindowTrack, Track, Segment]]:
             yield track, window.track_of(track.latest.id, segment), segment
 
 
+def current(window: Window, kind: TrackKind, *, held_back: int = 0) -> list[WindowTrack]:
+    """Tracks of the newest period that any has a segment in, but for the last `held_back`."""
+    shown = {t.latest.id: list(t.segments)[: len(t.segments) - held_back] for t in window.tracks}
+    newest = max((s.period for segments in shown.values() for s in segments), default=-1)
+    return [
+        track
+        for track in window.tracks
+        if track.latest.kind is kind
+        and shown[track.latest.id]
+        and track.latest.id in window.periods[newest].tracks
+    ]
+
+
 def begin_of(window: Window, track: WindowTrack, segment: Segment) -> int:
     """Microseconds since the epoch."""
     return micros_of(segment.start, window.track_of(track.latest.id, segment).timescale)
@@ -84,19 +98,31 @@ SOUNDS = (
 """Of a feed with several: id, language, codec, channels."""
 
 
+def another_ladder(segments: int) -> Window:
+    """A period of three segments with v0, v1 and a0; then one of `segments` with v2 and a1."""
+    tracks = [[described("v0"), described("v1"), described("a0")]]
+    tracks.append([described("v2", 1), described("a1", 1)])
+    return _of_periods([(tracks[0], range(10, 13)), (tracks[1], range(13, 13 + segments))])
+
+
 def several_sounds() -> Window:
     """A period of three segments with one rendition and all of `SOUNDS`."""
-    grid = Grid(Fraction(2))
     tracks = [described("v0")]
     for name, language, codecs, channels in SOUNDS:
         known = described("a0", bitrate=1000 * len(tracks))
         sound = {"id": name, "language": language, "codecs": codecs, "channels": channels}
         tracks.append(replace(known, **sound))
-    anchor = Anchor(Fraction(0), grid.micros(10), grid.micros(10))
-    records: list[Record] = [Header(VERSION, "tv", grid.duration), PeriodStarted(0, 10, anchor)]
-    records += map(TrackAdded, tracks)
-    for number in range(10, 13):
-        for track in tracks:
+    return _of_periods([(tracks, range(10, 13))])
+
+
+def _of_periods(periods: list[tuple[list[Track], range]]) -> Window:
+    grid = Grid(Fraction(2))
+    records: list[Record] = [Header(VERSION, "tv", grid.duration)]
+    for index, (tracks, numbers) in enumerate(periods):
+        begin = grid.micros(numbers.start)
+        records.append(PeriodStarted(index, numbers.start, Anchor(Fraction(0), begin, begin)))
+        records += map(TrackAdded, tracks)
+        for number, track in product(numbers, tracks):
             start, stop = (grid.boundary(n, track.timescale) for n in (number, number + 1))
             records.append(ChunkAdded(track.id, number, start, Ticks(stop - start), 5000))
             records.append(SegmentEnded(track.id, number, grid.micros(number + 1)))

@@ -48,7 +48,14 @@ def test_the_first_and_the_end(window: Window) -> None:
 def test_video_comes_before_audio(window: Window) -> None:
     kinds = [track.latest.kind for track in window.tracks]
     assert kinds == sorted(kinds, key=[TrackKind.VIDEO, TrackKind.AUDIO].index)
-    assert window.of_kind(TrackKind.VIDEO) + window.of_kind(TrackKind.AUDIO) == window.tracks
+
+
+@given(any_window())
+def test_the_newest_period(window: Window) -> None:
+    assert window.newest == max(segment.period for _, _, segment in each(window))
+    for index, period in window.periods.items():
+        ids = [track.latest.id for track in window.of_period(index)]
+        assert ids == [t.latest.id for t in window.tracks if t.latest.id in period.tracks]
 
 
 @given(any_window())

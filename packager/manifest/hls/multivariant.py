@@ -12,9 +12,11 @@ def render(window: Window) -> bytes:
     """The playlist; URLs are relative to the channel's folder.
 
     Sound of each codec is a group of its own, and each rendition is there once with each: a player
-    that cannot decode one takes another (section 4.4.6.2.1, on CODECS and AUDIO).
+    that cannot decode one takes another (section 4.4.6.2.1, on CODECS and AUDIO). Tracks that
+    only earlier periods have are left out: nothing more will come of them.
     """
-    groups = _groups(window)
+    current = window.of_period(window.newest)
+    groups = _groups(current)
     lines = ["#EXTM3U", "#EXT-X-VERSION:8", "#EXT-X-INDEPENDENT-SEGMENTS"]
     for group, tracks in groups.items():
         names = _names([track.latest for track in tracks])
@@ -23,16 +25,18 @@ def render(window: Window) -> bytes:
             for track, name in zip(tracks, names, strict=True)
         )
     for group, tracks in (groups or {"": []}).items():
-        for video in window.of_kind(TrackKind.VIDEO):
-            lines.append(_stream_inf(video, group, tracks))
-            lines.append(f"{video.latest.id}/index.m3u8")
+        for video in current:
+            if video.latest.kind is TrackKind.VIDEO:
+                lines.append(_stream_inf(video, group, tracks))
+                lines.append(f"{video.latest.id}/index.m3u8")
     return ("\n".join(lines) + "\n").encode()
 
 
-def _groups(window: Window) -> dict[str, list[WindowTrack]]:
+def _groups(tracks: Sequence[WindowTrack]) -> dict[str, list[WindowTrack]]:
     groups: dict[str, list[WindowTrack]] = {}
-    for track in window.of_kind(TrackKind.AUDIO):
-        groups.setdefault(track.latest.codecs.partition(".")[0], []).append(track)
+    for track in tracks:
+        if track.latest.kind is TrackKind.AUDIO:
+            groups.setdefault(track.latest.codecs.partition(".")[0], []).append(track)
     return groups
 
 

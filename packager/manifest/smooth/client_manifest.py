@@ -29,7 +29,7 @@ def render(window: Window) -> bytes:
     """The manifest; its fragments lie relative to its own folder."""
     root = etree.Element("SmoothStreamingMedia", MajorVersion="2", MinorVersion="2")
     root.set("TimeScale", str(TIMESCALE))
-    streams = list(_streams(window))
+    streams = list(streams_of(window))
     if window.ended:
         root.set("Duration", str(_length(window, streams)))
     else:
@@ -45,9 +45,15 @@ def render(window: Window) -> bytes:
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
-def _streams(window: Window) -> Iterator[Sequence[WindowTrack]]:
-    """What Smooth can carry: renditions are qualities of one stream, each sound is its own."""
-    able = [track for track in window.tracks if _four_cc(track.latest) is not None]
+def streams_of(window: Window) -> Iterator[Sequence[WindowTrack]]:
+    """What Smooth can carry: renditions are qualities of one stream, each sound is its own.
+
+    A stream has one timeline for all its qualities: those that only earlier periods have are left
+    out, since a client that took one could not go on.
+    """
+    periods = [s.period for track in window.tracks for s in listed(window, track)[-1:]]
+    current = window.of_period(max(periods, default=window.newest))
+    able = [track for track in current if listed(window, track)]
     if renditions := [track for track in able if track.latest.kind is TrackKind.VIDEO]:
         yield renditions
     for track in able:

@@ -41,6 +41,6 @@ def test_the_same_instants(window: Window) -> None:
             assert abs(Fraction(date, MICROS) - time) <= Fraction(501, 10**6)
     for kind, stream in smooth.streams(window):
         fragments = [start for start, _ in smooth.unrolled(stream)]
-        times = named[window.of_kind(kind)[0].latest.id]
+        times = named[smooth.shown(window, kind)[0].latest.id]
         for fragment, time in zip(fragments, times, strict=False):
             assert abs(Fraction(fragment, TIMESCALE) + EPOCH - time) <= Fraction(1, 2 * TIMESCALE)

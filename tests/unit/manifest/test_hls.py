@@ -13,7 +13,16 @@ from packager.records import Record
 from packager.ticks import MICROS, Grid, parse_iso8601
 from packager.track import Track, TrackKind
 from packager.window import Window, WindowTrack
-from tests.windows import any_window, begin_of, length_of, rolled, several_sounds, windows
+from tests.windows import (
+    another_ladder,
+    any_window,
+    begin_of,
+    current,
+    length_of,
+    rolled,
+    several_sounds,
+    windows,
+)
 
 
 @dataclass(frozen=True)
@@ -190,7 +199,7 @@ def test_the_target_is_what_a_player_rounds_to() -> None:
 @given(any_window())
 def test_multivariant(window: Window) -> None:
     playlist = m3u8.loads(multivariant.render(window).decode())
-    video, audio = window.of_kind(TrackKind.VIDEO), window.of_kind(TrackKind.AUDIO)
+    video, audio = current(window, TrackKind.VIDEO), current(window, TrackKind.AUDIO)
     assert playlist.is_variant == bool(video)
     assert playlist.is_independent_segments
     assert [item.uri for item in playlist.playlists] == [
@@ -214,6 +223,12 @@ def test_multivariant(window: Window) -> None:
     for item in playlist.media:
         assert (item.type, item.group_id, item.language) == ("AUDIO", "mp4a", "en")
         assert (item.autoselect, item.channels) == ("YES", "2")
+
+
+def test_what_an_earlier_ladder_had_is_left_out() -> None:
+    playlist = m3u8.loads(multivariant.render(another_ladder(1)).decode())
+    assert [item.uri for item in playlist.playlists] == ["v2/index.m3u8"]
+    assert [item.uri for item in playlist.media] == ["a1/index.m3u8"]
 
 
 def test_each_codec_of_sound_is_a_group_that_every_rendition_has() -> None:
@@ -288,9 +303,9 @@ def mean(track: WindowTrack) -> Fraction:
 @given(any_window())
 def test_the_best_rendition_is_first_and_the_first_sound_is_default(window: Window) -> None:
     text = multivariant.render(window).decode()
-    rates = [track.latest.bitrate for track in window.of_kind(TrackKind.VIDEO)]
+    rates = [track.latest.bitrate for track in current(window, TrackKind.VIDEO)]
     assert rates == sorted(rates, reverse=True)
-    assert text.count("DEFAULT=YES") == bool(window.of_kind(TrackKind.AUDIO))
+    assert text.count("DEFAULT=YES") == bool(current(window, TrackKind.AUDIO))
 
 
 @given(any_window())
@@ -314,7 +329,7 @@ def test_frame_rates_have_three_decimals(window: Window) -> None:
     ):
         tracks = tuple(replace(t, latest=with_rate(t.latest, rate)) for t in window.tracks)
         found = multivariant.render(replace(window, tracks=tracks)).decode()
-        count = len(window.of_kind(TrackKind.VIDEO))
+        count = len(current(window, TrackKind.VIDEO))
         assert found.count(",FRAME-RATE=") == (count if text else 0)
         assert found.count(text) >= (count if text else 0)
 

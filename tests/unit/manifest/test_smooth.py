@@ -4,6 +4,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import msgspec
+import pytest
 from hypothesis import given
 from lxml import etree
 
@@ -12,8 +13,9 @@ from packager.manifest.smooth.client_manifest import listed
 from packager.records import Record
 from packager.smooth_clock import TIMESCALE, span
 from packager.track import Track, TrackKind
-from packager.window import Window
-from tests.windows import any_window, rolled, several_sounds, windows
+from packager.window import Window, WindowTrack
+from tests.strategies import described
+from tests.windows import another_ladder, any_window, current, rolled, several_sounds, windows
 
 
 def document(window: Window) -> etree._Element:
@@ -36,10 +38,26 @@ def streams(window: Window) -> Iterator[tuple[TrackKind, etree._Element]]:
         yield TrackKind(stream.get("Type", "")), stream
 
 
+def shown(window: Window, kind: TrackKind) -> list[WindowTrack]:
+    return current(window, kind, held_back=0 if window.ended else 1)
+
+
+@pytest.mark.parametrize(
+    ("segments", "expected"), [(1, ["v0", "v1", "a0"]), (2, ["v2", "a1"]), (5, ["v2", "a1"])]
+)
+def test_what_an_earlier_ladder_had_is_left_out(segments: int, expected: list[str]) -> None:
+    rates = [
+        int(level.get("Bitrate", ""))
+        for _, stream in streams(another_ladder(segments))
+        for level in stream.iter("QualityLevel")
+    ]
+    assert rates == [described(name).bitrate for name in expected]
+
+
 @given(any_window())
 def test_fragments_unrolled_are_the_segments(window: Window) -> None:
     for kind, stream in streams(window):
-        track = window.of_kind(kind)[0]
+        track = shown(window, kind)[0]
         spans = [
             span(segment, window.track_of(track.latest.id, segment).timescale)
             for segment in track.segments
@@ -63,9 +81,8 @@ def test_fragments_stay_as_the_window_rolls(case: tuple[list[Record], int]) -> N
     for before, after in pairwise(windows(*case)):
         old = {kind: unrolled(stream) for kind, stream in streams(before)}
         for kind, stream in streams(after):
-            if before.of_kind(kind)[:1] and (
-                before.of_kind(kind)[0].latest.id == after.of_kind(kind)[0].latest.id
-            ):
+            was_first = [track.latest.id for track in shown(before, kind)[:1]]
+            if was_first == [shown(after, kind)[0].latest.id]:
                 new = unrolled(stream)
                 was = [item for item in old[kind] if not new or item[0] >= new[0][0]]
                 assert not new or not was or set(was) <= set(new)
@@ -95,7 +112,7 @@ def test_quality_levels(window: Window) -> None:
         rates = [int(level.get("Bitrate", "")) for level in levels]
         assert len(set(rates)) == len(rates), "a bit rate is an address"
         assert [level.get("Index") for level in levels] == [str(i) for i in range(len(levels))]
-        for level, track in zip(levels, window.of_kind(kind), strict=True):
+        for level, track in zip(levels, shown(window, kind), strict=True):
             assert level.get("CodecPrivateData") == track.latest.codec_private
             video = kind is TrackKind.VIDEO
             assert level.get("FourCC") == ("H264" if video else "AACL")
@@ -117,7 +134,7 @@ def test_what_smooth_cannot_carry_is_left_out(window: Window) -> None:
         else track
         for track in window.tracks
     )
-    if window.of_kind(TrackKind.VIDEO):
+    if shown(window, TrackKind.VIDEO):
         kinds = [kind for kind, _ in streams(replace(window, tracks=tracks))]
         assert kinds == [TrackKind.VIDEO]
 
