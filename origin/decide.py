@@ -12,6 +12,7 @@
 | what no path can mean | 400 |
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import assert_never
@@ -22,6 +23,7 @@ from origin.plan import (
     Refuse,
     ServeFragment,
     ServeHealth,
+    ServeInit,
     ServeManifest,
     ServeMedia,
     ServeTime,
@@ -42,7 +44,7 @@ from packager.layout import ChunkName, InitName, SegmentName
 from packager.manifest.smooth.client_manifest import LOOK_AHEAD, listed
 from packager.segments import Segment
 from packager.smooth_clock import TIMESCALE, TOLERANCE, instant, span
-from packager.ticks import UtcMicros, micros_of
+from packager.ticks import MICROS, UtcMicros, micros_of, round_half_up
 from packager.timeline import Timeline, TrackTimeline
 from packager.window import rolling
 
@@ -95,8 +97,22 @@ def _no_channel() -> Refuse:
 
 def is_stale(timeline: Timeline, now: UtcMicros) -> bool:
     """Whether the live edge trails `now` by more than a viewer may be told is live."""
-    behind = timeline.grid.number_at_micros(now) - timeline.edge
-    return not timeline.ended and behind > STALE_SEGMENTS
+    if timeline.ended:
+        return False
+    longest = max((track.longest for track in timeline.tracks.values()), default=0)
+    segment = round_half_up(timeline.grid.duration * MICROS)
+    allowed = (STALE_SEGMENTS - 1) * segment + max(segment, longest)
+    return now - _live_edge(timeline) >= allowed
+
+
+def _live_edge(timeline: Timeline) -> UtcMicros:
+    """Where the newest listed segment ends: with rare keyframes that is far behind its number."""
+    ends = [
+        micros_of(segment.end, timeline.track(track.id, segment.period).timescale)
+        for track in timeline.tracks.values()
+        if (segment := track.segments.numbered(timeline.edge)) is not None
+    ]
+    return max(ends, default=timeline.grid.micros(timeline.edge + 1))
 
 
 def _unavailable(timeline: Timeline, reason: str) -> Refuse:
@@ -145,16 +161,7 @@ def _init(request: Media, name: InitName, timeline: Timeline) -> Plan:
     for period in timeline.periods:
         track = period.tracks.get(request.track)
         if track is not None and track.version == name.version:
-            return ServeMedia(
-                channel=request.channel,
-                track=track.id,
-                file=name,
-                kind=track.kind,
-                offset=0,
-                size=None,
-                etag=f'"{name.version}"',
-                modified=period.anchor.utc,
-            )
+            return ServeInit(request.channel, track, name, period.anchor.utc)
     return Refuse(404, "no such version of the init section", Freshness.UNKNOWN)
 
 
@@ -220,33 +227,44 @@ def _absent(track: TrackTimeline, number: int, timeline: Timeline, ahead: int = 
 
 
 def _fragment(request: Fragment, timeline: Timeline) -> Plan:
-    track = _quality_level(request, timeline)
-    if track is None:
+    tracks = _quality_levels(request, timeline)
+    if not tracks:
         return Refuse(404, "no such quality level", Freshness.UNKNOWN)
-    segments = track.segments.between(0, timeline.edge)
     number = timeline.grid.number_at_micros(instant(request.time + _MISSED))
-    for index in range(segments.index_of(number - 1), segments.index_of(number + 1)):
-        start, _ = _span(timeline, track.id, segments[index])
-        if abs(start - request.time) <= TOLERANCE:
-            following = segments[index + 1 : index + 1 + LOOK_AHEAD]
-            if following or timeline.ended:
-                return ServeFragment(
-                    request.channel,
-                    timeline.track(track.id, segments[index].period),
-                    segments[index],
-                    tuple(_span(timeline, track.id, segment) for segment in following),
-                )
-            return Wait(timeline.grid.duration / 2, _NOT_YET)
-    return _no_fragment(_absent(track, number, timeline))
+    for track in tracks:
+        segments = track.segments.between(0, timeline.edge)
+        for index in range(segments.index_of(number - 1), segments.index_of(number + 1)):
+            start, _ = _span(timeline, track.id, segments[index])
+            if abs(start - request.time) <= TOLERANCE:
+                pieces = segments[index : index + 1 + LOOK_AHEAD]
+                return _found_fragment(request, timeline, track, pieces)
+    return _no_fragment(_absent(tracks[0], number, timeline))
 
 
-def _quality_level(request: Fragment, timeline: Timeline) -> TrackTimeline | None:
-    """The track that the request means: a level may have had another bit rate before."""
-    for period in reversed(timeline.periods):
-        for track in period.tracks.values():
-            if (track.kind, track.bitrate) == (request.kind, request.bitrate):
-                return timeline.tracks[track.id]
-    return None
+def _found_fragment(
+    request: Fragment, timeline: Timeline, track: TrackTimeline, segments: Sequence[Segment]
+) -> Plan:
+    """The first of `segments`, which names those after it."""
+    found, *following = segments
+    if not following and not timeline.ended:
+        return Wait(timeline.grid.duration / 2, _NOT_YET)
+    return ServeFragment(
+        request.channel,
+        timeline.track(track.id, found.period),
+        found,
+        tuple(_span(timeline, track.id, segment) for segment in following),
+    )
+
+
+def _quality_levels(request: Fragment, timeline: Timeline) -> list[TrackTimeline]:
+    """The tracks that the request can mean, the newest first: a ladder may have had others."""
+    ids = [
+        track.id
+        for period in reversed(timeline.periods)
+        for track in period.tracks.values()
+        if (track.kind, track.bitrate) == (request.kind, request.bitrate)
+    ]
+    return [timeline.tracks[track_id] for track_id in dict.fromkeys(ids)]
 
 
 def _span(timeline: Timeline, track_id: str, segment: Segment) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from fractions import Fraction
 
 from origin.request import Manifest
-from packager.layout import MediaName
+from packager.layout import InitName, SegmentName
 from packager.segments import Segment
 from packager.ticks import UtcMicros
 from packager.track import Track, TrackKind
@@ -42,17 +42,26 @@ class ServeManifest:
 
 
 @dataclass(frozen=True, slots=True)
+class ServeInit:
+    """Send an init section."""
+
+    channel: str
+    track: Track
+    file: InitName
+    modified: UtcMicros
+
+
+@dataclass(frozen=True, slots=True)
 class ServeMedia:
-    """Send bytes of a stored file."""
+    """Send bytes of a stored segment."""
 
     channel: str
     track: str
-    file: MediaName
-    """In the media store."""
+    file: SegmentName
     kind: TrackKind
     offset: int
-    size: int | None
-    """Bytes; None for the whole file."""
+    size: int
+    """Bytes."""
     etag: str
     modified: UtcMicros
 
@@ -102,4 +111,6 @@ class Refuse:
     """Seconds; 0 for no such header."""
 
 
-Plan = ServeManifest | ServeMedia | ServeFragment | ServeTime | ServeHealth | Wait | Refuse
+Plan = (
+    ServeManifest | ServeInit | ServeMedia | ServeFragment | ServeTime | ServeHealth | Wait | Refuse
+)

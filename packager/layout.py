@@ -9,10 +9,13 @@ Under the media store's root and under `/live/` alike:
 
 import re
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from packager.track import TRACK_ID
 
 JOURNAL = "journal"
+RESERVED = frozenset({JOURNAL, "as", "event", "from", "time", "to"})
+"""What no track may be called: a file of the channel's folder, and words of its URLs."""
 STATUS = "status.json"
 LOCK = ".lock"
 """In the data folder: held by the packager at work there."""
@@ -31,6 +34,11 @@ class InitName:
 
     def __str__(self) -> str:
         return f"init-{self.version}.mp4"
+
+
+def init_version(data: bytes | bytearray | memoryview) -> str:
+    """The version that names an init section: equal parameters keep an equal URL."""
+    return blake2b(data, digest_size=4).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, cast
 import msgspec
 
 from packager.errors import ConfigError
+from packager.layout import RESERVED
 from packager.ticks import round_half_up
 from packager.track import TRACK_ID
 from packager.units import (
@@ -50,6 +51,12 @@ _BitRate = Annotated[
 ]
 
 
+_SoundRate = Annotated[
+    int, msgspec.Meta(ge=8_000, le=576_000, description="a bit rate from 8k to 576k")
+]
+"""What AAC-LC can have for two channels at 48 kHz."""
+
+
 class VideoRung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One rendition of the ladder, encoded to H.264 by x264."""
 
@@ -85,7 +92,7 @@ class AudioRung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The audio track of the ladder, encoded to AAC-LC."""
 
     id: Name = "audio"
-    bitrate: _BitRate = 128_000
+    bitrate: _SoundRate = 128_000
     """Bit/s."""
     channels: Literal[1, 2] = 2
     sample_rate: Literal[44100, 48000] = 48000
@@ -155,6 +162,7 @@ def parse_ladder(text: str, file: str, name: str) -> Ladder:
     ladder = convert(tree, cast("type[Ladder]", Ladder), file, _WORDS)
     if isinstance(ladder, EncodeLadder):
         _check_rates(ladder, file)
+        _check_names(ladder, file)
         _check_video(ladder, file)
     reason = segment_fault(ladder.segment, ladder)
     if reason is not None:
@@ -190,6 +198,13 @@ def _check_rates(ladder: EncodeLadder, file: str) -> None:
         if rung.profile == "baseline" and rung.bframes:
             reason = "the baseline profile has no B-frames: set it to 0"
             raise ConfigError(file, f"video[{index}].bframes", reason)
+
+
+def _check_names(ladder: EncodeLadder, file: str) -> None:
+    places = [(f"video[{index}].id", rung.id) for index, rung in enumerate(ladder.video)]
+    for place, name in [*places, ("audio.id", ladder.audio.id)]:
+        if name in RESERVED:
+            raise ConfigError(file, place, f"{name!r} is a name that URLs and files use themselves")
 
 
 def _check_video(ladder: EncodeLadder, file: str) -> None:

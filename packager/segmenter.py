@@ -298,6 +298,7 @@ class Segmenter:
             frame_rate=spec.frame_rate,
             sample_rate=facts.sample_rate,
             channels=facts.channels,
+            sample_aspect=None if facts.sample_aspect == 1 else facts.sample_aspect,
             language=facts.language,
         )
 

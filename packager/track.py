@@ -53,6 +53,8 @@ class Track(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     channels: int = 0
     language: str = UNDETERMINED
     """ISO 639-2 code."""
+    sample_aspect: Fraction | None = None
+    """Width of a picture's sample to its height; None where they are square."""
 
 
 @dataclass(frozen=True, slots=True)

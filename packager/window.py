@@ -1,5 +1,6 @@
 """A stretch of the timeline asked for: what one manifest describes."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,8 @@ class WindowTrack:
     latest: Track
     """The newest description; that of a segment's own period is `Window.track_of`."""
     segments: Sequence[Segment]
+    seconds: Fraction
+    """Of media: periods may differ in timescale."""
     longest: int
     """Microseconds of the longest segment ever."""
     peak: int
@@ -28,11 +31,8 @@ class WindowTrack:
 
         Coarse so that a multivariant playlist stays the same bytes for a while.
         """
-        ticks = sum(segment.duration for segment in self.segments)
-        if not ticks:
-            return 0
         octets = sum(segment.size for segment in self.segments)
-        return _ceil_rate(round_half_up(Fraction(octets * 8 * self.latest.timescale, ticks)))
+        return _ceil_rate(round_half_up(octets * 8 / self.seconds)) if self.seconds else 0
 
     @property
     def bandwidth(self) -> int:
@@ -115,10 +115,28 @@ def rolling(timeline: Timeline, depth: int) -> Window | None:
 
 def _tracks(timeline: Timeline, first: int, last: int) -> Iterator[WindowTrack]:
     for track in timeline.tracks.values():
-        latest = timeline.latest(track.id)
-        segments = track.segments.between(first, last)
-        if latest is not None and segments:
-            yield WindowTrack(latest, segments, track.longest, track.peak)
+        listed = window_track(timeline, track.id, track.segments.between(first, last))
+        if listed is not None and listed.segments:
+            yield listed
+
+
+def window_track(
+    timeline: Timeline, track_id: str, segments: Sequence[Segment]
+) -> WindowTrack | None:
+    """These segments of a track; None where no period describes it any more."""
+    track, latest = timeline.tracks[track_id], timeline.latest(track_id)
+    if latest is None:
+        return None
+    seconds = _seconds(timeline, track_id, segments)
+    return WindowTrack(latest, segments, seconds, track.longest, track.peak)
+
+
+def _seconds(timeline: Timeline, track_id: str, segments: Sequence[Segment]) -> Fraction:
+    ticks = Counter[int]()
+    for segment in segments:
+        ticks[segment.period] += segment.duration
+    timescales = {period: timeline.track(track_id, period).timescale for period in ticks}
+    return sum((Fraction(n, timescales[p]) for p, n in ticks.items()), Fraction(0))
 
 
 def _order(track: WindowTrack) -> tuple[bool, int, int, str]:

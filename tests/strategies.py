@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from packager.cmaf.run import Run
 from packager.journal import VERSION
+from packager.layout import init_version
 from packager.records import (
     Anchor,
     Carried,
@@ -120,13 +121,18 @@ VIDEO_TIMESCALE = 90_000
 _TRACKS = ("v0", "v1", "a0")
 
 
+def init_data(period: int) -> bytes:
+    """What the made-up tracks have as init section."""
+    return b"\0\0\0\x08ftyp%08x" % period
+
+
 def described(name: str, period: int = 0, bitrate: int = 0) -> Track:
     """A track of the made-up journals."""
     if name.startswith("a"):
         return Track(
             id=name,
             kind=TrackKind.AUDIO,
-            version=f"{period:08x}",
+            version=init_version(init_data(period)),
             timescale=48_000,
             codecs="mp4a.40.2",
             codec_private="1190",
@@ -139,7 +145,7 @@ def described(name: str, period: int = 0, bitrate: int = 0) -> Track:
     return Track(
         id=name,
         kind=TrackKind.VIDEO,
-        version=f"{period:08x}",
+        version=init_version(init_data(period)),
         timescale=VIDEO_TIMESCALE,
         codecs="avc1.64001e",
         codec_private="0000000167",

@@ -16,7 +16,7 @@ from packager.layout import STATUS
 from packager.status import ChannelStatus, decode
 from packager.ticks import MICROS, UtcMicros, iso8601, micros_of
 from packager.timeline import Timeline, TrackTimeline
-from packager.window import WindowTrack
+from packager.window import window_track
 
 _PAGE = Path(__file__).parent / "page"
 _PAGE_FILES = {"index.html", "page.js", "page.css"}
@@ -125,10 +125,10 @@ def _channel(channel: FollowedChannel, now: UtcMicros) -> dict[str, object]:
 
 def _tracks(timeline: Timeline) -> Iterator[dict[str, object]]:
     for track in timeline.tracks.values():
-        latest = timeline.latest(track.id)
-        if latest is None:
+        measured = window_track(timeline, track.id, track.segments[-_HISTORY:])
+        if measured is None:
             continue
-        measured = WindowTrack(latest, track.segments[-_HISTORY:], track.longest, track.peak)
+        latest = measured.latest
         yield {
             "id": track.id,
             "kind": latest.kind,

@@ -24,6 +24,7 @@ from origin.plan import (
     Refuse,
     ServeFragment,
     ServeHealth,
+    ServeInit,
     ServeManifest,
     ServeMedia,
     ServeTime,
@@ -37,12 +38,14 @@ from origin.runtime.headers import headers_of
 from packager.clock import Clock, monotonic
 from packager.cmaf.smooth import smooth_fragment
 from packager.errors import MediaError, StoreError
-from packager.layout import SegmentName
+from packager.layout import InitName, SegmentName, init_version
 from packager.smooth_clock import span
 from packager.ticks import iso8601
 
 _PIECE = 1 << 20
 """Bytes of a file that are in memory for one connection."""
+_LONGEST_INIT = 1 << 20
+"""Bytes: init sections have a thousand or two."""
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Headers": "*, Authorization, Range",
@@ -140,6 +143,8 @@ class Handlers:
                 rendered = self._manifest(plan, channel)
                 zipped = wants_gzip(_said(request, "Accept-Encoding") or "")
                 return rendered.zipped if zipped else rendered.plain
+            case ServeInit():
+                return await self._init(plan)
             case ServeMedia():
                 return await self._media(plan)
             case ServeFragment():
@@ -192,16 +197,25 @@ class Handlers:
         channel.rendered[plan.request] = rendered = _Rendered(whole, zipped)
         return rendered
 
+    async def _init(self, plan: ServeInit) -> Answer:
+        path = self._data / plan.channel / plan.track.id / str(plan.file)
+        return Answer(
+            status=200,
+            content_type=f"{plan.track.kind}/mp4",
+            cache_control=self._caching(Freshness.FOREVER),
+            body=await asyncio.to_thread(_read_init, path, plan.file),
+            etag=f'"{plan.file.version}"',
+            modified=plan.modified,
+            ranges=True,
+        )
+
     async def _media(self, plan: ServeMedia) -> Answer:
         path = self._data / plan.channel / plan.track / str(plan.file)
-        size = plan.size
-        if size is None:
-            size = (await asyncio.to_thread(path.stat)).st_size
         return Answer(
             status=200,
             content_type=f"{plan.kind}/mp4",
             cache_control=self._caching(Freshness.FOREVER),
-            body=Slice(str(path), plan.offset, size),
+            body=Slice(str(path), plan.offset, plan.size),
             etag=plan.etag,
             modified=plan.modified,
             ranges=True,
@@ -285,6 +299,19 @@ def _read(body: Slice, size: int) -> bytes:
             return os.pread(file.fileno(), size, body.offset)
     except OSError as error:
         raise StoreError(str(error)) from error
+
+
+def _read_init(path: Path, name: InitName) -> bytes:
+    """An init section; it is never kept by anybody unless it is whole.
+
+    Raises:
+        StoreError: it is not what its name says.
+    """
+    with path.open("rb") as file:
+        data = file.read(_LONGEST_INIT)
+    if init_version(data) != name.version:
+        raise StoreError(f"{path} is not what was written")
+    return data
 
 
 def _said(request: web.BaseRequest, name: str) -> str | None:

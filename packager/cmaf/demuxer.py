@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 from packager.cmaf.boxes import Buffer
 from packager.cmaf.init import InitFacts, read_init
@@ -11,6 +10,7 @@ from packager.cmaf.run import Run, read
 from packager.cmaf.sound_pace import SoundPace
 from packager.cmaf.splitter import InitSection, Splitter
 from packager.errors import FeedError, MediaError
+from packager.layout import init_version
 from packager.track import TrackKind
 
 
@@ -46,7 +46,7 @@ class Demuxer:
                 if self._facts is not None:
                     raise FeedError("the feed's parameters changed: a second init section")
                 self._facts = read_init(event.data)
-                version = blake2b(event.data, digest_size=4).hexdigest()
+                version = init_version(event.data)
                 yield Init(event.data, self._facts, version)
             elif self._facts is None:
                 raise MediaError("no moov before it", box="moof")

@@ -1,6 +1,7 @@
 """What an init section says of its track (ISO/IEC 14496-12 section 8, 14496-15 section 5)."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from struct import unpack_from
 
 from packager.cmaf.boxes import Box, children, find, printable
@@ -34,6 +35,8 @@ class InitFacts:
     sample_rate: int = 0
     channels: int = 0
     language: str = UNDETERMINED
+    sample_aspect: Fraction = Fraction(1)
+    """Width of a picture's sample to its height."""
 
 
 def read_init(data: bytes) -> InitFacts:
@@ -69,6 +72,16 @@ def _language(packed: int) -> str:
     return letters.decode() if letters.isalpha() else UNDETERMINED
 
 
+def _sample_aspect(data: bytes, start: int, end: int) -> Fraction:
+    """What the `pasp` box says (14496-12 section 12.1.4), square where there is none."""
+    for box in children(data, start, end):
+        if box.type == b"pasp":
+            _need(box, box.body + 8)
+            across, down = unpack_from(">II", data, box.body)
+            return Fraction(across, down) if across and down else Fraction(1)
+    return Fraction(1)
+
+
 def _trex(data: bytes, moov: Box) -> Defaults:
     trex = find(data, moov.body, moov.end, b"mvex", b"trex")
     _need(trex, trex.body + 24)
@@ -88,7 +101,15 @@ def _entry(data: bytes, entry: Box, timescale: int, defaults: Defaults, language
         else:
             config = find(data, start, entry.end, b"hvcC")
             codec = hevc_codec(name, data[config.body : config.end])
-        return InitFacts(TrackKind.VIDEO, timescale, codec, defaults, width=width, height=height)
+        return InitFacts(
+            TrackKind.VIDEO,
+            timescale,
+            codec,
+            defaults,
+            width=width,
+            height=height,
+            sample_aspect=_sample_aspect(data, start, entry.end),
+        )
     if entry.type in (b"mp4a", b"ac-3", b"ec-3"):
         _need(entry, entry.body + _AUDIO_ENTRY)
         (channels,) = unpack_from(">H", data, entry.body + 16)

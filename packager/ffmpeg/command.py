@@ -227,8 +227,12 @@ def _encoded(
 
 def _scaled(stream: Stream, rung: VideoRung) -> Stream:
     """The picture at the size of `rung`, whole and undistorted."""
+    # dar counts pixels that are not square; force_original_aspect_ratio would not.
     fitted = stream.filter(
-        "scale", rung.width, rung.height, force_original_aspect_ratio="decrease", flags="bicubic"
+        "scale",
+        f"2*round(min({rung.width},{rung.height}*dar)/2)",
+        f"2*round(min({rung.height},{rung.width}/dar)/2)",
+        flags="bicubic",
     )
     padded = fitted.filter("pad", rung.width, rung.height, "(ow-iw)/2", "(oh-ih)/2")
     return padded.filter("setsar", 1).filter("format", "yuv420p")

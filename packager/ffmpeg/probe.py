@@ -12,11 +12,12 @@ from packager.track import UNDETERMINED
 from packager.units import parse_frame_rate
 
 _STREAM = re.compile(
-    r"^ {2,}Stream #\d+:(?P<index>\d+)(?:\[0x[0-9a-f]+\])?(?:\((?P<language>[a-z]{3})\))?: "
+    r"^ {2,}Stream #\d+:(?P<index>\d+)(?:\[0x[0-9a-f]+\])?(?:\((?P<language>[^)]*)\))?: "
     r"(?P<kind>Video|Audio): (?P<codec>[a-z0-9_]+)(?P<rest>.*)$",
     re.MULTILINE,
 )
-_SIZE = re.compile(r", (\d{2,5})x(\d{2,5})")
+_LANGUAGE = re.compile(r"[a-z]{3}")
+_SIZE = re.compile(r", (\d{1,5})x(\d{1,5})")
 _RATE = re.compile(r", ([0-9.]+)(k?) (?:fps|tbr)\b")
 _TIME_BASE = re.compile(r", (\d+)(k?) tbn\b")
 _SOUND = re.compile(r", (\d+) Hz, ([^,]+)")
@@ -102,11 +103,17 @@ def _audio(match: re.Match[str]) -> AudioStream:
     sound = _SOUND.search(match["rest"])
     return AudioStream(
         codec=match["codec"],
-        language=match["language"] or UNDETERMINED,
+        language=_language(match["language"] or ""),
         index=int(match["index"]),
         sample_rate=int(sound[1]) if sound else 0,
         layout=sound[2] if sound else "",
     )
+
+
+def _language(said: str) -> str:
+    """The ISO 639-2 code of what a feed says, the first of several; undetermined if it is none."""
+    first = said.lower().partition(",")[0].strip()
+    return first if _LANGUAGE.fullmatch(first) else UNDETERMINED
 
 
 def _duration(text: str) -> Fraction | None:

@@ -13,7 +13,7 @@ import structlog
 from packager.clock import Clock, monotonic
 from packager.cmaf.boxes import Buffer
 from packager.config import FileSource, PatternSource, Source
-from packager.errors import DiskError, FeedError, RingsideError
+from packager.errors import DiskError, FeedError, JournalError, RingsideError
 from packager.ffmpeg.command import arguments, track_specs
 from packager.ffmpeg.progress import Message, Progress, ProgressReader, Trouble, read_message
 from packager.layout import STATUS
@@ -41,6 +41,9 @@ _SLOW_START = 15.0
 _STALL_SEGMENTS = 3
 """Segment durations without a byte after which ffmpeg is taken for dead: the live edge it leaves
 must not have gone stale before another one is running."""
+_TRAILING_SEGMENTS = 4
+"""Segment durations that media may trail the clock by: further back the live edge would go stale,
+and ffmpeg wins back little of what it has lost."""
 _HOUSEKEEPING = 2.0
 """Seconds between two looks at status, stall and retention."""
 
@@ -82,7 +85,11 @@ class Channel:
         Raises:
             JournalError: the channel's journal cannot be used.
         """
-        journal = JournalWriter(self._folder, self._config.name, self._config.segment)
+        try:
+            journal = JournalWriter(self._folder, self._config.name, self._config.segment)
+        except JournalError as error:
+            self._set(ChannelState.STOPPED, problem=str(error))
+            raise
         try:
             if journal.set_aside is not None:
                 lost = f"damaged: {journal.cut_off} bytes do not count, {journal.set_aside} has all"
@@ -252,7 +259,7 @@ class Channel:
         """Watch the run.
 
         Raises:
-            FeedError: nothing has come for too long.
+            FeedError: nothing has come for too long, or it trails the clock by too much.
             JournalError: somebody has taken the journal away.
         """
         dropped = metrics.DROPPED_RUNS.labels(self._config.name)
@@ -269,6 +276,8 @@ class Channel:
             publisher.count()
             self._keep_store(publisher)
             self._measure(segmenter.lag, segmenter.anchor_lag)
+            if (lag := segmenter.lag or 0) > _TRAILING_SEGMENTS * self._config.segment * MICROS:
+                raise FeedError(f"too slow: media trails the clock by {lag / MICROS:.1f} s")
             for broken in run.intake.keep_behind_the_clock():
                 self._problem("timeline.broken", broken.reason)
             live = ChannelState.LIVE if segmenter.anchored else ChannelState.STARTING

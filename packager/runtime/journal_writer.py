@@ -127,10 +127,10 @@ class JournalWriter:
             self._reserve.unlink()
 
     def check_in_place(self) -> None:
-        """See that the journal is still the file that readers find.
+        """See that the journal is still the file that readers find, and as long as was written.
 
         Raises:
-            JournalError: somebody has removed or replaced it.
+            JournalError: somebody has removed, replaced, cut or lengthened it.
         """
         try:
             found = self._path.stat()
@@ -138,6 +138,8 @@ class JournalWriter:
             raise _failed(self._path, error) from error
         if not os.path.samestat(found, os.fstat(self._descriptor)):
             raise JournalError(f"{self._path}: replaced while in use")
+        if found.st_size != self._size:
+            raise JournalError(f"{self._path}: {found.st_size} bytes, {self._size} were written")
 
     def rewrite_if_worth_it(self) -> None:
         """Replace the journal by one without what is trimmed, once that is the larger part.

@@ -1,5 +1,6 @@
 """Journals that are damaged before their end, taken away, or on a full disk."""
 
+import os
 from collections.abc import Iterable
 from contextlib import closing
 from fractions import Fraction
@@ -155,6 +156,16 @@ def test_another_journal_in_its_place_is_named(tmp_path: Path) -> None:
         (tmp_path / "other").write_bytes((tmp_path / JOURNAL).read_bytes())
         (tmp_path / "other").replace(tmp_path / JOURNAL)
         with pytest.raises(JournalError, match=f"^{tmp_path / JOURNAL}: replaced while in use$"):
+            writer.check_in_place()
+
+
+@pytest.mark.parametrize("octets", [-7, 7])
+def test_a_journal_of_another_length_is_named(tmp_path: Path, octets: int) -> None:
+    with closing(opened(tmp_path)) as writer:
+        size = (tmp_path / JOURNAL).stat().st_size
+        os.truncate(tmp_path / JOURNAL, size + octets)
+        reason = f"^{tmp_path / JOURNAL}: {size + octets} bytes, {size} were written$"
+        with pytest.raises(JournalError, match=reason):
             writer.check_in_place()
 
 

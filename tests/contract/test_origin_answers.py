@@ -12,7 +12,7 @@ ASKED: dict[str, tuple[int, str, str, dict[str, str]]] = {
     "MPD": (200, "GET", "index.mpd", {}),
     "zipped MPD": (200, "GET", "index.mpd", {"Accept-Encoding": "gzip"}),
     "Smooth manifest": (200, "GET", "index.ism/Manifest", {}),
-    "init section": (200, "GET", "v0/init-00000000.mp4", {}),
+    "init section": (200, "GET", "v0/init-0faa60ec.mp4", {}),
     "segment": (200, "GET", f"v0/{FIRST}.m4s", {}),
     "chunk": (200, "GET", f"a0/{FIRST}.1.m4s", {}),
     "time": (200, "GET", "time", {}),

@@ -49,7 +49,7 @@ async def test_nobody_is_refused_while_a_journal_is_rewritten(tmp_path: Path) ->
 
     async def watch(site: Site) -> None:
         while True:
-            for file in ("index.mpd", "v0/index.m3u8", f"v0/{FIRST}.m4s", "a0/init-00000000.mp4"):
+            for file in ("index.mpd", "v0/index.m3u8", f"v0/{FIRST}.m4s", "a0/init-0faa60ec.mp4"):
                 seen.add((await site.ask(file)).status)
 
     async with serving(made) as site:

@@ -7,15 +7,16 @@ import pytest
 
 from packager.ticks import MICROS
 from tests.feeds import START
-from tests.support.channel import FIRST, INIT, a_feed, channel, packager, payload, publish
+from tests.strategies import init_data
+from tests.support.channel import FIRST, a_feed, channel, packager, payload, publish
 from tests.support.site import check, request, serving
 
 
 @pytest.mark.parametrize(
     ("path", "kind", "body"),
     [
-        ("v0/init-00000000.mp4", "video/mp4", INIT + b"00000000"),
-        ("a0/init-00000000.mp4", "audio/mp4", INIT + b"00000000"),
+        ("v0/init-0faa60ec.mp4", "video/mp4", init_data(0)),
+        ("a0/init-0faa60ec.mp4", "audio/mp4", init_data(0)),
         (f"v0/{FIRST}.m4s", "video/mp4", payload("v0", FIRST, 0) + payload("v0", FIRST, 1)),
         (f"a0/{FIRST}.m4s", "audio/mp4", payload("a0", FIRST, 0) + payload("a0", FIRST, 1)),
         (f"v0/{FIRST + 1}.0.m4s", "video/mp4", payload("v0", FIRST + 1, 0)),
@@ -61,7 +62,7 @@ async def test_a_channel_that_is_not_configured_is_not_served(tmp_path: Path) ->
     made.begin(0, FIRST)
     made.whole(FIRST)
     async with serving(made) as site:
-        for file in ("index.mpd", f"v0/{FIRST}.m4s", "v0/init-00000000.mp4"):
+        for file in ("index.mpd", f"v0/{FIRST}.m4s", "v0/init-0faa60ec.mp4"):
             assert (await site.ask(f"/live/radio/{file}")).status == 404
 
 
@@ -126,12 +127,12 @@ async def test_a_head_of_a_segment_that_is_missing_is_503(tmp_path: Path) -> Non
         assert (await site.ask(f"v0/{FIRST}.m4s", "HEAD")).status == 503
 
 
-@pytest.mark.parametrize("how", ["missing", "a folder"])
+@pytest.mark.parametrize("how", DAMAGED)
 async def test_an_init_section_that_cannot_be_read_is_503(tmp_path: Path, how: str) -> None:
     made = channel(tmp_path)
-    damage(made.folder / "v0" / "init-00000000.mp4", how)
+    damage(made.folder / "v0" / "init-0faa60ec.mp4", how)
     async with serving(made) as site:
-        answer = await site.ask("v0/init-00000000.mp4")
+        answer = await site.ask("v0/init-0faa60ec.mp4")
     assert answer.status == 503
     check(answer)
 

@@ -18,6 +18,7 @@ from packager.journal import Reader
 from packager.ticks import parse_iso8601
 from packager.timeline import Timeline, fold
 from tests.paths import FEEDS, ROOT
+from tests.support import material, programs
 
 pytestmark = pytest.mark.e2e
 
@@ -25,9 +26,9 @@ START = "2026-01-01T00:00:00Z"
 FEED_OF = {"harbour": FEEDS / "harbour-1080p25.ts", "train": FEEDS / "train-360p30.ts"}
 
 
-def replay(out: Path, channel: str, *options: str) -> Path:
+def replay(out: Path, channel: str, *options: str, feed: Path | None = None) -> Path:
     """The folder of a channel made of its feed."""
-    command = [sys.executable, "-m", "packager", "replay", str(FEED_OF[channel])]
+    command = [sys.executable, "-m", "packager", "replay", str(feed or FEED_OF[channel])]
     command += ["--channel", channel, "--start", START, "--out", str(out), *options]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False
@@ -126,6 +127,20 @@ def test_the_oldest_ffmpeg_cuts_the_same_segments(replayed: Path, tmp_path: Path
             for folder in (replayed, other)
         )
         assert one == two
+
+
+def test_a_picture_whose_pixels_are_not_square_is_shown_as_it_was_meant(tmp_path: Path) -> None:
+    feed = material.anamorphic(tmp_path / "white.mp4")
+    ladder = f"{ROOT}/tests/support/small.yaml"
+    folder = replay(tmp_path / "out", "wide", "--ladder", ladder, feed=feed)
+    first = min((folder / "270p").glob("*.m4s"))
+    (init,) = (folder / "270p").glob("init-*.mp4")
+    joined = material.joined(tmp_path / "joined.mp4", init, first)
+    row = programs.picture_of(joined)[:480]
+    assert min(row) > 200, "white from edge to edge"
+    assert 'sar="1:1"' in (folder / "index.mpd").read_text()
+    copied = replay(tmp_path / "copied", "wide", "--ladder", "passthrough", feed=feed)
+    assert 'sar="4:3"' in (copied / "index.mpd").read_text()
 
 
 def test_what_cannot_be_replayed_is_one_line(tmp_path: Path) -> None:

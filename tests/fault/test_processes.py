@@ -4,6 +4,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,6 +106,36 @@ def test_encoder_that_stands_still(running: Service) -> None:
     wait_until(lambda: not victim.is_running(), "the end of the encoder", 30)
     went_on(running, "bars", before, periods=1)
     assert "no media for" in str(running.events("channel.failed")[0]["problem"])
+
+
+def test_encoder_that_is_too_slow(running: Service) -> None:
+    before = published(running, "bars")
+    victim = next(child for child in encoders(running) if "testsrc2" in " ".join(child.cmdline()))
+
+    def edge_age() -> float:
+        return float(running.status("bars")["live_edge_age"])
+
+    with suppress(psutil.NoSuchProcess):
+        while victim.is_running():
+            age = edge_age()
+            victim.suspend()
+            wait_until(lambda age=age: edge_age() > age + 3, "a pause")
+            victim.resume()
+            paused = edge_age()
+            wait_until(lambda paused=paused: edge_age() < paused, "new media")
+    went_on(running, "bars", before, periods=1)
+    assert "too slow: media trails" in str(running.events("channel.failed")[0]["problem"])
+
+
+def test_a_journal_of_another_grid_is_in_the_status(tmp_path: Path) -> None:
+    with service(tmp_path, CHANNELS) as first:
+        first.wait_for_segments("bars", 1)
+    other = Path(SMALL).read_text().replace("segment: 1.92s", "segment: 2s")
+    (tmp_path / "other.yaml").write_text(other)
+    with service(tmp_path, CHANNELS.replace(SMALL, "other.yaml")) as second:
+        second.wait_for_segments("train", 1)
+        wait_until(lambda: "segments last" in second.status("bars")["problem"], "the problem")
+        assert second.status("bars")["state"] == "stopped"
 
 
 def test_killed_packager_takes_its_encoders_along(running: Service) -> None:

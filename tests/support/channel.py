@@ -22,7 +22,7 @@ from packager.smooth_clock import smooth_time
 from packager.ticks import Grid, Ticks, UtcMicros
 from packager.track import Track
 from tests.feeds import START, Played, audio_track, begin, in_media_order, play, video_track
-from tests.strategies import described
+from tests.strategies import described, init_data
 
 GRID = Grid(Fraction(48, 25))
 FIRST = GRID.number_at_micros(START) + 1
@@ -31,7 +31,6 @@ LONG = Fraction(30)
 """Seconds of a segment whose successor is held for longer than any test lasts."""
 QUICK = Fraction(1, 5)
 """Seconds of a segment whose successor is held for a tenth of one."""
-INIT = b"\0\0\0\x08ftyp"
 MANIFESTS = ["index.m3u8", "v0/index.m3u8", "a0/index.m3u8", "index.mpd", "index.ism/Manifest"]
 
 
@@ -110,7 +109,7 @@ class Packager:
         for record in self.script.period(index, number):
             if isinstance(record, TrackAdded):
                 track = record.track
-                self.store.write_init(track.id, track.version, INIT + track.version.encode())
+                self.store.write_init(track.id, track.version, init_data(index))
             self.note(record)
 
     def chunk(self, track: str, number: int, index: int, size: int = 1000) -> bytes:
@@ -197,5 +196,5 @@ def publish(made: Packager, played: Played, start: int = 1, stop: int | None = N
                 made.store.append(*key, [data])
         if place >= start:
             if isinstance(record, TrackAdded):
-                made.store.write_init(record.track.id, record.track.version, INIT)
+                made.store.write_init(record.track.id, record.track.version, init_data(0))
             made.note(record)

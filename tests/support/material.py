@@ -44,6 +44,15 @@ def made_up(
     return out
 
 
+def anamorphic(out: Path) -> Path:
+    """White all over, 16:9 with pixels of 4:3."""
+    _ffmpeg(
+        "-f", "lavfi", "-i", "color=white:size=360x270:rate=25:duration=6,setsar=4/3",
+        "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", str(out),
+    )  # fmt: skip
+    return out
+
+
 def joined(out: Path, *files: Path) -> Path:
     """Files after each other, as an encoder that starts anew sends them."""
     out.write_bytes(b"".join(file.read_bytes() for file in files))

@@ -23,6 +23,13 @@ def frames_of(url: str, seconds: float) -> int:
     return int(frames[-1]) if frames else 0
 
 
+def picture_of(file: Path) -> bytes:
+    """The first picture of a file: a byte a pixel, black to white."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-i", str(file)]
+    command += ["-frames:v", "1", "-pix_fmt", "gray", "-f", "rawvideo", "-"]
+    return subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=True).stdout
+
+
 def complaints_about(file: Path) -> str:
     """What ffmpeg says is wrong with a file that it decodes whole."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-i", str(file)]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 
@@ -144,6 +144,11 @@ class Service:
     def wait_for_segments(self, channel: str, count: int = 4, seconds: float = 40) -> None:
         """Until the channel lists that many segments."""
         wait_until(lambda: self.segments(channel) >= count, f"{count} segments", seconds)
+
+    def status(self, channel: str) -> dict[str, Any]:
+        """What the status page says of a channel."""
+        answer = json.loads(fetch(f"{self.control}/api/status").body)
+        return next(found for found in answer["channels"] if found["name"] == channel)
 
     def stop(self) -> None:
         """Ask it to end; see that nothing of it is left."""

@@ -216,6 +216,16 @@ def test_passthrough() -> None:
         ("801k", "801k, bframes: 5", "video[1].bframes: expected a number from 0 to 4, got '5'"),
         ("801k", "801k, threads: 0", "video[1].threads: expected a number from 1 to 64, got '0'"),
         ("801k", "801k, treads: 1", "video[1].treads: unknown key (did you mean threads?)"),
+        (
+            "bitrate: 96k",
+            "bitrate: 1M",
+            "audio.bitrate: expected a bit rate from 8k to 576k, got 1000000",
+        ),
+        (
+            "bitrate: 96k",
+            "id: journal",
+            "audio.id: 'journal' is a name that URLs and files use themselves",
+        ),
         ("bitrate: 96k", "channels: 6", "audio.channels: expected 1 or 2, got '6'"),
         (
             "bitrate: 96k",
@@ -228,7 +238,7 @@ def test_passthrough() -> None:
         (
             "bitrate: 96k",
             "bitrate: {}",
-            "audio.bitrate: expected a bit rate from 8k to 1G, got a mapping of 0",
+            "audio.bitrate: expected a bit rate from 8k to 576k, got a mapping of 0",
         ),
         ("audio:\n", "video:\n", "video: given twice (line 7)"),
         ("id: lo", "id: lo, id: lo", "video[1].id: given twice (line 6)"),

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby
 
@@ -25,7 +25,30 @@ may trail the wall clock by less than a segment."""
 _PICTURE, _FIRST_SOUND = 1, 2
 """Ids of adaptation sets; the other sounds count on."""
 
-_Tracks = Sequence[tuple[Track, Sequence[Segment]]]
+
+@dataclass(frozen=True, slots=True)
+class _TrackPart:
+    """The segments of one track that lie in a part."""
+
+    track: Track
+    """As it is described there."""
+    segments: Sequence[Segment]
+    bandwidth: int
+    """Bit/s: what it is to have, or what it was seen to have where that is more."""
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """The first and the last."""
+        return self.segments[0].number, self.segments[-1].number
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no number is left out."""
+        first, last = self.numbers
+        return len(self.segments) == last - first + 1
+
+
+_Tracks = Sequence[_TrackPart]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +106,20 @@ def _child(parent: etree._Element, tag: str, **attributes: str | int) -> etree._
 def _parts(window: Window) -> Iterator[_Part]:
     for period in window.periods.values():
         tracks = [
-            (
-                period.tracks[track.latest.id],
+            _TrackPart(
+                (described := period.tracks[track.latest.id]),
                 [s for s in track.segments if s.period == period.index],
+                max(described.bitrate, track.bandwidth),
             )
             for track in window.tracks
             if track.latest.id in period.tracks
         ]
         for name, stretch, stop in _stretches(period, window):
-            inside = [(track, _between(s, stretch.number, stop)) for track, s in tracks]
-            present = tuple((track, segments) for track, segments in inside if segments)
+            inside = [
+                replace(track, segments=_between(track.segments, stretch.number, stop))
+                for track in tracks
+            ]
+            present = tuple(track for track in inside if track.segments)
             if present:
                 clipped = window.ended and stretch.number < window.first
                 begin = _first_start(present) if clipped else stretch.begin
@@ -120,7 +147,7 @@ def _number(segment: Segment) -> int:
 
 
 def _first_start(tracks: _Tracks) -> Fraction:
-    return min(Fraction(segments[0].start, track.timescale) for track, segments in tracks)
+    return min(Fraction(part.segments[0].start, part.track.timescale) for part in tracks)
 
 
 def _period(root: etree._Element, part: _Part, origin: Fraction) -> None:
@@ -131,42 +158,55 @@ def _period(root: etree._Element, part: _Part, origin: Fraction) -> None:
 
 def _choices(part: _Part) -> Iterator[tuple[int, _Tracks]]:
     """Adaptation sets and their ids: renditions are a player's choice, sounds are the viewer's."""
-    if renditions := [item for item in part.tracks if item[0].kind is TrackKind.VIDEO]:
+    if renditions := [item for item in part.tracks if item.track.kind is TrackKind.VIDEO]:
         yield _PICTURE, renditions
     sounds = [track.id for track in part.period.tracks.values() if track.kind is TrackKind.AUDIO]
-    for track, segments in part.tracks:
-        if track.kind is TrackKind.AUDIO:
-            yield _FIRST_SOUND + sounds.index(track.id), [(track, segments)]
+    for item in part.tracks:
+        if item.track.kind is TrackKind.AUDIO:
+            yield _FIRST_SOUND + sounds.index(item.track.id), [item]
+
+
+def _are_aligned(tracks: _Tracks) -> bool:
+    """Whether segments of one number begin together: each is a cell of the grid, or all are alike.
+
+    The keyframes of renditions that are passed through may differ.
+    """
+    return all(t.is_whole for t in tracks) or all(
+        (t.numbers, len(t.segments)) == (tracks[0].numbers, len(tracks[0].segments)) for t in tracks
+    )
 
 
 def _adaptation_set(period: etree._Element, number: int, begin: Fraction, tracks: _Tracks) -> None:
-    first, _ = tracks[0]
+    first = tracks[0].track
     element = _child(
         period,
         "AdaptationSet",
         id=number,
         contentType=first.kind,
         mimeType=f"{first.kind}/mp4",
-        segmentAlignment="true",
+        segmentAlignment="true" if _are_aligned(tracks) else "false",
         startWithSAP=1,
     )
     if first.language != UNDETERMINED:
         element.set("lang", language_tag(first.language))
     role = "main" if number <= _FIRST_SOUND else "alternate"
     _child(element, "Role", schemeIdUri="urn:mpeg:dash:role:2011", value=role)
-    for track, segments in tracks:
+    for item in tracks:
         # A template each: the name of the init section differs from track to track.
-        _representation(element, track).append(_template(track, segments, begin))
+        _representation(element, item.track, item.bandwidth).append(
+            _template(item.track, item.segments, begin)
+        )
 
 
-def _representation(parent: etree._Element, track: Track) -> etree._Element:
+def _representation(parent: etree._Element, track: Track, bandwidth: int) -> etree._Element:
     element = _child(
-        parent, "Representation", id=track.id, bandwidth=track.bitrate, codecs=track.codecs
+        parent, "Representation", id=track.id, bandwidth=bandwidth, codecs=track.codecs
     )
     if track.kind is TrackKind.VIDEO:
         element.set("width", str(track.width))
         element.set("height", str(track.height))
-        element.set("sar", "1:1")
+        aspect = track.sample_aspect or Fraction(1)
+        element.set("sar", f"{aspect.numerator}:{aspect.denominator}")
         if track.frame_rate is not None:
             element.set("frameRate", str(track.frame_rate))
     else:

@@ -49,13 +49,16 @@ def streams_of(window: Window) -> Iterator[Sequence[WindowTrack]]:
     """What Smooth can carry: renditions are qualities of one stream, each sound is its own.
 
     A stream has one timeline for all its qualities: those that only earlier periods have are left
-    out, since a client that took one could not go on.
+    out, since a client that took one could not go on, and those that have other fragments.
     """
     periods = [s.period for track in window.tracks for s in listed(window, track)[-1:]]
     current = window.of_period(max(periods, default=window.newest))
     able = [track for track in current if listed(window, track)]
-    if renditions := [track for track in able if track.latest.kind is TrackKind.VIDEO]:
-        yield renditions
+    renditions = [track for track in able if track.latest.kind is TrackKind.VIDEO]
+    if renditions:
+        numbers = {t.latest.id: [s.number for s in listed(window, t)] for t in renditions}
+        most = max(numbers.values(), key=len)
+        yield [track for track in renditions if numbers[track.latest.id] == most]
     for track in able:
         if track.latest.kind is TrackKind.AUDIO:
             yield [track]

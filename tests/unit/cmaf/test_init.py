@@ -1,4 +1,5 @@
 from fractions import Fraction
+from struct import pack
 
 import pytest
 from hypothesis import given
@@ -55,6 +56,18 @@ def test_facts(
     assert (found.kind, found.timescale, found.codec.string) == (kind, timescale, codec)
     assert ((found.width, found.height), (found.sample_rate, found.channels)) == (size, sound)
     assert found.language == language
+
+
+@pytest.mark.parametrize(
+    ("across", "down", "expected"),
+    [(4, 3, Fraction(4, 3)), (1, 1, 1), (64, 45, Fraction(64, 45)), (0, 1, 1), (1, 0, 1)],
+)
+def test_pixels_need_not_be_square(across: int, down: int, expected: Fraction) -> None:
+    data = section("avc")
+    aspect = data.index(b"pasp") + 4
+    changed = data[:aspect] + pack(">II", across, down) + data[aspect + 8 :]
+    assert read_init(data).sample_aspect == 1
+    assert read_init(changed).sample_aspect == expected
 
 
 def test_smooth_private_data_of_avc() -> None:

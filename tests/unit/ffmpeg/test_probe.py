@@ -114,3 +114,20 @@ def test_any_text_has_streams_or_is_refused(text: str) -> None:
 )
 def test_version(text: str, expected: tuple[int, int] | None) -> None:
     assert read_version(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "language"),
+    [("eng", "eng"), ("ENG", "eng"), ("eng,deu", "eng"), ("english", "und"), ("", "und")],
+)
+def test_whatever_language_a_stream_has_it_is_seen(said: str, language: str) -> None:
+    text = banner("train").replace("(eng)", f"({said})")
+    assert [sound.language for sound in read_banner(text, "train").audio] == [language]
+    picture = text.replace("[0x100]: Video", f"[0x100]({said}): Video")
+    assert len(read_banner(picture, "train").video) == 1
+
+
+def test_the_smallest_picture_is_one() -> None:
+    text = banner("train").replace("640x360", "8x8")
+    (video,) = read_banner(text, "train").video
+    assert (video.width, video.height) == (8, 8)

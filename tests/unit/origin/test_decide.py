@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from origin.decide import STALE_SEGMENTS, ChannelView, decide
+from origin.decide import STALE_SEGMENTS, ChannelView, decide, is_stale
 from origin.plan import (
     Freshness,
     Plan,
     Refuse,
     ServeFragment,
     ServeHealth,
+    ServeInit,
     ServeManifest,
     ServeMedia,
     ServeTime,
@@ -25,7 +26,7 @@ from origin.plan import (
 from origin.render import render
 from origin.request import Fragment, Manifest, ManifestKind, Media, parse
 from packager.journal import VERSION
-from packager.layout import SegmentName
+from packager.layout import InitName, SegmentName
 from packager.records import (
     ChunkAdded,
     Ended,
@@ -36,7 +37,7 @@ from packager.records import (
 )
 from packager.rewrite import records_of
 from packager.smooth_clock import TOLERANCE, smooth_time, span
-from packager.ticks import MICROS, UtcMicros
+from packager.ticks import MICROS, Ticks, UtcMicros
 from packager.timeline import Timeline, apply, fold
 from packager.track import TrackKind
 from tests.feeds import START
@@ -83,6 +84,11 @@ def media(plan: Plan) -> ServeMedia:
     return plan
 
 
+def stored(plan: Plan) -> ServeInit | ServeMedia:
+    assert isinstance(plan, ServeInit | ServeMedia), plan
+    return plan
+
+
 def refused(plan: Plan) -> Refuse:
     assert isinstance(plan, Refuse), plan
     return plan
@@ -118,7 +124,7 @@ def test_what_is_outside_the_contract_is_404(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", [*MANIFESTS, f"v0/{N}.m4s", "v0/init-00000000.mp4", f"v0/{N}.0.m4s", fragment(N)]
+    "file", [*MANIFESTS, f"v0/{N}.m4s", "v0/init-0faa60ec.mp4", f"v0/{N}.0.m4s", fragment(N)]
 )
 def test_a_channel_that_is_not_there(file: str) -> None:
     assert asked(file, None) == Refuse(404, "no such channel", Freshness.UNKNOWN)
@@ -199,22 +205,39 @@ def test_a_smooth_manifest_of_one_segment_that_is_all() -> None:
     assert isinstance(asked("index.ism/Manifest", timeline), ServeManifest)
 
 
+def test_an_edge_whose_segment_is_long_is_not_stale_while_the_next_may_still_come() -> None:
+    # Of a feed with a keyframe every ten segments.
+    track = described("v0")
+    length = 10 * GRID.boundary(1, track.timescale)
+    long = [
+        ChunkAdded("v0", N, GRID.boundary(N, track.timescale), Ticks(length), 1000),
+        SegmentEnded("v0", N, GRID.micros(N + 10)),
+    ]
+    records = [Header(VERSION, "tv", GRID.duration), *period(0, N, track), *long]
+    timeline = fold(records)
+    assert not is_stale(timeline, GRID.micros(N + 20))
+    assert not is_stale(timeline, UtcMicros(GRID.micros(N + 27) - 1))
+    assert is_stale(timeline, GRID.micros(N + 27))
+
+
 # Init sections.
 
 
 def test_an_init_section() -> None:
-    plan = media(asked("v0/init-00000000.mp4", started()))
-    assert (plan.file, plan.offset, plan.size) == (parse_media("init-00000000.mp4"), 0, None)
-    assert plan.kind is TrackKind.VIDEO
+    plan = asked("v0/init-0faa60ec.mp4", started())
+    assert isinstance(plan, ServeInit)
+    assert (plan.file, plan.track) == (InitName("0faa60ec"), described("v0"))
 
 
 def test_init_sections_of_all_periods_are_there() -> None:
     timeline = fold([*period(1, N + 5), *whole(N + 5)], live(N))
-    for version in ("00000000", "00000001"):
-        assert str(media(asked(f"a0/init-{version}.mp4", timeline)).file) == f"init-{version}.mp4"
+    for version in ("0faa60ec", "093bdc25"):
+        plan = asked(f"a0/init-{version}.mp4", timeline)
+        assert isinstance(plan, ServeInit)
+        assert plan.file == InitName(version)
 
 
-@pytest.mark.parametrize("file", ["v0/init-ffffffff.mp4", "v9/init-00000000.mp4"])
+@pytest.mark.parametrize("file", ["v0/init-ffffffff.mp4", "v9/init-0faa60ec.mp4"])
 def test_no_such_version_or_track_is_404(file: str) -> None:
     plan = refused(asked(file, live(N)))
     assert (plan.status, plan.freshness) == (404, Freshness.UNKNOWN)
@@ -440,6 +463,27 @@ def test_no_such_quality_level_is_404(kind: str, bitrate: int) -> None:
     assert (plan.status, plan.freshness) == (404, Freshness.UNKNOWN)
 
 
+def test_a_fragment_of_a_level_that_another_track_has_now() -> None:
+    # v0 and v1 have changed their bit rates.
+    before, after = described("v0"), described("v1")
+    swapped = [
+        msgspec.structs.replace(before, bitrate=after.bitrate, version="093bdc25"),
+        msgspec.structs.replace(after, bitrate=before.bitrate, version="093bdc25"),
+    ]
+    timeline = fold(
+        [
+            Header(VERSION, "tv", GRID.duration),
+            *period(0, N, before),
+            *whole(N, N + 1, tracks=(before,)),
+            *period(1, N + 2, *swapped),
+            *whole(N + 2, N + 3, tracks=tuple(swapped)),
+        ]
+    )
+    for number, track in ((N, "v0"), (N + 2, "v1")):
+        plan = fragment_of(asked(fragment(number), timeline))
+        assert (plan.track.id, plan.segment.number) == (track, number)
+
+
 # 404 is for what was there: that answer is kept for a minute.
 def test_the_first_fragment_of_all_is_not_said_to_be_gone() -> None:
     timeline = fold(chunks(N, described("v0"), 1, 4), started())
@@ -509,8 +553,8 @@ def names_of_mpd(path: str, root: etree._Element) -> Iterator[str]:
         yield urljoin(path, timing.get("value", ""))
 
 
-def names_of_smooth(path: str, root: etree._Element) -> Iterator[tuple[str, int]]:
-    """Each fragment of each quality level, and that level's place among those of its kind."""
+def names_of_smooth(path: str, root: etree._Element) -> Iterator[str]:
+    """Each fragment of each quality level."""
     for stream in root.iter("StreamIndex"):
         starts: list[int] = []
         time = -1
@@ -519,10 +563,10 @@ def names_of_smooth(path: str, root: etree._Element) -> Iterator[tuple[str, int]
             for _ in range(int(entry.get("r", "1"))):
                 starts.append(time)
                 time += int(entry.get("d", ""))
-        for place, level in enumerate(stream.iter("QualityLevel")):
+        for level in stream.iter("QualityLevel"):
             form = stream.get("Url", "").replace("{bitrate}", level.get("Bitrate", ""))
             for start in starts:
-                yield urljoin(path, form.replace("{start time}", str(start))), place
+                yield urljoin(path, form.replace("{start time}", str(start)))
 
 
 def served(path: str, timeline: Timeline, depth: int) -> Plan:
@@ -553,7 +597,7 @@ def files_named(timeline: Timeline, depth: int) -> Iterator[str]:
     yield from (name for name in named if not name.endswith("/time"))
 
 
-def fragments_named(timeline: Timeline, depth: int) -> Iterator[tuple[str, int]]:
+def fragments_named(timeline: Timeline, depth: int) -> Iterator[str]:
     path = f"{CHANNEL}/index.ism/Manifest"
     found = manifest(ManifestKind.SMOOTH, timeline, depth)
     if found is not None:
@@ -568,8 +612,8 @@ def test_what_hls_and_dash_name_is_there(case: tuple[list[Record], int]) -> None
     records, depth = case
     for timeline in timelines(records):
         for name in files_named(timeline, depth):
-            plan = media(served(name, timeline, depth))
-            if isinstance(plan.file, SegmentName):
+            plan = stored(served(name, timeline, depth))
+            if isinstance(plan, ServeMedia):
                 found = timeline.tracks[plan.track].segments.numbered(plan.file.number)
                 assert found is not None
                 assert (plan.offset, plan.size) == (0, found.size)
@@ -579,19 +623,14 @@ def test_what_hls_and_dash_name_is_there(case: tuple[list[Record], int]) -> None
 def test_what_smooth_names_is_there(case: tuple[list[Record], int]) -> None:
     records, depth = case
     for timeline in timelines(records):
-        for name, place in fragments_named(timeline, depth):
+        for name in fragments_named(timeline, depth):
             plan = served(name, timeline, depth)
-            if place == 0:
-                request = parse(name)
-                assert isinstance(request, Fragment)
-                there = fragment_of(plan)
-                start, _ = span(there.segment, there.track.timescale)
-                assert abs(start - request.time) <= 1
-                assert there.following or timeline.ended
-            else:
-                # The fragments listed are the first level's: another may have holes among them.
-                answer = plan.otherwise if isinstance(plan, Wait) else plan
-                assert isinstance(answer, ServeFragment) or refused(answer).status == 412
+            request = parse(name)
+            assert isinstance(request, Fragment)
+            there = fragment_of(plan)
+            start, _ = span(there.segment, there.track.timescale)
+            assert abs(start - request.time) <= 1
+            assert there.following or timeline.ended
 
 
 @given(cases)
@@ -606,22 +645,22 @@ def test_the_mpd_names_the_clock(case: tuple[list[Record], int]) -> None:
 @given(cases)
 def test_what_was_named_stays_there_until_it_is_trimmed(case: tuple[list[Record], int]) -> None:
     records, depth = case
-    known: dict[str, ServeMedia] = {}
+    known: dict[str, ServeInit | ServeMedia] = {}
     for timeline in timelines(records):
         for name, before in list(known.items()):
             after = served(name, timeline, depth)
-            if isinstance(before.file, SegmentName) and before.file.number < timeline.trimmed:
+            if isinstance(before, ServeMedia) and before.file.number < timeline.trimmed:
                 assert refused(after).status == 410
                 del known[name]
-            elif isinstance(before.file, SegmentName):
+            elif isinstance(before, ServeMedia):
                 assert after == before
             elif isinstance(after, Refuse):
-                track = timeline.tracks[before.track]
+                track = timeline.tracks[before.track.id]
                 versions = {timeline.track(track.id, s.period).version for s in track.segments}
                 assert str(before.file) not in {f"init-{version}.mp4" for version in versions}
                 del known[name]
         known |= {
-            name: media(served(name, timeline, depth)) for name in files_named(timeline, depth)
+            name: stored(served(name, timeline, depth)) for name in files_named(timeline, depth)
         }
 
 
@@ -650,7 +689,7 @@ def test_a_fragment_never_changes(case: tuple[list[Record], int]) -> None:
                 now = fragment_of(after)
                 assert now.segment == before.segment
                 assert list(now.following) == list(before.following)
-        for name, _ in fragments_named(timeline, depth):
+        for name in fragments_named(timeline, depth):
             if isinstance(plan := served(name, timeline, depth), ServeFragment):
                 known[name] = plan
 
@@ -664,7 +703,7 @@ def test_a_rewritten_journal_gives_the_same_answers(case: tuple[list[Record], in
         assert manifest(kind, one, depth, "v0") == manifest(kind, two, depth, "v0")
     for name in files_named(one, depth):
         assert served(name, one, depth) == served(name, two, depth)
-    for name, _ in fragments_named(one, depth):
+    for name in fragments_named(one, depth):
         before, after = served(name, one, depth), served(name, two, depth)
         if isinstance(before, ServeFragment):
             assert isinstance(after, ServeFragment)
