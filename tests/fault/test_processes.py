@@ -3,7 +3,7 @@
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,14 +115,17 @@ def test_encoder_that_is_too_slow(running: Service) -> None:
     def edge_age() -> float:
         return float(running.status("bars")["live_edge_age"])
 
+    def until(condition: Callable[[], bool], what: str) -> None:
+        wait_until(lambda: condition() or not victim.is_running(), what)
+
     with suppress(psutil.NoSuchProcess):
         while victim.is_running():
             age = edge_age()
             victim.suspend()
-            wait_until(lambda age=age: edge_age() > age + 3, "a pause")
+            until(lambda age=age: edge_age() > age + 3, "a pause")
             victim.resume()
             paused = edge_age()
-            wait_until(lambda paused=paused: edge_age() < paused, "new media")
+            until(lambda paused=paused: edge_age() < paused, "new media")
     went_on(running, "bars", before, periods=1)
     assert "too slow: media trails" in str(running.events("channel.failed")[0]["problem"])
 
