@@ -15,6 +15,7 @@ Cdn = Literal["generic", "akamai", "cloudfront", "fastly", "google"]
 _YEAR = 31_536_000
 _GENERIC: Mapping[Freshness, str] = {
     Freshness.FOREVER: f"public, max-age={_YEAR}, immutable",
+    Freshness.MOVED: "public, max-age=60",
     Freshness.ENDED_MANIFEST: "public, max-age=3600",
     Freshness.NEVER: "no-store",
     Freshness.SOON: "public, max-age=1",

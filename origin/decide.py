@@ -20,6 +20,7 @@ from typing import assert_never
 from origin.plan import (
     Freshness,
     Plan,
+    Redirect,
     Refuse,
     ServeFragment,
     ServeHealth,
@@ -37,16 +38,18 @@ from origin.request import (
     ManifestKind,
     Media,
     Request,
+    Stretched,
     TimeOfDay,
     Unknown,
 )
+from origin.view import Between, From, OfEvent, Rolling, canonical, path_of
 from packager.layout import ChunkName, InitName, SegmentName
 from packager.manifest.smooth.client_manifest import LOOK_AHEAD, listed
 from packager.segments import Segment
 from packager.smooth_clock import TIMESCALE, TOLERANCE, instant, span
 from packager.ticks import MICROS, UtcMicros, micros_of, round_half_up
-from packager.timeline import Timeline, TrackTimeline
-from packager.window import rolling
+from packager.timeline import FOREVER, Timeline, TrackTimeline, kept
+from packager.window import Window, rolling, stretch
 
 _MISSED = TIMESCALE // 40
 """How far before its boundary a segment may start: half a frame of sound, amply."""
@@ -83,6 +86,8 @@ def decide(request: Request, channel: ChannelView | None, now: UtcMicros) -> Pla
             return ServeTime(now)
         case Manifest():
             return _no_channel() if channel is None else _manifest(request, channel, now)
+        case Stretched():
+            return _no_channel() if channel is None else _moved(request, channel.timeline)
         case Media():
             return _no_channel() if channel is None else _media(request, channel.timeline)
         case Fragment():
@@ -122,22 +127,76 @@ def _unavailable(timeline: Timeline, reason: str) -> Refuse:
 
 def _manifest(request: Manifest, channel: ChannelView, now: UtcMicros) -> Plan:
     timeline = channel.timeline
-    if is_stale(timeline, now):
-        said = "no data yet" if timeline.edge < 0 else "the live edge has gone stale"
-        return _unavailable(timeline, said)
-    window = rolling(timeline, channel.depth)
+    if request.track and request.track not in timeline.tracks and timeline.edge >= 0:
+        return Refuse(404, "no such track", Freshness.UNKNOWN)
+    match request.view:
+        case Rolling():
+            if is_stale(timeline, now):
+                return _stale(timeline)
+            window = rolling(timeline, channel.depth)
+            if window is None:
+                return _unavailable(timeline, "no data yet")
+            return _serve(request, timeline, window)
+        case From(start):
+            return _stretch(request, timeline, now, start, None)
+        case Between(start, end):
+            return _stretch(request, timeline, now, start, end)
+        case OfEvent(name):
+            event = timeline.events.get(name)
+            if event is None:
+                return Refuse(404, "no such event", Freshness.UNKNOWN)
+            return _stretch(request, timeline, now, event.start, event.end)
+        case _:
+            assert_never(request.view)
+
+
+def _stale(timeline: Timeline) -> Refuse:
+    said = "no data yet" if timeline.edge < 0 else "the live edge has gone stale"
+    return _unavailable(timeline, said)
+
+
+def _stretch(
+    request: Manifest, timeline: Timeline, now: UtcMicros, start: UtcMicros, end: UtcMicros | None
+) -> Plan:
+    """The plan for what lies between two instants, or is still to come after the first."""
+    first = timeline.grid.number_at_micros(start)
+    last = FOREVER if end is None else max(first, timeline.grid.ending_before(end))
+    over = timeline.ended or timeline.edge >= last or (end is not None and end <= now)
+    # What has begun may be waiting for its last segments; what is not over goes on with the edge.
+    ended = timeline.ended or timeline.edge >= last or (over and is_stale(timeline, now))
+    if timeline.edge < 0 or (not ended and is_stale(timeline, now)):
+        return _stale(timeline)
+    if first > timeline.edge and not ended:
+        return Refuse(404, "it has not begun yet", Freshness.SOON)
+    stays = [pair for pair in kept(timeline, timeline.trimmed) if pair[0] <= last]
+    inside = [pair for pair in stays if pair[1] >= first]
+    if not inside:
+        return Refuse(404, "it left the retention", Freshness.GONE)
+    # Of a stretch with much cut out of its middle: what goes on, or else what came first.
+    chosen = inside[0 if last != FOREVER else -1]
+    begins, last = max(first, chosen[0]), min(last, chosen[1])
+    window = stretch(timeline, begins, last, ended=ended, stays=begins == first)
     if window is None:
-        return _unavailable(timeline, "no data yet")
-    if request.kind is ManifestKind.HLS_MEDIA:
-        if request.track not in timeline.tracks:
-            return Refuse(404, "no such track", Freshness.UNKNOWN)
-        if all(track.latest.id != request.track for track in window.tracks):
-            return _unavailable(timeline, "the track has no data in the window")
+        return Refuse(404, "nothing was recorded then", Freshness.HOLE)
+    return _serve(request, timeline, window, late=begins > first)
+
+
+def _serve(request: Manifest, timeline: Timeline, window: Window, *, late: bool = False) -> Plan:
+    if request.track and all(track.latest.id != request.track for track in window.tracks):
+        return _unavailable(timeline, "the track has no data in the window")
     if request.kind is ManifestKind.SMOOTH and not any(
         listed(window, track) for track in window.tracks
     ):
         return _unavailable(timeline, "no fragment can be published yet")
-    return ServeManifest(request, window)
+    return ServeManifest(request, window, late=late)
+
+
+def _moved(request: Stretched, timeline: Timeline) -> Plan:
+    if not timeline.channel:
+        return _stale(timeline)
+    view = canonical(request.start, request.end, timeline.grid)
+    manifest = request.manifest
+    return Redirect(f"/live/{request.channel}/{path_of(view)}{manifest.file}")
 
 
 def _media(request: Media, timeline: Timeline) -> Plan:
@@ -181,9 +240,9 @@ def _segment(request: Media, timeline: Timeline, segment: Segment) -> ServeMedia
 def _chunk(
     request: Media, timeline: Timeline, track: TrackTimeline, number: int, index: int
 ) -> Plan:
-    segment = track.segments.numbered(number)
-    if segment is not None:
-        chunks, period = segment.chunks, segment.period
+    at = track.segments.index_of(number)
+    if at < len(track.segments) and (segment := track.segments[at]).number == number:
+        chunks, period = track.segments.chunks(at), segment.period
         if index >= len(chunks):
             return Refuse(404, "the segment has no such chunk", Freshness.UNKNOWN)
     elif number == track.open_number and index < len(track.open):

@@ -17,6 +17,7 @@ class Freshness(Enum):
     """How long an answer stays right; `origin.caching` has the seconds."""
 
     FOREVER = auto()
+    MOVED = auto()
     LIVE_MANIFEST = auto()
     ENDED_MANIFEST = auto()
     NEVER = auto()
@@ -39,6 +40,16 @@ class ServeManifest:
 
     request: Manifest
     window: Window
+    late: bool = False
+    """It begins later than was asked for, since what was before has left the retention."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Answer with where it is."""
+
+    location: str
+    """Path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,5 +123,13 @@ class Refuse:
 
 
 Plan = (
-    ServeManifest | ServeInit | ServeMedia | ServeFragment | ServeTime | ServeHealth | Wait | Refuse
+    ServeManifest
+    | ServeInit
+    | ServeMedia
+    | ServeFragment
+    | ServeTime
+    | ServeHealth
+    | Redirect
+    | Wait
+    | Refuse
 )

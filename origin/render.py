@@ -3,7 +3,8 @@
 from typing import assert_never
 
 from origin.plan import ServeManifest
-from origin.request import TIME, ManifestKind
+from origin.request import MPD_GOING_ON, SMOOTH, TIME, ManifestKind
+from origin.view import path_of
 from packager.manifest.dash import mpd
 from packager.manifest.hls import media, multivariant
 from packager.manifest.smooth import client_manifest
@@ -12,22 +13,27 @@ CONTENT_TYPES = {
     ManifestKind.HLS_MULTIVARIANT: "application/vnd.apple.mpegurl",
     ManifestKind.HLS_MEDIA: "application/vnd.apple.mpegurl",
     ManifestKind.DASH: "application/dash+xml",
+    ManifestKind.DASH_GOING_ON: "application/dash+xml",
     ManifestKind.SMOOTH: "text/xml",
 }
 
 
 def render(plan: ServeManifest) -> bytes:
     """The manifest's bytes: equal for equal windows."""
-    kind = plan.request.kind
+    request = plan.request
+    kind, up = request.kind, "../" * path_of(request.view).count("/")
     match kind:
         case ManifestKind.HLS_MULTIVARIANT:
             return multivariant.render(plan.window)
         case ManifestKind.HLS_MEDIA:
-            track = next(t for t in plan.window.tracks if t.latest.id == plan.request.track)
-            return media.render(plan.window, track)
+            track = next(t for t in plan.window.tracks if t.latest.id == request.track)
+            return media.render(plan.window, track, f"{up}../{request.track}/" if up else "")
         case ManifestKind.DASH:
-            return mpd.render(plan.window, TIME)
+            return mpd.render(plan.window, mpd.Places(f"{up}{TIME}", MPD_GOING_ON, up))
+        case ManifestKind.DASH_GOING_ON:
+            places = mpd.Places(f"{up}{TIME}", MPD_GOING_ON, up)
+            return mpd.render(plan.window, places, began_live=True)
         case ManifestKind.SMOOTH:
-            return client_manifest.render(plan.window)
+            return client_manifest.render(plan.window, f"{up}../{SMOOTH}/" if up else "")
         case _:
             assert_never(kind)

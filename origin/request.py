@@ -1,26 +1,38 @@
 """What a path asks for: the URL contract, both ways closed.
 
-    /live/{channel}/index.m3u8                                   HLS multivariant playlist
-    /live/{channel}/{track}/index.m3u8                           HLS media playlist
-    /live/{channel}/index.mpd                                    DASH MPD
-    /live/{channel}/index.ism/Manifest                           Smooth client manifest
+    /live/{channel}{view}/index.m3u8                             HLS multivariant playlist
+    /live/{channel}{view}/{track}/index.m3u8                     HLS media playlist
+    /live/{channel}{view}/index.mpd                              DASH MPD
+    /live/{channel}{view}/live.mpd                               the same, for who has begun live
+    /live/{channel}{view}/index.ism/Manifest                     Smooth client manifest
     /live/{channel}/{track}/{init,segment,chunk}                 CMAF media (see packager.layout)
     /live/{channel}/index.ism/QualityLevels(b)/Fragments(k=t)    Smooth fragment
     /live/{channel}/time                                         the clock, for DASH's UTCTiming
     /healthz                                                     200 while serving
 
-A query never changes an answer: CDNs and ad technology add them. All else counts as it was sent:
+A view is nothing, /from/{t}, /from/{t}/to/{t} or /event/{event}: manifests are there under each,
+media once, without any. `?start=&end=` at a manifest asks for where the view with these times is.
+No other query changes an answer: CDNs and ad technology add them. All else counts as it was sent:
 another spelling of a path that were answered too would be another object to a CDN.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import assert_never
+from urllib.parse import parse_qsl
 
+from origin.view import Rolling, View, parse_instant, parse_view
 from packager.layout import MediaName, is_name, parse_media_name
+from packager.ticks import UtcMicros
 from packager.track import TrackKind
 
 TIME = "time"
+PLAYLIST = "index.m3u8"
+MPD = "index.mpd"
+MPD_GOING_ON = "live.mpd"
+SMOOTH = "index.ism"
+CLIENT_MANIFEST = "Manifest"
 
 
 class ManifestKind(StrEnum):
@@ -29,17 +41,51 @@ class ManifestKind(StrEnum):
     HLS_MULTIVARIANT = "hls-multivariant"
     HLS_MEDIA = "hls-media"
     DASH = "dash"
+    DASH_GOING_ON = "dash-going-on"
+    """What a player that began while it was live asks for again and again."""
     SMOOTH = "smooth"
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest of the rolling window."""
+    """A manifest of a view."""
 
     channel: str
     kind: ManifestKind
     track: str = ""
     """Of a media playlist."""
+    view: View = Rolling()  # noqa: RUF009 - it never changes
+
+    @property
+    def file(self) -> str:
+        """Its path behind the view."""
+        match self.kind:
+            case ManifestKind.HLS_MULTIVARIANT:
+                return PLAYLIST
+            case ManifestKind.HLS_MEDIA:
+                return f"{self.track}/{PLAYLIST}"
+            case ManifestKind.DASH:
+                return MPD
+            case ManifestKind.DASH_GOING_ON:
+                return MPD_GOING_ON
+            case ManifestKind.SMOOTH:
+                return f"{SMOOTH}/{CLIENT_MANIFEST}"
+            case _:
+                assert_never(self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretched:
+    """A manifest of the view that begins at `start` and has an end or none."""
+
+    manifest: Manifest
+    start: UtcMicros
+    end: UtcMicros | None
+
+    @property
+    def channel(self) -> str:
+        """Of the manifest."""
+        return self.manifest.channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +131,7 @@ class Unknown:
     """A path outside the contract."""
 
 
-Request = Manifest | Media | Fragment | TimeOfDay | Health | Bad | Unknown
+Request = Manifest | Stretched | Media | Fragment | TimeOfDay | Health | Bad | Unknown
 
 MAX_PATH = 512
 """Characters: three times what the contract needs."""
@@ -94,13 +140,15 @@ _FRAGMENT = re.compile(
     r"QualityLevels\((?P<bitrate>0|[1-9][0-9]{0,11})\)/"
     r"Fragments\((?P<kind>video|audio)=(?P<time>0|[1-9][0-9]{0,17})\)"
 )
-_SMOOTH = "index.ism"
+_ASKED = ("start", "end")
+_MAX_QUERY = 4096
+"""Characters of a query that are looked at."""
 _ENCODED = {"%28": "(", "%29": ")", "%3D": "=", "%3d": "="}
 """What clients of Smooth may encode, though they need not."""
 
 
-def parse(path: str) -> Request:
-    """What `path` (as it was sent, without the query) asks for."""
+def parse(path: str, query: str = "") -> Request:
+    """What `path` and `query` (as they were sent) ask for."""
     if len(path) > MAX_PATH:
         return Bad(f"the path is longer than {MAX_PATH} characters")
     if path == "/healthz":
@@ -108,10 +156,23 @@ def parse(path: str) -> Request:
     parts = path.split("/")
     if len(parts) < 4 or parts[0] or parts[1] != "live":  # noqa: PLR2004 - "", live, channel, file
         return Unknown()
-    channel, rest = parts[2], parts[3:]
+    channel = parts[2]
     if not is_name(channel):
         return Bad("a channel's name is at most 32 of a-z, 0-9, - and _")
-    if rest[0] == _SMOOTH:
+    view, rest = parse_view(parts[3:])
+    if view is None:
+        return Bad("not a view: from/{t}, from/{t}/to/{t} or event/{event}, t in Unix seconds")
+    if not rest:
+        return Unknown()
+    request = _of_view(channel, rest)
+    if not isinstance(request, Manifest):
+        # Media is there once, whoever asks.
+        return request if isinstance(view, Rolling) or isinstance(request, Bad) else Unknown()
+    return _stretched(replace(request, view=view), query[:_MAX_QUERY])
+
+
+def _of_view(channel: str, rest: list[str]) -> Request:
+    if rest[0] == SMOOTH:
         return _smooth(channel, "/".join(rest[1:]))
     if len(rest) == 1:
         return _of_channel(channel, rest[0])
@@ -120,22 +181,38 @@ def parse(path: str) -> Request:
     return Unknown()
 
 
+def _stretched(manifest: Manifest, query: str) -> Request:
+    """`manifest`, or the other view of it that a query asks for."""
+    said = {name: value for name, value in parse_qsl(query) if name in _ASKED}
+    if not said:
+        return manifest
+    if "start" not in said:
+        return Bad("an end without a start")
+    try:
+        # A plus sign that nobody encoded has become a space.
+        asked = {name: parse_instant(text.replace(" ", "+")) for name, text in said.items()}
+    except ValueError:
+        return Bad("start and end are Unix seconds or ISO 8601 with an offset")
+    start, end = asked["start"], asked.get("end")
+    if end is not None and end <= start:
+        return Bad("the end is not after the start")
+    return Stretched(manifest, start, end)
+
+
 def _of_channel(channel: str, file: str) -> Request:
-    match file:
-        case "index.m3u8":
-            return Manifest(channel, ManifestKind.HLS_MULTIVARIANT)
-        case "index.mpd":
-            return Manifest(channel, ManifestKind.DASH)
-        case "time":
-            return TimeOfDay()
-        case _:
-            return Unknown()
+    if file == PLAYLIST:
+        return Manifest(channel, ManifestKind.HLS_MULTIVARIANT)
+    if file == MPD:
+        return Manifest(channel, ManifestKind.DASH)
+    if file == MPD_GOING_ON:
+        return Manifest(channel, ManifestKind.DASH_GOING_ON)
+    return TimeOfDay() if file == TIME else Unknown()
 
 
 def _of_track(channel: str, track: str, file: str) -> Request:
     if not is_name(track):
         return Bad("a track's name is at most 32 of a-z, 0-9, - and _")
-    if file == "index.m3u8":
+    if file == PLAYLIST:
         return Manifest(channel, ManifestKind.HLS_MEDIA, track)
     if (name := parse_media_name(file)) is not None:
         return Media(channel, track, name)
@@ -145,7 +222,7 @@ def _of_track(channel: str, track: str, file: str) -> Request:
 
 
 def _smooth(channel: str, rest: str) -> Request:
-    if rest == "Manifest":
+    if rest == CLIENT_MANIFEST:
         return Manifest(channel, ManifestKind.SMOOTH)
     for encoded, character in _ENCODED.items():
         rest = rest.replace(encoded, character)

@@ -72,7 +72,69 @@ def _parser() -> argparse.ArgumentParser:
         "--ladder", default="passthrough", metavar="NAME", help="a shipped ladder or a .yaml file"
     )
     replay.add_argument("--ffmpeg", metavar="PROGRAM")
+    _add_event(commands)
+    harvest = add("harvest", _harvest, "Copy an event to files that any file server can serve")
+    harvest.add_argument("event", metavar="EVENT")
+    harvest.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
+    harvest.add_argument("--channel", metavar="NAME", help="where several have such an event")
+    harvest.add_argument("--out", type=Path, required=True, metavar="DIR")
+    harvest.add_argument("--mp4", action="store_true", help="one file of the best rendition too")
     return parser
+
+
+def _add_event(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "Begin, end or list events: named stretches of a channel"
+    orders = commands.add_parser("event", help=text, description=text).add_subparsers(
+        required=True, metavar="ORDER"
+    )
+    for name, text in (
+        ("start", "Begin an event, now or at a time; again to change its start"),
+        ("end", "End an event, now or at a time"),
+        ("remove", "Forget an event; what it pinned may leave the retention"),
+        ("list", "Say what events a channel has"),
+    ):
+        order = orders.add_parser(name, help=text, description=text)
+        order.set_defaults(run=_event, order=name)
+        order.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
+        order.add_argument("channel", metavar="CHANNEL")
+        if name != "list":
+            order.add_argument("event", metavar="EVENT")
+        if name in ("start", "end"):
+            order.add_argument("--at", default="now", metavar="TIME", help="2026-01-01T00:00:00Z")
+        if name == "start":
+            order.add_argument("--end", metavar="TIME", help="where that is known already")
+            order.add_argument(
+                "--pin", action="store_true", help="keep it when the retention has passed it"
+            )
+
+
+def _event(arguments: argparse.Namespace) -> None:
+    from packager.runtime import orders  # noqa: PLC0415 - the other commands need none of it
+
+    origin = load(arguments.config).origin
+    base = f"http://{_reachable(origin.control_host)}:{origin.control_port}"
+    if arguments.order == "list":
+        listed = orders.listed(base, arguments.channel)
+        print("\n".join(listed) or "no events")  # noqa: T201 - a command speaks to a person
+        return
+    said = orders.give(base, arguments.channel, arguments.event, vars(arguments))
+    print(said)  # noqa: T201 - as above
+
+
+def _harvest(arguments: argparse.Namespace) -> None:
+    from packager.runtime import harvest  # noqa: PLC0415 - as above
+
+    config = load(arguments.config)
+    names = [arguments.channel] if arguments.channel else list(config.channels)
+    if unknown := [name for name in names if name not in config.channels]:
+        raise SetupError(f"--channel {unknown[0]}: no such channel in {arguments.config}")
+    job = harvest.Job(
+        event=arguments.event,
+        folders={name: config.data / name for name in names},
+        out=arguments.out,
+        program=ffmpeg_program.find(config.ffmpeg) if arguments.mp4 else None,
+    )
+    print(f"harvested to {harvest.run(job)}")  # noqa: T201 - as above
 
 
 def _run(arguments: argparse.Namespace) -> None:

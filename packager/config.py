@@ -10,9 +10,11 @@ from typing import Annotated, Literal, cast
 import msgspec
 
 from packager.errors import ConfigError
+from packager.events import MOST
 from packager.profile import Ladder, PassthroughLadder, Pixels, segment_fault
+from packager.ticks import parse_iso8601
 from packager.track import TRACK_ID
-from packager.units import format_duration, parse_duration
+from packager.units import format_duration, parse_duration, parse_size
 from packager.yaml_text import Words, convert, read_yaml
 
 SPARE_SEGMENTS = 4
@@ -83,6 +85,17 @@ class FileSource(
 Source = PatternSource | FileSource
 
 
+class EventConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A stretch of the timeline that is known beforehand."""
+
+    start: int
+    """Microseconds since the Unix epoch; in YAML, ISO 8601."""
+    end: int | None = None
+    """The same; none while it is not known."""
+    pin: bool = False
+    """Whether it stays when the retention has passed it."""
+
+
 class ChannelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One feed, as configured."""
 
@@ -95,6 +108,12 @@ class ChannelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Seconds of the rolling window: how far back a live viewer can seek."""
     retention: Fraction = Fraction(600)
     """Seconds that media is kept."""
+    retention_size: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Bytes of media that are kept at most; 0 for any number."""
+    events: Annotated[
+        dict[str, EventConfig], msgspec.Meta(max_length=MOST, description="at most 1000 events")
+    ] = msgspec.field(default_factory=dict[str, EventConfig])
+    """The schedule, by name."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -120,6 +139,9 @@ _WORDS: Words = {
     "segment": parse_duration,
     "window": parse_duration,
     "retention": parse_duration,
+    "retention_size": parse_size,
+    "start": parse_iso8601,
+    "end": parse_iso8601,
 }
 
 
@@ -145,7 +167,23 @@ def _channel(name: str, node: object, file: str) -> ChannelConfig:
     if TRACK_ID.fullmatch(name) is None:
         reason = "a channel's name is at most 32 of a-z, 0-9, - and _, and begins with none of - _"
         raise ConfigError(file, path, reason)
+    if isinstance(node, dict):
+        named = cast("dict[str, object]", node)
+        if isinstance(events := named.get("events"), dict):
+            schedule = cast("dict[str, object]", events).items()
+            said = {event: _event(event, of, file, f"{path}.events") for event, of in schedule}
+            node = {**named, "events": said}
     return convert(node, ChannelConfig, file, _WORDS, path)
+
+
+def _event(name: str, node: object, file: str, path: str) -> EventConfig:
+    if TRACK_ID.fullmatch(name) is None:
+        reason = "an event's name is at most 32 of a-z, 0-9, - and _, and begins with none of - _"
+        raise ConfigError(file, f"{path}.{name}", reason)
+    event = convert(node, EventConfig, file, _WORDS, f"{path}.{name}")
+    if event.end is not None and event.end <= event.start:
+        raise ConfigError(file, f"{path}.{name}.end", "not after the start")
+    return event
 
 
 def _check_ports(origin: OriginConfig, file: str) -> None:

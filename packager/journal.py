@@ -14,7 +14,8 @@ import msgspec
 from packager.errors import JournalError
 from packager.records import Header, Record
 
-VERSION = 1
+VERSION = 2
+"""Of what is written; all from 1 on are read. 2 has bundles."""
 MAX_LINE = 64 * 1024
 """Bytes; a longer line is damage, not a record."""
 
@@ -63,6 +64,8 @@ class Reader:
 
     offset: int = 0
     damaged: bool = False
+    version: int = VERSION
+    """Of the journal, once its header is read."""
     _rest: bytes = b""
 
     def feed(self, data: bytes) -> Iterator[Record]:
@@ -80,9 +83,11 @@ class Reader:
             if record is None:
                 self.damaged = True
                 return
-            if isinstance(record, Header) and record.version != VERSION:
-                msg = f"journal version {record.version}, this program reads version {VERSION}"
-                raise JournalError(msg)
+            if isinstance(record, Header):
+                if not 1 <= record.version <= VERSION:
+                    msg = f"journal version {record.version}, this program reads up to {VERSION}"
+                    raise JournalError(msg)
+                self.version = record.version
             self.offset += len(line) + 1
             yield record
         if len(self._rest) > MAX_LINE:

@@ -17,6 +17,8 @@ JOURNAL = "journal"
 RESERVED = frozenset({JOURNAL, "as", "event", "from", "time", "to"})
 """What no track may be called: a file of the channel's folder, and words of its URLs."""
 STATUS = "status.json"
+CONTROL = ".control"
+"""In the data folder: the socket that takes orders."""
 LOCK = ".lock"
 """In the data folder: held by the packager at work there."""
 METRICS = ".metrics"

@@ -1,13 +1,15 @@
-"""The ports of an origin."""
+"""The ports of an origin, and the socket of a packager."""
 
 import os
 import socket
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from packager.config import OriginConfig
 from packager.errors import SetupError
+from packager.layout import CONTROL
 
 BACKLOG = 4096
 """Connections that wait to be taken: the kernel's own limit on most machines."""
@@ -43,3 +45,17 @@ def _listen(host: str, port: int) -> socket.socket:
         number = error.errno or 0
         reason = os.strerror(number) if number > 0 else error.strerror
         raise SetupError(f"port {port} on {host}: {reason}") from error
+
+
+@contextmanager
+def control_address(data: Path) -> Generator[str]:
+    """A path to the packager's socket that is short enough for one, whatever the folder's is.
+
+    Raises:
+        OSError: there is no such folder.
+    """
+    folder = os.open(data, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{CONTROL}"
+    finally:
+        os.close(folder)

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import msgspec
 
+from packager.segments import Packed
 from packager.ticks import Ticks, UtcMicros
 from packager.track import Track
 
@@ -87,8 +88,34 @@ class SegmentEnded(_Record, frozen=True, tag="s"):
     """When: the Last-Modified of the segment."""
 
 
+class Bundle(_Record, frozen=True, tag="b"):
+    """Whole segments of a track: what a rewritten journal has in place of their chunks and ends."""
+
+    track: str
+    period: int
+    """Index of their period."""
+    segments: Packed
+
+
+class EventSet(_Record, frozen=True, tag="event"):
+    """A named stretch of the timeline; the same name again replaces what was said of it."""
+
+    name: str
+    start: UtcMicros
+    end: UtcMicros | None = None
+    """None while it is not known."""
+    pinned: bool = False
+    """Whether its segments stay when the retention has passed them."""
+
+
+class EventRemoved(_Record, frozen=True, tag="noevent"):
+    """There is no event of this name any more."""
+
+    name: str
+
+
 class Trimmed(_Record, frozen=True, tag="trim"):
-    """Segments before `number` have left the retention."""
+    """Segments before `number` have left the retention, but for those of pinned events."""
 
     number: int
 
@@ -125,6 +152,9 @@ Record = (
     | TrackAdded
     | ChunkAdded
     | SegmentEnded
+    | Bundle
+    | EventSet
+    | EventRemoved
     | Trimmed
     | Ended
     | Carried

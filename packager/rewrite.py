@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from packager.records import (
+    Bundle,
     Carried,
     ChunkAdded,
     Ended,
@@ -10,7 +11,6 @@ from packager.records import (
     Listed,
     PeriodStarted,
     Record,
-    SegmentEnded,
     TrackAdded,
     Trimmed,
 )
@@ -18,10 +18,14 @@ from packager.segments import Chunk
 from packager.ticks import Ticks, UtcMicros
 from packager.timeline import Period, Timeline
 
+_MOST_CHUNKS = 1000
+"""In one record, whose line has a limit."""
+
 
 def records_of(timeline: Timeline, version: int) -> Iterator[Record]:
     """The shortest journal (of format `version`) that folds to `timeline`'s content."""
     yield Header(version, timeline.channel, timeline.grid.duration)
+    yield from timeline.events.values()
     if timeline.trimmed:
         yield Trimmed(timeline.trimmed)
     for track in timeline.tracks.values():
@@ -37,15 +41,9 @@ def records_of(timeline: Timeline, version: int) -> Iterator[Record]:
 
 
 def _records_of_period(timeline: Timeline, period: Period) -> Iterator[Record]:
-    ended = [
-        (segment.number, track.id, segment)
-        for track in timeline.tracks.values()
-        for segment in track.segments
-        if segment.period == period.index
-    ]
-    for _, track_id, segment in sorted(ended, key=lambda item: item[:2]):
-        yield from _records_of_chunks(track_id, segment.number, segment.chunks)
-        yield SegmentEnded(track_id, segment.number, segment.published)
+    for track in timeline.tracks.values():
+        for packed in track.segments.of_period(period.index).packed(_MOST_CHUNKS):
+            yield Bundle(track.id, period.index, packed)
     for track in timeline.tracks.values():
         if track.open and track.open_period == period.index:
             yield from _records_of_chunks(track.id, track.open_number, track.open)

@@ -85,6 +85,13 @@ class Grid:
         """The segment that the wall-clock `instant` (microseconds) lies in."""
         return self.number_at(instant, MICROS)
 
+    def ending_before(self, end: int) -> int:
+        """The last segment of what ends at the instant `end` (microseconds).
+
+        A path may say `end` to the millisecond above a boundary.
+        """
+        return self.number_at_micros(end - 1000)
+
     def micros(self, number: int) -> UtcMicros:
         """The instant that segment `number` starts at, to the nearest microsecond."""
         return UtcMicros(self.boundary(number, MICROS))

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import reduce
+from itertools import pairwise
 from typing import assert_never
 
 import msgspec
@@ -16,9 +17,12 @@ from msgspec.structs import replace
 from packager.errors import JournalError
 from packager.records import (
     Anchor,
+    Bundle,
     Carried,
     ChunkAdded,
     Ended,
+    EventRemoved,
+    EventSet,
     Header,
     Listed,
     PeriodStarted,
@@ -77,7 +81,9 @@ class Timeline(msgspec.Struct, frozen=True):
     edge: int = -1
     """The newest segment that the manifests list; -1 where there is none."""
     trimmed: int = 0
-    """Segments before this number have left the retention."""
+    """Segments before this number have left the retention, but for those of pinned events."""
+    events: Mapping[str, EventSet] = msgspec.field(default_factory=dict[str, EventSet])
+    """By name."""
     ended: bool = False
     ended_source: str = ""
     """What has ended, as its record names it; empty while something goes on."""
@@ -140,7 +146,7 @@ def fold(records: Iterable[Record], onto: Timeline | None = None) -> Timeline:
     return reduce(apply, records, onto or Timeline())
 
 
-def apply(timeline: Timeline, record: Record) -> Timeline:  # noqa: PLR0911 - one a record
+def apply(timeline: Timeline, record: Record) -> Timeline:  # noqa: C901, PLR0911, PLR0912 - one a record
     """The timeline after `record`.
 
     Raises:
@@ -157,6 +163,14 @@ def apply(timeline: Timeline, record: Record) -> Timeline:  # noqa: PLR0911 - on
             return _period_started(timeline, record)
         case TrackAdded():
             return _track_added(timeline, record.track)
+        case Bundle():
+            return _bundled(timeline, record)
+        case EventSet():
+            events = {**timeline.events, record.name: record}
+            return replace(timeline, events=events, version=timeline.version + 1)
+        case EventRemoved():
+            events = {name: e for name, e in timeline.events.items() if name != record.name}
+            return replace(timeline, events=events, version=timeline.version + 1)
         case Trimmed():
             return _trimmed(timeline, record.number)
         case Ended():
@@ -255,12 +269,11 @@ def _segment_ended(timeline: Timeline, record: SegmentEnded) -> Timeline:
         duration=last.start + last.duration - first.start,
         size=last.offset + last.size,
         published=record.at,
-        chunks=track.open,
     )
     timescale = timeline.track(track.id, track.open_period).timescale
     after = replace(
         track,
-        segments=track.segments.plus(segment),
+        segments=track.segments.plus(segment, track.open),
         open=(),
         open_number=-1,
         longest=max(track.longest, micros_of(segment.duration, timescale)),
@@ -273,6 +286,23 @@ def _segment_ended(timeline: Timeline, record: SegmentEnded) -> Timeline:
     if edge == timeline.edge and grown.periods == timeline.periods:
         return grown
     return replace(grown, edge=edge, version=timeline.version + 1)
+
+
+def _bundled(timeline: Timeline, record: Bundle) -> Timeline:
+    track = timeline.tracks.get(record.track)
+    if track is None or track.open or timeline.period is None:
+        msg = f"segments of track {record.track}, which is not there or has one open"
+        raise JournalError(msg)
+    if record.track not in timeline.period.tracks or record.period != timeline.period.index:
+        msg = f"segments of period {record.period}, which is not the current one"
+        raise JournalError(msg)
+    try:
+        segments = track.segments.joined(record.segments, record.period)
+    except (ValueError, OverflowError) as error:
+        msg = f"segments of track {record.track}: {error}"
+        raise JournalError(msg) from error
+    after = replace(track, segments=segments)
+    return replace(timeline, tracks=_with_track(timeline, after), version=timeline.version + 1)
 
 
 def _parted(
@@ -325,17 +355,56 @@ def _edge(timeline: Timeline) -> int:
     return edge if edge >= period.number else -1
 
 
+FOREVER = 1 << 62
+"""A segment number that is never reached."""
+
+
+def kept(timeline: Timeline, before: int) -> list[tuple[int, int]]:
+    """First and last numbers of what stays when all before `before` leaves the retention.
+
+    In order and apart from each other: what pinned events have, and everything from `before` on.
+    """
+    grid = timeline.grid
+    ranges = [
+        (
+            grid.number_at_micros(event.start),
+            FOREVER if event.end is None else grid.ending_before(event.end),
+        )
+        for event in timeline.events.values()
+        if event.pinned
+    ]
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted([*ranges, (before, FOREVER)]):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged
+
+
+def leaving(timeline: Timeline, before: int) -> list[tuple[str, int]]:
+    """Tracks and numbers of the segments that go when all before `before` leaves the retention."""
+    stays = kept(timeline, before)
+    goes = pairwise([-1, *(number for pair in stays for number in pair)])
+    return [
+        (track.id, segment.number)
+        for after, until in list(goes)[::2]
+        for track in timeline.tracks.values()
+        for segment in track.segments.between(after + 1, until - 1)
+    ]
+
+
 def _trimmed(timeline: Timeline, number: int) -> Timeline:
+    stays = kept(timeline, number)
     tracks = {
-        track.id: replace(track, segments=track.segments.without_before(number))
+        track.id: replace(track, segments=track.segments.only(stays))
         for track in timeline.tracks.values()
     }
-    kept = {track.segments[0].period for track in tracks.values() if track.segments}
-    oldest = min(kept, default=None)
+    used = {index for track in tracks.values() for index in track.segments.periods}
     periods = tuple(
-        replace(period, stretches=_stretches_from(period.stretches, number))
+        replace(period, stretches=_stretches_left(period, tracks, number))
         for period in timeline.periods
-        if period is timeline.periods[-1] or (oldest is not None and period.index >= oldest)
+        if period is timeline.periods[-1] or period.index in used
     )
     return replace(
         timeline,
@@ -346,9 +415,13 @@ def _trimmed(timeline: Timeline, number: int) -> Timeline:
     )
 
 
-def _stretches_from(stretches: tuple[Stretch, ...], number: int) -> tuple[Stretch, ...]:
-    """Those that reach segment `number` or beyond."""
-    return stretches[max(0, bisect_right(stretches, number, key=_first_number) - 1) :]
+def _stretches_left(
+    period: Period, tracks: Mapping[str, TrackTimeline], number: int
+) -> tuple[Stretch, ...]:
+    """Those of a period that reach its oldest segment or beyond; `number` where it has none."""
+    inside = (track.segments.of_period(period.index) for track in tracks.values())
+    oldest = min((segments[0].number for segments in inside if segments), default=number)
+    return period.stretches[max(0, bisect_right(period.stretches, oldest, key=_first_number) - 1) :]
 
 
 def _carried(timeline: Timeline, record: Carried) -> Timeline:

@@ -1,6 +1,7 @@
 """Quantities as people write them, to exact numbers and back.
 
     duration      1.92s, 32/15s, 500ms, 2m, 12h, 1d      Fraction, seconds
+    size          500M, 20G, 1.5T                        int, bytes
     bit rate      800k, 3.5M, 128000                     int, bit/s
     frame rate    25, 30000/1001, 29.97                  Fraction, frames a second
 
@@ -13,6 +14,7 @@ from fractions import Fraction
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?|[0-9]{1,12}/[0-9]{1,12}"
 _DURATION = re.compile(rf"({_NUMBER})(ms|s|m|h|d)")
 _BIT_RATE = re.compile(r"([0-9]{1,10}(?:\.[0-9]{1,9})?)([kMG]?)")
+_SIZE = re.compile(r"([0-9]{1,10}(?:\.[0-9]{1,9})?)([MGT])")
 _FRAME_RATE = re.compile(_NUMBER)
 
 _SECONDS = {
@@ -22,6 +24,7 @@ _SECONDS = {
     "h": Fraction(3600),
     "d": Fraction(86400),
 }
+_BYTES = {"M": 10**6, "G": 10**9, "T": 10**12}
 _BITS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 # What a decimal frame rate stands for: 29.97 is short for 30000/1001, not for 2997/100.
@@ -53,6 +56,19 @@ def parse_duration(text: str) -> Fraction:
     if match is None or not value:
         raise ValueError(f"not a duration: {quoted(text)} (write 1.92s, 32/15s, 500ms, 2m or 12h)")
     return value * _SECONDS[match[2]]
+
+
+def parse_size(text: str) -> int:
+    """The bytes that `text` names, such as `500M`, `20G` or `1.5T`.
+
+    Raises:
+        ValueError: not a size, or nothing.
+    """
+    match = _SIZE.fullmatch(text)
+    value = int(Fraction(match[1]) * _BYTES[match[2]]) if match else 0
+    if value <= 0:
+        raise ValueError(f"not a size: {quoted(text)} (write 500M, 20G or 1.5T)")
+    return value
 
 
 def parse_bit_rate(text: str) -> int:

@@ -1,11 +1,10 @@
 """A stretch of the timeline asked for: what one manifest describes."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from packager.segments import Segment
+from packager.segments import Segment, Segments
 from packager.ticks import Grid, UtcMicros, micros_of, round_half_up
 from packager.timeline import Period, Timeline
 from packager.track import Track, TrackKind
@@ -17,7 +16,7 @@ class WindowTrack:
 
     latest: Track
     """The newest description; that of a segment's own period is `Window.track_of`."""
-    segments: Sequence[Segment]
+    segments: Segments
     seconds: Fraction
     """Of media: periods may differ in timescale."""
     longest: int
@@ -31,7 +30,7 @@ class WindowTrack:
 
         Coarse so that a multivariant playlist stays the same bytes for a while.
         """
-        octets = sum(segment.size for segment in self.segments)
+        octets = self.segments.octets
         return _ceil_rate(round_half_up(octets * 8 / self.seconds)) if self.seconds else 0
 
     @property
@@ -53,8 +52,10 @@ class Window:
     grid: Grid
     first: int
     last: int
-    depth: int
-    """Segments that the window may hold."""
+    depth: int | None
+    """Segments that the window may hold; None where it holds all from a certain one on."""
+    stays: bool
+    """Its first segment stays: the window only grows."""
     ended: bool
     """Nothing will be added."""
     tracks: tuple[WindowTrack, ...]
@@ -82,6 +83,15 @@ class Window:
         return max(track.segments[-1].published for track in self.tracks)
 
     @property
+    def begin(self) -> UtcMicros:
+        """The instant that the oldest segment starts at."""
+        return min(
+            micros_of(first.start, self.track_of(track.latest.id, first).timescale)
+            for track in self.tracks
+            for first in track.segments[:1]
+        )
+
+    @property
     def end(self) -> UtcMicros:
         """The instant that the newest segment ends at: the live edge."""
         return max(
@@ -93,21 +103,37 @@ class Window:
 
 def rolling(timeline: Timeline, depth: int) -> Window | None:
     """The newest `depth` segments; None while nothing is published."""
-    last = timeline.edge
-    if last < 0:
+    first = timeline.edge - depth + 1
+    return _window(timeline, first, timeline.edge, depth, ended=timeline.ended, stays=False)
+
+
+def stretch(
+    timeline: Timeline, first: int, last: int, *, ended: bool, stays: bool
+) -> Window | None:
+    """Segments `first` to `last`, as far as they are listed yet; None where none is.
+
+    `ended`: nothing will be added. `stays`: nothing of it is about to leave the retention.
+    """
+    return _window(timeline, first, min(last, timeline.edge), None, ended=ended, stays=stays)
+
+
+def _window(
+    timeline: Timeline, first: int, last: int, depth: int | None, *, ended: bool, stays: bool
+) -> Window | None:
+    if timeline.edge < 0:
         return None
-    tracks = tuple(sorted(_tracks(timeline, last - depth + 1, last), key=_order))
+    tracks = tuple(sorted(_tracks(timeline, first, last), key=_order))
     if not tracks:
         return None
-    first = min(track.segments[0].number for track in tracks)
-    used = {segment.period for track in tracks for segment in track.segments}
+    used = {index for track in tracks for index in track.segments.periods}
     return Window(
         channel=timeline.channel,
         grid=timeline.grid,
-        first=first,
+        first=min(track.segments[0].number for track in tracks),
         last=last,
         depth=depth,
-        ended=timeline.ended,
+        stays=stays,
+        ended=ended,
         tracks=tracks,
         periods={period.index: period for period in timeline.periods if period.index in used},
     )
@@ -120,9 +146,7 @@ def _tracks(timeline: Timeline, first: int, last: int) -> Iterator[WindowTrack]:
             yield listed
 
 
-def window_track(
-    timeline: Timeline, track_id: str, segments: Sequence[Segment]
-) -> WindowTrack | None:
+def window_track(timeline: Timeline, track_id: str, segments: Segments) -> WindowTrack | None:
     """These segments of a track; None where no period describes it any more."""
     track, latest = timeline.tracks[track_id], timeline.latest(track_id)
     if latest is None:
@@ -131,12 +155,15 @@ def window_track(
     return WindowTrack(latest, segments, seconds, track.longest, track.peak)
 
 
-def _seconds(timeline: Timeline, track_id: str, segments: Sequence[Segment]) -> Fraction:
-    ticks = Counter[int]()
-    for segment in segments:
-        ticks[segment.period] += segment.duration
-    timescales = {period: timeline.track(track_id, period).timescale for period in ticks}
-    return sum((Fraction(n, timescales[p]) for p, n in ticks.items()), Fraction(0))
+def _seconds(timeline: Timeline, track_id: str, segments: Segments) -> Fraction:
+    return sum(
+        (
+            Fraction(segments.of_period(period.index).ticks, period.tracks[track_id].timescale)
+            for period in timeline.periods
+            if track_id in period.tracks
+        ),
+        Fraction(0),
+    )
 
 
 def _order(track: WindowTrack) -> tuple[bool, int, int, str]:

@@ -12,16 +12,19 @@ from packager.journal import VERSION
 from packager.layout import init_version
 from packager.records import (
     Anchor,
+    Bundle,
     Carried,
     ChunkAdded,
     Ended,
     Header,
+    Listed,
     PeriodStarted,
     Record,
     SegmentEnded,
     TrackAdded,
     Trimmed,
 )
+from packager.segments import Packed
 from packager.ticks import MICROS, Grid, Ticks, UtcMicros
 from packager.timeline import Timeline, apply
 from packager.track import Track, TrackKind
@@ -106,6 +109,8 @@ tracks = st.builds(
     channels=st.integers(0, 16),
     language=st.sampled_from(["und", "eng", "fra"]),
 )
+_few = st.lists(st.integers(-1, 3), max_size=3)
+
 any_record: st.SearchStrategy[Record] = st.one_of(
     st.builds(Header, st.just(VERSION), _ids, st.fractions("1/2", 20, max_denominator=90_000)),
     st.builds(PeriodStarted, _counts, _counts, _anchors),
@@ -115,6 +120,13 @@ any_record: st.SearchStrategy[Record] = st.one_of(
     st.builds(Trimmed, _counts),
     st.builds(Ended, _counts.map(UtcMicros), st.text(max_size=12)),
     st.builds(Carried, _ids, _counts, _counts),
+    st.builds(Listed, _counts),
+    st.builds(
+        Bundle,
+        _ids,
+        st.integers(0, 3),
+        st.builds(Packed, _counts, _few, _few, _few, _times, _few, _few, _few),
+    ),
 )
 
 VIDEO_TIMESCALE = 90_000

@@ -6,13 +6,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
-from aiohttp import web
+from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, web
 
 from origin.runtime import players
 from origin.runtime.follow import FollowedChannel
 from origin.runtime.metrics import TimelineCollector, exposition, live_edge
 from packager.clock import Clock
-from packager.layout import STATUS
+from packager.events import encode_events
+from packager.layout import STATUS, is_name
+from packager.listening import control_address
 from packager.status import ChannelStatus, decode
 from packager.ticks import MICROS, UtcMicros, iso8601, micros_of
 from packager.timeline import Timeline, TrackTimeline
@@ -22,6 +24,7 @@ _PAGE = Path(__file__).parent / "page"
 _PAGE_FILES = {"index.html", "page.js", "page.css"}
 _HISTORY = 60
 """Segments of a track whose bit rates are shown."""
+_PATIENCE = ClientTimeout(total=5)
 _SECURITY = {
     "Content-Security-Policy": (
         "default-src 'self'; connect-src *; media-src blob:; worker-src blob:; "
@@ -36,10 +39,11 @@ class ControlHandlers:
     """Answers the requests of the control port."""
 
     def __init__(
-        self, channels: Mapping[str, FollowedChannel], public_port: int, clock: Clock
+        self, channels: Mapping[str, FollowedChannel], data: Path, public_port: int, clock: Clock
     ) -> None:
-        """Report on `channels`, which are served on `public_port`."""
+        """Report on `channels` of the folder `data`, which are served on `public_port`."""
         self._channels = channels
+        self._data = data
         self._public_port = public_port
         self._clock = clock
         self._version = version("ringside")
@@ -52,6 +56,9 @@ class ControlHandlers:
             web.get("/players/{file}", self._player),
             web.get("/metrics", self._metrics),
             web.get("/api/status", self._status),
+            web.get("/api/channels/{channel}/events", self._events),
+            web.put("/api/channels/{channel}/events/{event}", self._order),
+            web.delete("/api/channels/{channel}/events/{event}", self._order),
             web.get("/healthz", self._health),
         ]
 
@@ -69,6 +76,30 @@ class ControlHandlers:
         if path is None:
             raise web.HTTPNotFound
         return web.FileResponse(path, headers=_SECURITY)
+
+    async def _events(self, request: web.Request) -> web.Response:
+        channel = self._channels.get(request.match_info["channel"])
+        if channel is None:
+            return _json(404, msgspec.json.encode({"error": "no such channel"}))
+        return _json(200, encode_events(channel.timeline.events))
+
+    async def _order(self, request: web.Request) -> web.Response:
+        """Hand an order to the packager, which alone writes the journal."""
+        names = request.match_info["channel"], request.match_info["event"]
+        if not all(map(is_name, names)):
+            said = "a channel's or event's name is at most 32 of a-z, 0-9, - and _"
+            return _json(400, msgspec.json.encode({"error": said}))
+        url = "http://packager/api/channels/{}/events/{}".format(*names)
+        try:
+            with control_address(self._data) as path:
+                async with (
+                    ClientSession(connector=UnixConnector(path), timeout=_PATIENCE) as session,
+                    session.request(request.method, url, data=await request.read()) as answer,
+                ):
+                    return _json(answer.status, await answer.read())
+        except (ClientError, OSError, TimeoutError) as error:
+            said = f"no packager is at work on this machine: {error}"
+            return _json(503, msgspec.json.encode({"error": said}))
 
     async def _metrics(self, _: web.Request) -> web.Response:
         collector = TimelineCollector(self._channels, self._clock.now)
@@ -90,6 +121,15 @@ class ControlHandlers:
         response.headers["Cache-Control"] = "no-store"
         response.enable_compression()
         return response
+
+
+def _json(status: int, body: bytes) -> web.Response:
+    return web.Response(
+        status=status,
+        body=body,
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
 
 
 def _read_status(channel: FollowedChannel) -> ChannelStatus | None:

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import blake2b
@@ -21,6 +21,7 @@ from origin.encoding import wants_gzip
 from origin.plan import (
     Freshness,
     Plan,
+    Redirect,
     Refuse,
     ServeFragment,
     ServeHealth,
@@ -35,6 +36,7 @@ from origin.request import Fragment, Manifest, Media, Request, parse
 from origin.runtime import metrics
 from origin.runtime.follow import FollowedChannel
 from origin.runtime.headers import headers_of
+from origin.view import path_of
 from packager.clock import Clock, monotonic
 from packager.cmaf.smooth import smooth_fragment
 from packager.errors import MediaError, StoreError
@@ -44,6 +46,8 @@ from packager.ticks import iso8601
 
 _PIECE = 1 << 20
 """Bytes of a file that are in memory for one connection."""
+_MOST_RENDERED = 256
+"""Manifests of one version of a timeline that are kept."""
 _LONGEST_INIT = 1 << 20
 """Bytes: init sections have a thousand or two."""
 _PREFLIGHT = {
@@ -78,7 +82,7 @@ class Handlers:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request, whatever it is."""
         started = monotonic()
-        asked = parse(request.rel_url.raw_path)
+        asked = parse(request.rel_url.raw_path, request.rel_url.raw_query_string)
         name = getattr(asked, "channel", "")
         channel = self._channels.get(name)
         if request.method in _METHODS:
@@ -135,7 +139,7 @@ class Handlers:
             pass
         return plan.otherwise if isinstance(plan, Wait) else plan
 
-    async def _carry_out(
+    async def _carry_out(  # noqa: PLR0911 - one a plan
         self, plan: Plan, channel: FollowedChannel | None, request: web.BaseRequest
     ) -> Answer:
         match plan:
@@ -153,6 +157,9 @@ class Handlers:
                 return plain(200, iso8601(now), self._caching(Freshness.NEVER))
             case ServeHealth():
                 return plain(200, "ok", self._caching(Freshness.NEVER))
+            case Redirect(location):
+                caching = self._caching(Freshness.MOVED)
+                return plain(302, f"it is at {location}", caching, ("Location", location))
             case Refuse():
                 return self._refusal(plan, channel)
             case Wait():
@@ -172,9 +179,16 @@ class Handlers:
         """The manifest, made once for each version of the timeline."""
         if channel is None:
             raise AssertionError
-        found = channel.rendered.get(plan.request)
+        request, window = plan.request, plan.window
+        # Whatever the path: views that have the same to say share it.
+        up = path_of(request.view).count("/")
+        extent = (window.first, window.last, window.depth, window.ended, window.stays, plan.late)
+        key = (request.kind, request.track, up, extent)
+        found = channel.rendered.get(key)
         if isinstance(found, _Rendered):
             return found
+        if len(channel.rendered) >= _MOST_RENDERED:
+            channel.rendered.clear()
         body = render(plan)
         digest = blake2b(body, digest_size=8).hexdigest()
         ended = plan.window.ended
@@ -186,7 +200,7 @@ class Handlers:
             body=body,
             etag=f'"{digest}"',
             modified=plan.window.published,
-            extra=(("Vary", "Accept-Encoding"),),
+            extra=(("Vary", "Accept-Encoding"), *_lateness(plan)),
         )
         zipped = replace(
             whole,
@@ -194,7 +208,7 @@ class Handlers:
             etag=f'"{digest}-gz"',
             extra=(("Content-Encoding", "gzip"), *whole.extra),
         )
-        channel.rendered[plan.request] = rendered = _Rendered(whole, zipped)
+        channel.rendered[key] = rendered = _Rendered(whole, zipped)
         return rendered
 
     async def _init(self, plan: ServeInit) -> Answer:
@@ -318,6 +332,12 @@ def _said(request: web.BaseRequest, name: str) -> str | None:
     """A header of a request; lines of one name are one list (RFC 9110 section 5.3)."""
     lines = request.headers.getall(name, None)
     return None if lines is None else ", ".join(lines)
+
+
+def _lateness(plan: ServeManifest) -> Iterator[tuple[str, str]]:
+    """Where a window begins that was asked for from earlier on."""
+    if plan.late:
+        yield "Ringside-Window-Start", iso8601(plan.window.begin)
 
 
 def _kind(asked: Request) -> str:

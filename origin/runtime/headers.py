@@ -10,7 +10,9 @@ from origin.answer import Answer
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _EVERYWHERE = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Content-Length, Content-Range, Date, ETag, X-Request-ID",
+    "Access-Control-Expose-Headers": (
+        "Content-Length, Content-Range, Date, ETag, Ringside-Window-Start, X-Request-ID"
+    ),
     "Server": "Ringside",
 }
 

@@ -14,11 +14,13 @@ from packager.clock import Clock, monotonic
 from packager.cmaf.boxes import Buffer
 from packager.config import FileSource, PatternSource, Source
 from packager.errors import DiskError, FeedError, JournalError, RingsideError
+from packager.events import EventOrder, ordered, said
 from packager.ffmpeg.command import arguments, track_specs
 from packager.ffmpeg.progress import Message, Progress, ProgressReader, Trouble, read_message
 from packager.layout import STATUS
 from packager.profile import EncodeLadder
-from packager.records import Ended
+from packager.records import Ended, EventRemoved, EventSet
+from packager.retention import STAY, first_within, over
 from packager.runtime import metrics
 from packager.runtime.config_file import LoadedChannel
 from packager.runtime.intake import Intake
@@ -75,6 +77,7 @@ class Channel:
             source=_describe(config),
             ladder=config.ladder_name,
         )
+        self._publisher: Publisher | None = None
         self._evicted = 0
         """Segments that are known to have gone for want of room."""
         self._seen_troubles: dict[Trouble, float] = {}
@@ -99,8 +102,11 @@ class Channel:
             publisher = Publisher(self._config.name, self._folder, journal, makes_room=True)
             if strays := publisher.sweep():
                 self._log.info("store.swept", files=strays)
+            self._publisher = publisher
+            self._announce(publisher)
             await self._keep_going(publisher)
         finally:
+            self._publisher = None
             if self._status.state is not ChannelState.ENDED:
                 self._set(ChannelState.STOPPED)
             journal.close()
@@ -217,6 +223,52 @@ class Channel:
         self._log.warning(event, problem=problem, **said)
         self._status = msgspec.structs.replace(self._status, problem=problem)
 
+    # Events
+
+    def _announce(self, publisher: Publisher) -> None:
+        """Write down what the schedule says anew.
+
+        Raises:
+            DiskError: it could not be.
+        """
+        forgotten = self._clock.now() - round(self._config.retention * MICROS)
+        for event in self._config.events:
+            over = event.end is not None and event.end < forgotten and not event.pinned
+            if not over and publisher.timeline.events.get(event.name) != event:
+                publisher.note([event])
+                self._log.info("event.scheduled", **msgspec.to_builtins(said(event)))
+
+    def set_event(self, name: str, order: EventOrder) -> EventSet:
+        """Begin, change or end an event.
+
+        Raises:
+            ValueError: it cannot be done.
+            DiskError: it could not be written down.
+        """
+        publisher = self._at_work()
+        event = ordered(name, order, publisher.timeline.events, self._clock.now())
+        publisher.note([event])
+        self._log.info("event.set", **msgspec.to_builtins(said(event)))
+        return event
+
+    def remove_event(self, name: str) -> bool:
+        """Forget an event; whether there was one. What it pinned goes with the next trim.
+
+        Raises:
+            DiskError: it could not be written down.
+        """
+        publisher = self._at_work()
+        if name not in publisher.timeline.events:
+            return False
+        publisher.note([EventRemoved(name)])
+        self._log.info("event.removed", name=name)
+        return True
+
+    def _at_work(self) -> Publisher:
+        if self._publisher is None:
+            raise DiskError("the channel's journal cannot be used now")
+        return self._publisher
+
     # What ffmpeg says
 
     async def _read_log(self, run: _Run, lines: AsyncIterator[str]) -> None:
@@ -313,18 +365,18 @@ class Channel:
 
     def _trim(self, publisher: Publisher) -> None:
         timeline = publisher.timeline
-        kept = self._config.retention // self._config.segment
-        oldest = min(
-            (t.segments[0].number for t in timeline.tracks.values() if t.segments), default=0
-        )
-        if timeline.edge - kept > oldest:
-            try:
-                gone = publisher.trim(timeline.edge - kept)
-            except DiskError as error:
-                # What has to go stays longer; the media goes on.
-                self._problem("retention.failed", str(error))
-            else:
-                metrics.RETENTION_SEGMENTS.labels(self._config.name).inc(gone)
+        before = timeline.edge - self._config.retention // self._config.segment
+        if self._config.retention_size:
+            before = max(before, first_within(timeline, self._config.retention_size))
+        try:
+            gone = publisher.trim(min(before, timeline.edge - STAY))
+            if past := over(timeline):
+                publisher.note([EventRemoved(name) for name in past])
+        except DiskError as error:
+            # What has to go stays longer; the media goes on.
+            self._problem("retention.failed", str(error))
+        else:
+            metrics.RETENTION_SEGMENTS.labels(self._config.name).inc(gone)
 
     def _set(self, state: ChannelState, **changes: object) -> None:
         """Say how the channel is, in the file that the status page reads."""

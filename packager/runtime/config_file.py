@@ -9,6 +9,7 @@ import msgspec
 
 from packager.config import (
     ChannelConfig,
+    EventConfig,
     FileSource,
     OriginConfig,
     Source,
@@ -17,7 +18,9 @@ from packager.config import (
 )
 from packager.errors import ConfigError
 from packager.profile import Ladder, parse_ladder
+from packager.records import EventSet
 from packager.text_file import fault, read
+from packager.ticks import UtcMicros
 from packager.units import quoted
 
 
@@ -36,6 +39,10 @@ class LoadedChannel:
     """Seconds of the rolling window."""
     retention: Fraction
     """Seconds that media is kept."""
+    retention_size: int
+    """Bytes of media that are kept at most; 0 for any number."""
+    events: tuple[EventSet, ...]
+    """The schedule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,8 @@ def load(path: Path) -> LoadedConfig:
             segment=final_segment(channel, ladder, file, place),
             window=channel.window,
             retention=channel.retention,
+            retention_size=channel.retention_size,
+            events=tuple(_event(event, said) for event, said in channel.events.items()),
         )
     ffmpeg = config.ffmpeg
     if ffmpeg is not None and "/" in ffmpeg:
@@ -86,6 +95,11 @@ def load(path: Path) -> LoadedConfig:
         origin=config.origin,
         channels=channels,
     )
+
+
+def _event(name: str, said: EventConfig) -> EventSet:
+    end = None if said.end is None else UtcMicros(said.end)
+    return EventSet(name, UtcMicros(said.start), end, said.pin)
 
 
 def shipped_ladders() -> list[str]:

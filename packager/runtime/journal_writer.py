@@ -10,13 +10,13 @@ from packager.errors import JournalError
 from packager.journal import MAX_LINE, VERSION, Reader, encode
 from packager.journal_damage import new_start, records_behind
 from packager.layout import JOURNAL
-from packager.records import Header, Record
+from packager.records import Header, Listed, Record
 from packager.rewrite import records_of
 from packager.runtime.disk import append_whole
 from packager.timeline import Timeline, apply, fold
 
-_REWRITE_ABOVE = 1 << 20
-"""Bytes below which a journal is never rewritten."""
+_REWRITE_AFTER = 1 << 20
+"""Bytes appended, at least, before a journal is rewritten."""
 _RESERVE = 1 << 16
 """Bytes: far more than the record of a trim."""
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
@@ -39,8 +39,9 @@ class JournalWriter:
         """The journal as it was, where it was damaged before its end."""
         self._reserve = self._path.with_suffix(".reserve")
         self._size = 0
-        self._worth = 0
-        """Bytes of the journal that a rewrite would keep."""
+        self._version = VERSION
+        self._rewritten = 0
+        """Bytes that the last rewrite wrote."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self._path, _FLAGS | os.O_CREAT, 0o644)
@@ -63,6 +64,9 @@ class JournalWriter:
                 self._set_aside(list(new_start(self.timeline, header, lost)))
             elif rest:
                 os.ftruncate(self._descriptor, self._size)
+            if self._version < VERSION:
+                # What is appended from now on is of this version.
+                self._replace(records_of(self.timeline, VERSION))
         except OSError as error:
             raise _failed(self._path, error) from error
         if not self.timeline.channel:
@@ -77,16 +81,16 @@ class JournalWriter:
 
     def _fold(self, data: bytes) -> None:
         reader = Reader()
-        count = 0
         try:
             for record in reader.feed(data):
                 self.timeline = apply(self.timeline, record)
                 self._size = reader.offset
-                count += 1
+                if isinstance(record, Listed):
+                    self._rewritten = self._size
+            self._version = reader.version
         except JournalError as error:
-            if not count:
+            if not self._size:
                 raise JournalError(f"{self._path}: {error}") from error
-        self._worth = self._size * _count(self.timeline) // max(1, count)
 
     def _set_aside(self, records: Sequence[Record]) -> None:
         """Keep the damaged journal; go on with `records` in a file of its own.
@@ -107,8 +111,7 @@ class JournalWriter:
         """
         after = fold(records, self.timeline)
         lines = [encode(record) for record in records]
-        if any(len(line) > MAX_LINE for line in lines):
-            raise JournalError(f"{self._path}: a record of more than {MAX_LINE} bytes")
+        _check(lines, self._path)
         try:
             self._size += append_whole(self._descriptor, [b"".join(lines)])
         except OSError as error:
@@ -142,20 +145,23 @@ class JournalWriter:
             raise JournalError(f"{self._path}: {found.st_size} bytes, {self._size} were written")
 
     def rewrite_if_worth_it(self) -> None:
-        """Replace the journal by one without what is trimmed, once that is the larger part.
+        """Replace the journal by the shortest that says the same, once it has grown enough.
 
-        Readers see either file whole: the new one takes the old one's name.
+        That bounds both its length and the time to read it. Readers see either file whole: the
+        new one takes the old one's name.
 
         Raises:
             JournalError: the new file could not be written; the old one goes on.
         """
-        if self._size < max(_REWRITE_ABOVE, 2 * self._worth):
+        if self._size - self._rewritten < max(_REWRITE_AFTER, self._rewritten // 4):
             return
         self._replace(records_of(self.timeline, VERSION))
 
     def _replace(self, records: Iterable[Record]) -> None:
         fresh = self._path.with_suffix(".rewritten")
-        data = b"".join(map(encode, records))
+        lines = list(map(encode, records))
+        _check(lines, fresh)
+        data = b"".join(lines)
         try:
             fresh.write_bytes(data)
             descriptor = os.open(fresh, _FLAGS)
@@ -171,17 +177,16 @@ class JournalWriter:
             raise _failed(fresh, error) from error
         os.close(self._descriptor)
         self._descriptor = descriptor
-        self._size = self._worth = len(data)
+        self._size = self._rewritten = len(data)
 
     def close(self) -> None:
         """Nothing more will be appended."""
         os.close(self._descriptor)
 
 
-def _count(timeline: Timeline) -> int:
-    """Records that a rewritten journal would have, but for a few."""
-    tracks = timeline.tracks.values()
-    return sum(len(segment.chunks) + 1 for track in tracks for segment in track.segments)
+def _check(lines: Iterable[bytes], path: Path) -> None:
+    if any(len(line) > MAX_LINE for line in lines):
+        raise JournalError(f"{path}: a record of more than {MAX_LINE} bytes")
 
 
 def _failed(path: Path, error: OSError) -> JournalError:

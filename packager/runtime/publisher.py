@@ -9,14 +9,12 @@ from packager.actions import Action, Broken, Note, Store
 from packager.errors import DiskError, JournalError, StoreError
 from packager.layout import SegmentName
 from packager.records import ChunkAdded, Record, SegmentEnded, Trimmed
+from packager.retention import STAY
 from packager.runtime import metrics
 from packager.runtime.journal_writer import JournalWriter
 from packager.runtime.media_store import MediaStore
 from packager.ticks import UtcMicros
-from packager.timeline import Timeline
-
-_STAY = 10
-"""Segments behind the live edge that stay however full the disk is: viewers are at work there."""
+from packager.timeline import Timeline, leaving
 
 
 @dataclass(slots=True)
@@ -141,11 +139,11 @@ class Publisher:
         Raises:
             DiskError: it could not be.
         """
-        numbers = [t.segments[0].number for t in self.timeline.tracks.values() if t.segments]
-        may_go = self.timeline.edge - _STAY - min(numbers, default=self.timeline.edge)
-        if not self._makes_room or may_go <= 0:
+        last = self.timeline.edge - STAY
+        numbers = sorted({number for _, number in leaving(self.timeline, last)})
+        if not self._makes_room or not numbers:
             return False
-        self.evicted += self.trim(min(numbers) + -(-may_go // 10))
+        self.evicted += self.trim(numbers[len(numbers) // 10] + 1)
         return True
 
     def trim(self, before: int) -> int:
@@ -156,12 +154,7 @@ class Publisher:
                 could not be rewritten and goes on as it is.
             StoreError: a file could not be removed; all the others are.
         """
-        gone = [
-            (track.id, segment.number)
-            for track in self.timeline.tracks.values()
-            for segment in track.segments[: track.segments.index_of(before)]
-        ]
-        if gone:
+        if gone := leaving(self.timeline, before):
             # First nobody is told of them any more, then they go.
             self._note_trim(before)
             failed = [error for item in gone if (error := self._remove(*item)) is not None]

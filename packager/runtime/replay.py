@@ -27,8 +27,6 @@ from packager.errors import FeedError, SetupError
 from packager.ffmpeg.command import arguments, track_specs
 from packager.ffmpeg.progress import read_message
 from packager.layout import is_name
-from packager.manifest.dash import mpd
-from packager.manifest.hls import media, multivariant
 from packager.profile import EncodeLadder, Ladder
 from packager.records import Ended
 from packager.runtime.config_file import load_ladder
@@ -37,8 +35,9 @@ from packager.runtime.journal_writer import JournalWriter
 from packager.runtime.process import Child, TrackPipe
 from packager.runtime.publisher import Publisher
 from packager.runtime.sources.recording import open_recording
+from packager.runtime.still import write_manifests
 from packager.ticks import MICROS, UtcMicros, round_half_up
-from packager.window import Window, rolling
+from packager.window import rolling
 
 _MAX_HELD = 512 << 20
 """Bytes of demuxed media held while one track trails the others."""
@@ -175,7 +174,7 @@ async def _package(job: Job, ladder: Ladder, folder: Path) -> None:
     window = rolling(publisher.timeline, _EVERYTHING)
     if window is None:
         raise FeedError("nothing in the files could be packaged")
-    _write_manifests(window, folder)
+    write_manifests(window, folder)
 
 
 def _fresh_folder(job: Job) -> Path:
@@ -256,10 +255,3 @@ async def _complaint(stream: asyncio.StreamReader | None) -> str:
 async def _drain(stream: asyncio.StreamReader | None) -> None:
     while stream is not None and await stream.read(1 << 16):
         pass
-
-
-def _write_manifests(window: Window, folder: Path) -> None:
-    (folder / "index.m3u8").write_bytes(multivariant.render(window))
-    (folder / "index.mpd").write_bytes(mpd.render(window, "time"))
-    for track in window.tracks:
-        (folder / track.latest.id / "index.m3u8").write_bytes(media.render(window, track))

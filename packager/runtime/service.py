@@ -6,27 +6,46 @@ import gc
 import structlog
 
 from packager.clock import Clock
-from packager.errors import RingsideError
+from packager.errors import RingsideError, SetupError
+from packager.layout import CONTROL
 from packager.runtime.channel import Channel
 from packager.runtime.config_file import LoadedChannel, LoadedConfig
+from packager.runtime.control import Control, listen
 
 
 async def serve(config: LoadedConfig, program: str, clock: Clock) -> None:
-    """Keep all channels going until cancelled; one that fails touches no other."""
+    """Keep all channels going until cancelled; one that fails touches no other.
+
+    Raises:
+        SetupError: no orders can be taken.
+    """
     gc.freeze()  # what is there now stays: the collector need not walk it again and again
-    async with asyncio.TaskGroup() as tasks:
-        for channel in config.channels.values():
-            tasks.create_task(_guarded(channel, config, program, clock))
+    at_work: dict[str, Channel] = {}
+    try:
+        control = await listen(Control(at_work), config.data)
+    except OSError as error:
+        raise SetupError(f"{config.data / CONTROL}: {error.strerror or error}") from error
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for channel in config.channels.values():
+                tasks.create_task(_guarded(channel, config, program, clock, at_work))
+    finally:
+        await control.cleanup()
 
 
 async def _guarded(
-    channel: LoadedChannel, config: LoadedConfig, program: str, clock: Clock
+    channel: LoadedChannel,
+    config: LoadedConfig,
+    program: str,
+    clock: Clock,
+    at_work: dict[str, Channel],
 ) -> None:
     log = structlog.get_logger().bind(channel=channel.name)
     wait = 1.0
     while True:
+        worker = at_work[channel.name] = Channel(channel, config.data, program, clock)
         try:
-            await Channel(channel, config.data, program, clock).run()
+            await worker.run()
         except RingsideError as error:
             log.error("channel.unusable", problem=str(error), retry_seconds=wait)  # noqa: TRY400
         except Exception:

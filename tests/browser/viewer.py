@@ -120,9 +120,9 @@ class Viewer:
         if request.failure != "net::ERR_ABORTED":
             self.refused.append(f"{request.failure} {request.url}")
 
-    async def load(self, channel: str) -> None:
+    async def load(self, channel: str, view: str = "") -> None:
         """Press play; `channel` is its address."""
-        url, clock = f"{channel}/{MANIFESTS[self.engine]}", f"{channel}/time"
+        url, clock = f"{channel}{view}/{MANIFESTS[self.engine]}", f"{channel}/time"
         flashes = channel.endswith("/pattern")
         arguments = [self.engine, url, clock, flashes]
         await self.page.evaluate("args => watch.load(...args)", arguments)

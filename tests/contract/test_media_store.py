@@ -110,7 +110,7 @@ def test_a_chunk_is_where_the_timeline_says(
             records.append(ChunkAdded(track, number, Ticks(index), Ticks(1), len(data)))
             held[track, number, index] = data
         for known in fold(records).tracks.values():
-            segments = [(s.number, s.chunks) for s in known.segments]
+            segments = [(s.number, chunks) for s, chunks in known.segments.rows()]
             if known.open:
                 segments.append((known.open_number, known.open))
             for number, chunks in segments:

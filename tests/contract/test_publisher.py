@@ -107,7 +107,7 @@ def read(folder: Path) -> list[Record]:
 def named(timeline: Timeline) -> Iterator[tuple[str, ChunkAdded, int]]:
     """The file, record and offset of every chunk that a timeline names."""
     for track in timeline.tracks.values():
-        segments = [(segment.number, segment.chunks) for segment in track.segments]
+        segments = [(segment.number, chunks) for segment, chunks in track.segments.rows()]
         for number, chunks in [*segments, (track.open_number, track.open)]:
             for each in chunks:
                 record = ChunkAdded(

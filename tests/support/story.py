@@ -72,7 +72,7 @@ def content(timeline: Timeline) -> bytes:
     """What a rewritten journal has to keep."""
     tracks = {
         name: (
-            list(t.segments),
+            list(t.segments.rows()),
             t.longest,
             t.peak,
             (t.open_number, t.open_period) if t.open else 0,

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from packager.config import (
     ChannelConfig,
     Config,
+    EventConfig,
     FileSource,
     OriginConfig,
     PatternSource,
@@ -346,3 +347,46 @@ def test_any_text_is_a_config_or_a_config_error(text: str) -> None:
         parse_config(text, "r.yaml")
     except ConfigError as error:
         assert str(error).isprintable()
+
+
+SCHEDULE = """\
+data: ./data
+channels:
+  arena:
+    source: {type: pattern}
+    ladder: demo
+    retention: 1d
+    retention_size: 1.5T
+    events:
+      fight-1: {start: 2026-11-28T20:00:00+01:00, end: 2026-11-28T22:30:00+01:00, pin: true}
+      open: {start: 2026-11-28T20:00:00Z}
+"""
+
+
+def test_a_schedule() -> None:
+    channel = parse_config(SCHEDULE, "x.yaml").channels["arena"]
+    assert channel.retention_size == 1_500_000_000_000
+    assert channel.events == {
+        "fight-1": EventConfig(start=1_795_892_400_000_000, end=1_795_901_400_000_000, pin=True),
+        "open": EventConfig(start=1_795_896_000_000_000),
+    }
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "reason"),
+    [
+        ("1.5T", "lots", "retention_size: not a size: 'lots' (write 500M, 20G or 1.5T)"),
+        ("1.5T", "0M", "retention_size: not a size: '0M' (write 500M, 20G or 1.5T)"),
+        ("fight-1", "Fight", "events.Fight"),
+        ("22:30:00+01:00", "19:30:00+01:00", "events.fight-1.end: not after the start"),
+        ("20:00:00Z", "20:00:00", "events.open.start: '2026-11-28T20:00:00' has no offset"),
+        ("pin: true", "pin: maybe", "events.fight-1.pin: "),
+        ("pin: true", "pinn: true", "events.fight-1.pinn: unknown key (did you mean pin?)"),
+    ],
+)
+def test_a_fault_of_a_schedule(good: str, bad: str, reason: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(SCHEDULE.replace(good, bad), "x.yaml")
+    said = str(caught.value)
+    assert said.startswith(f"x.yaml: channels.arena.{reason}"), said
+    assert "\n" not in said

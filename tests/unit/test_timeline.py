@@ -1,6 +1,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from fractions import Fraction
+from itertools import accumulate
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from packager.errors import JournalError
 from packager.journal import VERSION
 from packager.records import (
     Anchor,
+    Bundle,
     Carried,
     ChunkAdded,
     Ended,
@@ -22,7 +24,7 @@ from packager.records import (
     Trimmed,
 )
 from packager.rewrite import records_of
-from packager.segments import Segment, Segments
+from packager.segments import Chunk, Packed, Segment, Segments
 from packager.ticks import Grid, Ticks, UtcMicros, micros_of
 from packager.timeline import Timeline, apply, fold
 from tests.strategies import any_record, described, journals
@@ -34,7 +36,7 @@ D = 172_800
 def snapshot(timeline: Timeline) -> bytes:
     """Everything that a timeline says, as bytes."""
     tracks = {
-        name: (list(t.segments), t.open_number, t.open, t.open_period, t.longest, t.peak)
+        name: (list(t.segments.rows()), t.open_number, t.open, t.open_period, t.longest, t.peak)
         for name, t in timeline.tracks.items()
     }
     whole = (
@@ -61,7 +63,7 @@ def content(timeline: Timeline) -> object:
         timeline.channel,
         timeline.grid,
         timeline.periods,
-        {name: (list(t.segments), t.longest, t.peak) for name, t in timeline.tracks.items()},
+        {name: (list(t.segments.rows()), t.longest, t.peak) for name, t in timeline.tracks.items()},
         opened,
         timeline.edge,
         timeline.trimmed,
@@ -141,12 +143,12 @@ def test_segments_are_their_chunks(records: list[Record]) -> None:
     for track in timeline.tracks.values():
         numbers = [segment.number for segment in track.segments]
         assert numbers == sorted(set(numbers))
-        for segment in track.segments:
-            assert segment.start == segment.chunks[0].start
-            assert segment.end == segment.chunks[-1].start + segment.chunks[-1].duration
-            assert segment.size == sum(chunk.size for chunk in segment.chunks)
-            offsets = [chunk.offset for chunk in segment.chunks]
-            sizes = [chunk.size for chunk in segment.chunks]
+        for segment, chunks in track.segments.rows():
+            assert segment.start == chunks[0].start
+            assert segment.end == chunks[-1].start + chunks[-1].duration
+            assert segment.size == sum(chunk.size for chunk in chunks)
+            offsets = [chunk.offset for chunk in chunks]
+            sizes = [chunk.size for chunk in chunks]
             assert offsets == [sum(sizes[:index]) for index in range(len(sizes))]
             assert timeline.track(track.id, segment.period).id == track.id
             assert segment.number >= timeline.trimmed
@@ -305,15 +307,18 @@ def test_reached_is_where_media_lies() -> None:
 # Views of segments.
 
 
+PIECES = (Chunk(0, 1, 0, 1),)
+
+
 def segment(number: int) -> Segment:
-    return Segment(number, 0, number, 1, 1, UtcMicros(0), ())
+    return Segment(number, 0, number, 1, 1, UtcMicros(0))
 
 
 @given(st.lists(st.integers(0, 40), unique=True, max_size=20).map(sorted), st.data())
 def test_a_view_is_a_list(numbers: list[int], data: st.DataObject) -> None:
     view = Segments()
     for number in numbers:
-        view = view.plus(segment(number))
+        view = view.plus(segment(number), PIECES)
     plain = [segment(number) for number in numbers]
     assert list(view) == plain == [view[index] for index in range(len(view))]
     assert view == view[:]
@@ -321,7 +326,7 @@ def test_a_view_is_a_list(numbers: list[int], data: st.DataObject) -> None:
     first = data.draw(st.integers(-3, 44))
     last = data.draw(st.integers(-3, 44))
     assert list(view.between(first, last)) == [s for s in plain if first <= s.number <= last]
-    assert list(view.without_before(first)) == [s for s in plain if s.number >= first]
+    assert list(view.only([(first, 99)])) == [s for s in plain if s.number >= first]
     assert view.index_of(first) == sum(number < first for number in numbers)
     found = view.numbered(first)
     assert (found.number if found else None) == (first if first in numbers else None)
@@ -334,21 +339,21 @@ def test_a_view_is_a_list(numbers: list[int], data: st.DataObject) -> None:
 
 
 def test_one_list_serves_all_later_views() -> None:
-    shared: list[Segment] = []
-    views = [Segments(shared, 0, 0)]
+    views = [Segments()]
     for number in range(100):
-        views.append(views[-1].plus(segment(number)))
-    assert len(shared) == 100
+        views.append(views[-1].plus(segment(number), PIECES))
+    columns = {id(view._columns) for view in views}
+    assert len(columns) == 1
     assert [len(view) for view in views] == list(range(101))
 
 
 def test_another_story_gets_a_list_of_its_own() -> None:
-    one = Segments().plus(segment(1))
-    two = one.plus(segment(2))
-    other = one.plus(segment(3))
+    one = Segments().plus(segment(1), PIECES)
+    two = one.plus(segment(2), PIECES)
+    other = one.plus(segment(3), PIECES)
     assert ([s.number for s in two], [s.number for s in other]) == ([1, 2], [1, 3])
-    assert [s.number for s in other.plus(segment(4))] == [1, 3, 4]
-    assert [s.number for s in two.plus(segment(5))] == [1, 2, 5]
+    assert [s.number for s in other.plus(segment(4), PIECES)] == [1, 3, 4]
+    assert [s.number for s in two.plus(segment(5), PIECES)] == [1, 2, 5]
 
 
 @given(st.integers(1, 40), st.lists(st.integers(0, 3), max_size=40))
@@ -356,15 +361,88 @@ def test_trimmed_segments_are_let_go(count: int, steps: list[int]) -> None:
     view = Segments()
     oldest = 0
     for number in range(count):
-        view = view.plus(segment(number))
+        view = view.plus(segment(number), PIECES)
     for number, step in enumerate(steps, count):
         oldest += step
-        view = view.plus(segment(number)).without_before(oldest)
+        view = view.plus(segment(number), PIECES).only([(oldest, 999)])
         assert [s.number for s in view] == list(range(min(oldest, number + 1), number + 1))
-        assert len(view._shared) <= 2 * len(view) + 1
+        assert len(view._columns.number) <= 2 * len(view) + 1
 
 
 @pytest.mark.parametrize("index", [0, -1, 5, slice(None, None, 2)])
 def test_what_a_view_has_not(index: int | slice) -> None:
     with pytest.raises((IndexError, ValueError)):
         Segments()[index]
+
+
+# Bundles of segments, as rewritten journals have them.
+
+
+def pieces(*durations: int) -> tuple[Chunk, ...]:
+    """Chunks with a tick between each and the next."""
+    starts = accumulate((duration + 1 for duration in durations), initial=0)
+    sizes = range(1, len(durations) + 1)
+    return tuple(
+        Chunk(start, duration, sum(sizes[:index]), size)
+        for index, (start, duration, size) in enumerate(zip(starts, durations, sizes, strict=False))
+    )
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.lists(st.integers(1, 9), min_size=1)), min_size=1),
+    st.integers(1, 12),
+    st.integers(0, 5),
+)
+def test_packed_segments_are_the_same_again(
+    turns: list[tuple[int, list[int]]], most: int, trimmed: int
+) -> None:
+    view, number = Segments(), 0
+    for step, durations in turns:
+        number += step
+        chunks = pieces(*durations)
+        size, duration = sum(c.size for c in chunks), chunks[-1].start + chunks[-1].duration
+        view = view.plus(Segment(number, 3, 0, duration, size, UtcMicros(number)), chunks)
+    view = view.only([(trimmed, 99999)])
+    again = Segments()
+    for packed in view.packed(most):
+        assert len(packed.counts) == 1 or sum(packed.counts) <= most
+        again = again.joined(packed, 3)
+    assert again == view
+    assert (again.ticks, again.octets) == (view.ticks, view.octets)
+    assert (view.ticks, view.octets) == (sum(s.duration for s in view), sum(s.size for s in view))
+    assert view.of_period(3) == view
+    assert len(view.of_period(2)) == len(view.of_period(4)) == 0
+
+
+GOOD = Packed(17, [1], [5, 6], [1, 2], 0, [0, 0], [1, 1, 1], [9, 9, 9])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"number": 10},
+        {"steps": [0]},
+        {"steps": [1, 1]},
+        {"published": [5]},
+        {"counts": [3, 0]},
+        {"counts": [1, 1]},
+        {"counts": []},
+        {"gaps": [0]},
+        {"durations": [1]},
+        {"sizes": [9, 9]},
+        {"start": 1 << 70},
+    ],
+)
+def test_numbers_that_do_not_belong_together_are_refused(bad: dict[str, object]) -> None:
+    timeline = fold(whole(10, "v0"), live("v0"))
+    assert len(fold([Bundle("v0", 0, GOOD)], timeline).tracks["v0"].segments) == 3
+    with pytest.raises(JournalError, match=r"^segments of track v0"):
+        apply(timeline, Bundle("v0", 0, msgspec.structs.replace(GOOD, **bad)))
+    assert len(fold([Bundle("v0", 0, GOOD)], timeline).tracks["v0"].segments) == 3
+
+
+def test_a_bundle_of_another_track_or_period_is_refused() -> None:
+    timeline = fold(whole(10, "v0"), live("v0"))
+    for record in (Bundle("v1", 0, GOOD), Bundle("v0", 1, GOOD)):
+        with pytest.raises(JournalError):
+            apply(timeline, record)

@@ -62,32 +62,53 @@ class _Part:
     tracks: _Tracks
 
 
-def render(window: Window, time_url: str) -> bytes:
-    """The MPD; URLs are relative to the channel's folder, `time_url` serves the clock."""
+@dataclass(frozen=True, slots=True)
+class Places:
+    """URLs, as seen from the MPD."""
+
+    clock: str
+    """Serves the time."""
+    again: str = ""
+    """Where a player asks for the MPD again; empty for where it is."""
+    folder: str = ""
+    """The channel's, for media; empty for the MPD's own. Not a BaseURL: dash.js would look for the
+    clock from there too."""
+
+
+def render(window: Window, places: Places, *, began_live: bool = False) -> bytes:
+    """The MPD.
+
+    `began_live`: its reader began while nothing had ended. For such a one time goes on to count
+    from the Unix epoch, whereas what is over begins at 0 for whoever comes then.
+    """
     duration = _duration(window.grid.duration)
     root = etree.Element("MPD", xmlns=_NAMESPACE)
     root.set("profiles", _PROFILES)
     root.set("type", "static" if window.ended else "dynamic")
-    parts = list(_parts(window))
+    anew = window.ended and not began_live
+    parts = list(_parts(window, clipped=anew))
     # What Period@start counts from: the Unix epoch, or the start of what has an end.
     origin = Fraction(0)
     if window.ended:
-        origin = parts[0].begin
+        origin = parts[0].begin if anew else Fraction(0)
         end = Fraction(window.end, MICROS)
         root.set("mediaPresentationDuration", _duration(end - origin))
     else:
         root.set("availabilityStartTime", "1970-01-01T00:00:00Z")
         root.set("publishTime", iso8601(window.published))
         root.set("minimumUpdatePeriod", duration)
-        root.set("timeShiftBufferDepth", _duration(window.depth * window.grid.duration))
+        if window.depth is not None:
+            root.set("timeShiftBufferDepth", _duration(window.depth * window.grid.duration))
         root.set("suggestedPresentationDelay", _duration(_DELAY_SEGMENTS * window.grid.duration))
     root.set("minBufferTime", duration)
     root.set("maxSegmentDuration", _duration(_longest(window)))
-    for part in parts:
-        _period(root, part, origin)
+    if places.again and not window.ended:
+        _child(root, "Location").text = places.again
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        _period(root, part, origin, places.folder, over=following is not None)
     if not window.ended:
         # Players that meet no UTCTiming trust the viewer's clock, which is often wrong.
-        _child(root, "UTCTiming", schemeIdUri="urn:mpeg:dash:utc:http-iso:2014", value=time_url)
+        _child(root, "UTCTiming", schemeIdUri="urn:mpeg:dash:utc:http-iso:2014", value=places.clock)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
@@ -103,12 +124,12 @@ def _child(parent: etree._Element, tag: str, **attributes: str | int) -> etree._
     return etree.SubElement(parent, tag, {k: str(v) for k, v in attributes.items()})
 
 
-def _parts(window: Window) -> Iterator[_Part]:
+def _parts(window: Window, *, clipped: bool) -> Iterator[_Part]:
     for period in window.periods.values():
         tracks = [
             _TrackPart(
                 (described := period.tracks[track.latest.id]),
-                [s for s in track.segments if s.period == period.index],
+                track.segments.of_period(period.index),
                 max(described.bitrate, track.bandwidth),
             )
             for track in window.tracks
@@ -121,8 +142,8 @@ def _parts(window: Window) -> Iterator[_Part]:
             ]
             present = tuple(track for track in inside if track.segments)
             if present:
-                clipped = window.ended and stretch.number < window.first
-                begin = _first_start(present) if clipped else stretch.begin
+                cut = clipped and stretch.number < window.first
+                begin = _first_start(present) if cut else stretch.begin
                 yield _Part(period, name, begin, present)
 
 
@@ -150,10 +171,16 @@ def _first_start(tracks: _Tracks) -> Fraction:
     return min(Fraction(part.segments[0].start, part.track.timescale) for part in tracks)
 
 
-def _period(root: etree._Element, part: _Part, origin: Fraction) -> None:
+def _period(
+    root: etree._Element, part: _Part, origin: Fraction, folder: str, *, over: bool
+) -> None:
     element = _child(root, "Period", id=part.name, start=_duration(part.begin - origin))
+    if over:
+        # Or else it lasts until the next: dash.js waits for ever in a hole that it joins in.
+        end = max(Fraction(t.segments[-1].end, t.track.timescale) for t in part.tracks)
+        element.set("duration", _duration(end - part.begin))
     for number, tracks in _choices(part):
-        _adaptation_set(element, number, part.begin, tracks)
+        _adaptation_set(element, number, part.begin, tracks, folder)
 
 
 def _choices(part: _Part) -> Iterator[tuple[int, _Tracks]]:
@@ -176,7 +203,9 @@ def _are_aligned(tracks: _Tracks) -> bool:
     )
 
 
-def _adaptation_set(period: etree._Element, number: int, begin: Fraction, tracks: _Tracks) -> None:
+def _adaptation_set(
+    period: etree._Element, number: int, begin: Fraction, tracks: _Tracks, folder: str
+) -> None:
     first = tracks[0].track
     element = _child(
         period,
@@ -194,7 +223,7 @@ def _adaptation_set(period: etree._Element, number: int, begin: Fraction, tracks
     for item in tracks:
         # A template each: the name of the init section differs from track to track.
         _representation(element, item.track, item.bandwidth).append(
-            _template(item.track, item.segments, begin)
+            _template(item.track, item.segments, begin, folder)
         )
 
 
@@ -220,13 +249,15 @@ def _representation(parent: etree._Element, track: Track, bandwidth: int) -> etr
     return element
 
 
-def _template(track: Track, segments: Sequence[Segment], begin: Fraction) -> etree._Element:
+def _template(
+    track: Track, segments: Sequence[Segment], begin: Fraction, folder: str
+) -> etree._Element:
     # The media's own times are kept: the offset is the period's start on the same count.
     template = etree.Element("SegmentTemplate")
     template.set("timescale", str(track.timescale))
     template.set("presentationTimeOffset", str(round_half_up(begin * track.timescale)))
-    template.set("initialization", f"$RepresentationID$/init-{track.version}.mp4")
-    template.set("media", "$RepresentationID$/$Number$.m4s")
+    template.set("initialization", f"{folder}$RepresentationID$/init-{track.version}.mp4")
+    template.set("media", f"{folder}$RepresentationID$/$Number$.m4s")
     template.set("startNumber", str(segments[0].number))
     timeline = etree.SubElement(template, "SegmentTimeline")
     for start, duration, repeats in _runs(segments):

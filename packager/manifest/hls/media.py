@@ -15,12 +15,14 @@ _SHORTEST_GAP = 1000
 """Microseconds of an entry for a hole that the media before it reaches over."""
 
 
-def render(window: Window, track: WindowTrack) -> bytes:
-    """The playlist of `track`; URLs are relative to the track's folder."""
+def render(window: Window, track: WindowTrack, folder: str = "") -> bytes:
+    """The playlist of `track`; `folder` leads from it to the track's media."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:8", f"#EXT-X-TARGETDURATION:{_target(window)}"]
+    if window.stays:
+        lines.append("#EXT-X-PLAYLIST-TYPE:EVENT")
     lines.append(f"#EXT-X-MEDIA-SEQUENCE:{window.first}")
     lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{_first_period(window)}")
-    lines.extend(_entries(window, track))
+    lines.extend(_entries(window, track, folder))
     if window.ended:
         lines.append("#EXT-X-ENDLIST")
     return ("\n".join(lines) + "\n").encode()
@@ -43,7 +45,7 @@ def _first_period(window: Window) -> int:
     return max(p.index for p in window.periods.values() if p.number <= window.first)
 
 
-def _entries(window: Window, track: WindowTrack) -> Iterator[str]:
+def _entries(window: Window, track: WindowTrack, folder: str) -> Iterator[str]:
     """An entry a number: every track lists the same ones, and its periods from the same ones on."""
     starts = {period.number: period.index for period in window.periods.values()}
     segments = {segment.number: segment for segment in track.segments}
@@ -58,22 +60,23 @@ def _entries(window: Window, track: WindowTrack) -> Iterator[str]:
         if segment is None:
             begin = max(end, window.grid.micros(number))
             end = max(window.grid.micros(number + 1), UtcMicros(begin + _SHORTEST_GAP))
-            yield from _gap(number, begin, end)
+            yield from _gap(begin, end)
+            yield f"{folder}{SegmentName(number)}"
             continue
         description = window.track_of(track.latest.id, segment)
         if described != period:
-            yield f'#EXT-X-MAP:URI="{InitName(description.version)}"'
+            yield f'#EXT-X-MAP:URI="{folder}{InitName(description.version)}"'
             described = period
         # Of every segment: Shaka Player 5.2 loses its place behind a discontinuity where it has to
         # work out the date of a segment that a reload brings.
         yield _date(micros_of(segment.start, description.timescale))
         length = Fraction(segment.duration, description.timescale)
         yield f"#EXTINF:{seconds(length, _DIGITS)},"
-        yield str(SegmentName(number))
+        yield f"{folder}{SegmentName(number)}"
         end = micros_of(segment.end, description.timescale)
 
 
-def _gap(number: int, begin: UtcMicros, end: UtcMicros) -> Iterator[str]:
+def _gap(begin: UtcMicros, end: UtcMicros) -> Iterator[str]:
     """An entry that keeps the media sequence counting over what is not there (4.4.4.7).
 
     It begins where the media before it ends, so that durations add up to the time that passed.
@@ -81,7 +84,6 @@ def _gap(number: int, begin: UtcMicros, end: UtcMicros) -> Iterator[str]:
     yield _date(begin)
     yield "#EXT-X-GAP"
     yield f"#EXTINF:{seconds(Fraction(end - begin, MICROS), _DIGITS)},"
-    yield str(SegmentName(number))
 
 
 def _date(instant: UtcMicros) -> str:

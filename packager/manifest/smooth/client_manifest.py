@@ -1,6 +1,7 @@
 """The client manifest (MS-SSTR section 2.2.2)."""
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from lxml import etree
 
@@ -25,8 +26,8 @@ def listed(window: Window, track: WindowTrack) -> Sequence[Segment]:
     return track.segments[: max(0, len(track.segments) - LOOK_AHEAD)]
 
 
-def render(window: Window) -> bytes:
-    """The manifest; its fragments lie relative to its own folder."""
+def render(window: Window, folder: str = "") -> bytes:
+    """The manifest; `folder` leads from it to its fragments."""
     root = etree.Element("SmoothStreamingMedia", MajorVersion="2", MinorVersion="2")
     root.set("TimeScale", str(TIMESCALE))
     streams = list(streams_of(window))
@@ -36,12 +37,13 @@ def render(window: Window) -> bytes:
         root.set("Duration", "0")
         root.set("IsLive", "TRUE")
         root.set("LookAheadFragmentCount", str(LOOK_AHEAD))
-        depth = round_half_up(window.depth * window.grid.duration * TIMESCALE)
-        root.set("DVRWindowLength", str(depth))
+        # None is a window without an end (MS-SSTR section 2.2.2.1).
+        depth = (window.depth or 0) * window.grid.duration
+        root.set("DVRWindowLength", str(round_half_up(depth * TIMESCALE)))
     root.set("CanSeek", "TRUE")
     root.set("CanPause", "TRUE")
     for tracks in streams:
-        _stream_index(root, window, tracks)
+        _stream_index(root, window, tracks, folder)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
@@ -81,14 +83,16 @@ def _four_cc(track: Track) -> str | None:
     )
 
 
-def _stream_index(root: etree._Element, window: Window, tracks: Sequence[WindowTrack]) -> None:
+def _stream_index(
+    root: etree._Element, window: Window, tracks: Sequence[WindowTrack], folder: str
+) -> None:
     kind = tracks[0].latest.kind
     fragments = listed(window, tracks[0])
     name = tracks[0].latest.id if kind is TrackKind.AUDIO else kind
     stream = etree.SubElement(root, "StreamIndex", Type=kind, Name=name)
     stream.set("QualityLevels", str(len(tracks)))
     stream.set("Chunks", str(len(fragments)))
-    stream.set("Url", f"QualityLevels({{bitrate}})/Fragments({kind}={{start time}})")
+    stream.set("Url", f"{folder}QualityLevels({{bitrate}})/Fragments({kind}={{start time}})")
     if kind is TrackKind.VIDEO:
         for prefix in ("Max", "Display"):
             stream.set(f"{prefix}Width", str(max(track.latest.width for track in tracks)))
@@ -118,16 +122,21 @@ def _quality_level(stream: etree._Element, index: int, track: Track) -> None:
 def _fragments(
     stream: etree._Element, window: Window, track: WindowTrack, fragments: Sequence[Segment]
 ) -> None:
-    expected: int | None = None
+    """The `c` elements (2.2.2.6), without a hole.
+
+    A fragment before one lasts until the next begins: dash.js, which looks for what comes after it
+    by its end, would look in the hole for ever.
+    """
+    spans = [span(s, window.track_of(track.latest.id, s).timescale) for s in fragments]
+    starts = [start for start, _ in spans[1:]]
     last: etree._Element | None = None
-    for segment in fragments:
-        start, duration = span(segment, window.track_of(track.latest.id, segment).timescale)
-        if last is not None and start == expected and last.get("d") == str(duration):
+    for (start, duration), following in zip_longest(spans, starts):
+        lasts = str(duration if following is None else following - start)
+        if last is not None and last.get("d") == lasts:
             # Smooth's r counts all the fragments of a run, DASH's only the further ones.
             last.set("r", str(int(last.get("r", "1")) + 1))
-        else:
-            last = etree.SubElement(stream, "c")
-            if start != expected:
-                last.set("t", str(start))
-            last.set("d", str(duration))
-        expected = start + duration
+            continue
+        last, first = etree.SubElement(stream, "c"), last is None
+        if first:
+            last.set("t", str(start))
+        last.set("d", lasts)

@@ -2,6 +2,7 @@
 // Each `open` returns
 //   heights()      of the renditions on offer
 //   pick(height)   plays that rendition from now on, as a quality menu does
+//   rewind()       goes to the beginning of what can be seen, as a seek bar does
 //   shownAt()      the instant (ms since 1970) that the picture on show was made at, or null
 //   latency()      seconds behind live as the player itself sees it, or null
 //   debug()        what helps to read a failure
@@ -33,6 +34,9 @@ function openHls(video, url, { error, note }) {
     pick: (height) => {
       hls.nextLevel = hls.levels.findIndex((level) => level.height === height);
     },
+    rewind: () => {
+      video.currentTime = video.seekable.start(0) + 0.1;
+    },
     shownAt: () => hls.playingDate?.getTime() ?? null,
     latency: () => hls.latency,
     debug: () => ({ level: hls.currentLevel, load: hls.loadLevel }),
@@ -60,6 +64,7 @@ function openDash(video, url, { error, note }, clock) {
       const all = player.getRepresentationsByType("video");
       player.setRepresentationForTypeById("video", all.find((one) => one.height === height).id);
     },
+    rewind: () => player.seek(0),
     shownAt: () => video.currentTime * 1000,
     latency: () => player.getCurrentLiveLatency(),
     debug: () => ({ period: player.getActiveStream()?.getId() }),
@@ -95,6 +100,9 @@ function openShaka(video, url, { error, note }) {
       player.configure("abr.enabled", false);
       const track = player.getVariantTracks().find((one) => one.height === height);
       player.selectVariantTrack(track, true, 2);
+    },
+    rewind: () => {
+      video.currentTime = player.seekRange().start + 0.1;
     },
     shownAt: () => player.getPlayheadTimeAsDate()?.getTime() ?? null,
     latency: () => player.getStats().liveLatency,

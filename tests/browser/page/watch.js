@@ -226,6 +226,11 @@ globalThis.watch = {
   time: () => video.currentTime,
   height: () => video.videoHeight,
   shownAt: () => player.shownAt(),
+  rewind() {
+    note("rewind", "");
+    player.rewind();
+  },
+  ended: () => video.ended,
   /** Seconds that the playhead has come since the start. */
   played: () => (started() ? video.currentTime - state.startTime : 0),
   heights: () => [...new Set(player.heights())].sort((a, b) => a - b),

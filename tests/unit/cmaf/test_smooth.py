@@ -141,7 +141,7 @@ def test_a_fragment_of_frames_that_are_no_whole_ticks() -> None:
     same = [1] * frames
     start = NOW * 48_000 + 17
     run = Run(start, [1024] * frames, same, [SYNC_FLAGS] * frames, [0] * frames, bytes(frames))
-    piece = Segment(1, 0, run.start, run.duration, 94, UtcMicros(0), ())
+    piece = Segment(1, 0, run.start, run.duration, 94, UtcMicros(0))
     mine = span(piece, 48_000)
     durations, *_ = entries(smooth_fragment(segment(run), 48_000, mine, []))
     assert sum(durations) == mine[1]

@@ -14,6 +14,7 @@ from origin.decide import STALE_SEGMENTS, ChannelView, decide, is_stale
 from origin.plan import (
     Freshness,
     Plan,
+    Redirect,
     Refuse,
     ServeFragment,
     ServeHealth,
@@ -25,11 +26,14 @@ from origin.plan import (
 )
 from origin.render import render
 from origin.request import Fragment, Manifest, ManifestKind, Media, parse
+from origin.view import canonical, path_of
 from packager.journal import VERSION
 from packager.layout import InitName, SegmentName
 from packager.records import (
     ChunkAdded,
     Ended,
+    EventRemoved,
+    EventSet,
     Header,
     Record,
     SegmentEnded,
@@ -40,6 +44,7 @@ from packager.smooth_clock import TOLERANCE, smooth_time, span
 from packager.ticks import MICROS, Ticks, UtcMicros
 from packager.timeline import Timeline, apply, fold
 from packager.track import TrackKind
+from packager.window import Window
 from tests.feeds import START
 from tests.strategies import described, instants, journals
 from tests.support.channel import FIRST, GRID, MANIFESTS, Script
@@ -803,9 +808,9 @@ def test_chunks_are_the_segment_in_pieces(records: list[Record]) -> None:
 def test_parts_of_a_segment_have_tags_of_their_own(records: list[Record]) -> None:
     timeline = fold(records)
     for track in timeline.tracks.values():
-        for segment in track.segments:
+        for segment, chunks in track.segments.rows():
             base = f"{CHANNEL}/{track.id}/{segment.number}"
-            names = [f"{base}.{index}.m4s" for index in range(len(segment.chunks))]
+            names = [f"{base}.{index}.m4s" for index in range(len(chunks))]
             tags = [media(served(name, timeline, 5)).etag for name in names]
             assert len(set(tags)) == len(tags)
             assert all(tag.startswith('"') and tag.endswith('"') for tag in tags)
@@ -888,3 +893,160 @@ def parse_media(name: str) -> object:
     request = parse(f"{CHANNEL}/v0/{name}")
     assert isinstance(request, Media)
     return request.name
+
+
+# Views.
+
+
+def path_from(first: int, last: int | None = None) -> str:
+    end = None if last is None else GRID.micros(last + 1)
+    return path_of(canonical(GRID.micros(first), end, GRID))
+
+
+def window_of(plan: Plan) -> Window:
+    assert isinstance(plan, ServeManifest), plan
+    return plan.window
+
+
+def held(plan: Plan) -> list[int]:
+    """The segments of v0 that a manifest has."""
+    (track,) = (t for t in window_of(plan).tracks if t.latest.id == "v0")
+    return [segment.number for segment in track.segments]
+
+
+@pytest.mark.parametrize("file", MANIFESTS)
+def test_a_view_from_an_instant_grows(file: str) -> None:
+    numbers = range(N, N + 20)
+    for count in (5, 20):
+        plan = asked(f"{path_from(N + 3)}{file}", live(*numbers[:count]))
+        window = window_of(plan)
+        assert held(plan) == list(numbers[3:count])
+        assert (window.depth, window.stays, window.ended) == (None, True, False)
+
+
+@pytest.mark.parametrize("file", MANIFESTS)
+def test_a_stretch_is_complete_once_its_end_has_passed(file: str) -> None:
+    path = f"{path_from(N + 3, N + 6)}{file}"
+    for count, ended in ((6, False), (7, True), (20, True)):
+        plan = asked(path, live(*range(N, N + count)))
+        assert held(plan) == list(range(N + 3, min(N + 7, N + count)))
+        assert window_of(plan).ended == ended
+
+
+def test_a_complete_stretch_never_goes_stale() -> None:
+    timeline = live(*range(N, N + 9))
+    late = GRID.micros(N + 1000)
+    assert window_of(asked(f"{path_from(N, N + 3)}index.mpd", timeline, late)).ended
+    assert refused(asked(f"{path_from(N)}index.mpd", timeline, late)).status == 503
+
+
+def test_a_stretch_whose_end_nobody_recorded_is_complete_all_the_same() -> None:
+    timeline = live(*range(N, N + 9))
+    path = f"{path_from(N, N + 11)}index.mpd"
+    assert not window_of(asked(path, timeline, GRID.micros(N + 12))).ended
+    window = window_of(asked(path, timeline, GRID.micros(N + 1000)))
+    assert (window.last, window.ended) == (N + 8, True)
+
+
+def test_a_source_that_is_over_completes_every_view() -> None:
+    timeline = fold([Ended(START)], live(*range(N, N + 9)))
+    for path in (path_from(N + 2), path_from(N + 2, N + 99)):
+        window = window_of(asked(f"{path}index.mpd", timeline, GRID.micros(N + 1000)))
+        assert (window.first, window.last, window.ended) == (N + 2, N + 8, True)
+
+
+def test_what_has_not_begun_is_404_for_a_moment() -> None:
+    plan = refused(asked(f"{path_from(N + 9)}index.mpd", live(N, N + 1)))
+    assert (plan.status, plan.freshness) == (404, Freshness.SOON)
+
+
+def test_what_left_the_retention_is_404() -> None:
+    timeline = fold([Trimmed(N + 5)], live(*range(N, N + 9)))
+    plan = refused(asked(f"{path_from(N, N + 4)}index.mpd", timeline))
+    assert (plan.status, plan.freshness) == (404, Freshness.GONE)
+
+
+@pytest.mark.parametrize("last", [None, N + 7])
+def test_a_view_from_before_the_retention_begins_where_that_does(last: int | None) -> None:
+    timeline = fold([Trimmed(N + 5)], live(*range(N, N + 9)))
+    plan = asked(f"{path_from(N + 2, last)}index.mpd", timeline)
+    assert isinstance(plan, ServeManifest)
+    assert (plan.window.first, plan.late, plan.window.stays) == (N + 5, True, False)
+
+
+def test_a_view_of_a_hole_is_404() -> None:
+    timeline = fold([*period(1, N + 9), *whole(N + 9)], live(N, N + 1))
+    plan = refused(asked(f"{path_from(N + 3, N + 5)}index.mpd", timeline))
+    assert (plan.status, plan.freshness) == (404, Freshness.HOLE)
+
+
+def test_a_view_spans_periods_and_holes() -> None:
+    timeline = fold([*period(1, N + 9), *whole(N + 9)], live(N, N + 1))
+    plan = asked(f"{path_from(N)}index.mpd", timeline)
+    assert held(plan) == [N, N + 1, N + 9]
+    assert list(window_of(plan).periods) == [0, 1]
+
+
+def test_nothing_yet_is_503_in_every_view() -> None:
+    for path in (path_from(N), path_from(N, N + 3)):
+        assert refused(asked(f"{path}index.mpd", started())).status == 503
+
+
+@pytest.mark.parametrize("file", MANIFESTS)
+def test_a_query_leads_to_the_view_that_all_share(file: str) -> None:
+    timeline = live(N, N + 1, N + 2)
+    plans = set()
+    for share in (0.0, 0.3, 0.9):
+        start = (GRID.micros(N) + share * GRID.duration * MICROS) / MICROS
+        path = f"{CHANNEL}/{file}"
+        view = ChannelView(timeline, Fraction(10))
+        plan = decide(parse(path, f"start={start:.3f}"), view, GRID.micros(N + 3))
+        assert isinstance(plan, Redirect)
+        plans.add(plan.location)
+    (location,) = plans
+    assert location == f"{CHANNEL}/{path_from(N)}{file}"
+    assert held(decide(parse(location), view, GRID.micros(N + 3))) == [N, N + 1, N + 2]
+
+
+# Events.
+
+
+def event(first: int, last: int | None = None, *, pinned: bool = False) -> EventSet:
+    end = None if last is None else GRID.micros(last + 1)
+    return EventSet("fight", GRID.micros(first), end, pinned)
+
+
+@pytest.mark.parametrize("file", MANIFESTS)
+def test_an_event_is_the_stretch_between_its_start_and_its_end(file: str) -> None:
+    timeline = live(*range(N, N + 9))
+    path = f"event/fight/{file}"
+    plan = refused(asked(path, timeline))
+    assert (plan.status, plan.freshness) == (404, Freshness.UNKNOWN)
+    plan = refused(asked(path, fold([event(N + 20)], timeline)))
+    assert (plan.status, plan.freshness) == (404, Freshness.SOON)
+    going_on = asked(path, fold([event(N + 2)], timeline))
+    assert held(going_on) == list(range(N + 2, N + 9))
+    assert not window_of(going_on).ended
+    over = asked(path, fold([event(N + 2), event(N + 2, N + 5)], timeline))
+    assert held(over) == list(range(N + 2, N + 6))
+    assert window_of(over).ended
+    gone = fold([event(N + 2), EventRemoved("fight")], timeline)
+    assert refused(asked(path, gone)).status == 404
+
+
+def test_a_pinned_event_stays_when_all_around_it_goes() -> None:
+    timeline = live(*range(N, N + 20))
+    timeline = fold([event(N + 3, N + 6, pinned=True), Trimmed(N + 10)], timeline)
+    assert held(asked("event/fight/index.mpd", timeline)) == list(range(N + 3, N + 7))
+    media(asked(f"v0/{N + 4}.m4s", timeline))
+    for number in (N, N + 2, N + 7, N + 9):
+        assert refused(asked(f"v0/{number}.m4s", timeline)).status == 410
+    # What goes on does not begin with a hole that was cut.
+    assert held(asked(f"{path_from(N)}index.mpd", timeline)) == list(range(N + 10, N + 20))
+    assert held(asked(f"{path_from(N, N + 12)}index.mpd", timeline)) == list(range(N + 3, N + 7))
+
+
+def test_a_pinned_event_that_goes_on_keeps_all_from_its_start_on() -> None:
+    timeline = fold([event(N + 3, pinned=True), Trimmed(N + 10)], live(*range(N, N + 20)))
+    assert held(asked("event/fight/index.mpd", timeline)) == list(range(N + 3, N + 20))
+    assert held(asked(f"{path_from(N)}index.mpd", timeline)) == list(range(N + 3, N + 20))

@@ -14,6 +14,7 @@ from origin.request import (
     ManifestKind,
     Media,
     Request,
+    Stretched,
     TimeOfDay,
     Unknown,
     parse,
@@ -67,7 +68,7 @@ likely_paths = st.lists(st.one_of(pieces, st.text(max_size=4)), max_size=7).map(
 )
 
 
-def spelled(request: Request) -> str:
+def spelled(request: Request) -> str:  # noqa: PLR0911 - one a request
     """The path of what can be asked for, as the URL contract writes it."""
     match request:
         case Manifest(channel, ManifestKind.HLS_MULTIVARIANT):
@@ -76,6 +77,8 @@ def spelled(request: Request) -> str:
             return f"/live/{channel}/{track}/index.m3u8"
         case Manifest(channel, ManifestKind.DASH):
             return f"/live/{channel}/index.mpd"
+        case Manifest(channel, ManifestKind.DASH_GOING_ON):
+            return f"/live/{channel}/live.mpd"
         case Manifest(channel):
             return f"/live/{channel}/index.ism/Manifest"
         case Media(channel, track, name):
@@ -87,7 +90,7 @@ def spelled(request: Request) -> str:
             return "/live/tv/time"
         case Health():
             return "/healthz"
-        case Bad() | Unknown():
+        case Bad() | Unknown() | Stretched():
             raise AssertionError(request)
         case _:
             assert_never(request)

@@ -1,0 +1,84 @@
+"""Events: named stretches of a channel's timeline, as they are ordered."""
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from packager.records import EventSet
+from packager.ticks import UtcMicros, iso8601, parse_iso8601
+from packager.track import TRACK_ID
+
+MOST = 1000
+"""Events of a channel."""
+
+
+class EventOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be said of an event; what is left out stays as it is."""
+
+    start: str | UnsetType = UNSET
+    """ISO 8601; of a new event, now."""
+    end: str | UnsetType | None = UNSET
+    """ISO 8601, or `now`; null while it is not known."""
+    pinned: bool | UnsetType = UNSET
+
+
+class EventSaid(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as it is told of."""
+
+    name: str
+    start: str
+    end: str | None
+    pinned: bool
+
+
+def decode_order(data: bytes) -> EventOrder:
+    """The order in a JSON text.
+
+    Raises:
+        ValueError: there is none in it.
+    """
+    return msgspec.json.decode(data, type=EventOrder)
+
+
+def ordered(
+    name: str, order: EventOrder, events: Mapping[str, EventSet], now: UtcMicros
+) -> EventSet:
+    """The event called `name` once `order` is done.
+
+    Raises:
+        ValueError: it cannot be.
+    """
+    if TRACK_ID.fullmatch(name) is None:
+        raise ValueError("an event's name is at most 32 of a-z, 0-9, - and _")
+    known = events.get(name)
+    if known is None and len(events) >= MOST:
+        raise ValueError(f"there are {MOST} events already")
+    start = known.start if known else now
+    end = known.end if known else None
+    pinned = known.pinned if known else False
+    if order.start is not UNSET:
+        start = _instant(order.start, now)
+    if order.end is not UNSET:
+        end = None if order.end is None else _instant(order.end, now)
+    if order.pinned is not UNSET:
+        pinned = order.pinned
+    if end is not None and end <= start:
+        raise ValueError(f"it would end at {iso8601(end)}, which is not after {iso8601(start)}")
+    return EventSet(name, start, end, pinned)
+
+
+def _instant(text: str, now: UtcMicros) -> UtcMicros:
+    return now if text == "now" else parse_iso8601(text)
+
+
+def said(event: EventSet) -> EventSaid:
+    """`event` in words."""
+    end = None if event.end is None else iso8601(event.end)
+    return EventSaid(name=event.name, start=iso8601(event.start), end=end, pinned=event.pinned)
+
+
+def encode_events(events: Mapping[str, EventSet]) -> bytes:
+    """The JSON of all events, by their start."""
+    listed = sorted(events.values(), key=lambda event: (event.start, event.name))
+    return msgspec.json.encode([said(event) for event in listed])

@@ -1,0 +1,97 @@
+"""Viewers rewind to the beginning, and play across a kill, a hole and the end of an event."""
+
+import asyncio
+import subprocess
+import sys
+from fractions import Fraction
+
+import m3u8
+import pytest
+from playwright.async_api import BrowserContext
+
+from origin.view import canonical, path_of
+from packager.ticks import Grid
+from tests.browser.test_kill import CHANNEL, TRACK, wait_for_growth, wait_for_mid_segment
+from tests.browser.viewer import PLAYERS, Viewer
+from tests.paths import ROOT
+from tests.support.service import Service, fetch, wait_until
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.fault,
+    pytest.mark.asyncio(loop_scope="session"),
+]
+
+EVENT = "night"
+LADDER_SEGMENT = Fraction(48, 25)
+
+
+def order(running: Service, *words: str) -> None:
+    config = str(running.folder / "ringside.yaml")
+    command = [sys.executable, "-m", "packager", "event", words[0], "-c", config, *words[1:]]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=30)
+
+
+def first_instant(running: Service) -> float:
+    """When the event's first picture was made, in milliseconds since the epoch."""
+    url = f"{running.live(CHANNEL)}/event/{EVENT}/{TRACK}/index.m3u8"
+    answer = wait_until(lambda: (found := fetch(url)).status == 200 and found, "the event")
+    date = m3u8.loads(answer.text).segments[0].program_date_time
+    return date.timestamp() * 1000
+
+
+async def test_an_event_is_played_from_its_beginning_to_its_end(
+    browser: BrowserContext, watching: str, running: Service, measure: list[str]
+) -> None:
+    await asyncio.to_thread(order, running, "start", CHANNEL, EVENT, "--at", "2001-01-01T00:00:00Z")
+    first = await asyncio.to_thread(first_instant, running)
+    edge = await asyncio.to_thread(wait_for_mid_segment, running)
+    running.kill("ffmpeg")
+    restarted = await asyncio.to_thread(wait_for_growth, running, edge)
+    viewers = [await Viewer.come(browser, watching, engine) for engine in PLAYERS]
+
+    async def wants(viewer: Viewer, condition: str, seconds: float) -> None:
+        came = await viewer.until(condition, seconds)
+        seen = (await viewer.report()).seen
+        assert came, f"{viewer.engine}: not {condition}\n{seen}\n{viewer.refused[-6:]}"
+
+    for viewer in viewers:
+        await viewer.load(running.live(CHANNEL), f"/event/{EVENT}")
+    for viewer in viewers:
+        await wants(viewer, "watch.played() >= 1", 20)
+        await viewer.page.evaluate("watch.rewind()")
+    for viewer in viewers:
+        await wants(viewer, f"watch.shownAt() < {first + 4000}", 10)
+    for viewer in viewers:
+        await wants(viewer, f"watch.shownAt() > {restarted + 1000}", 60)
+    await asyncio.to_thread(order, running, "end", CHANNEL, EVENT)
+    for viewer in viewers:
+        # Smooth's fragments lead on: whoever is watching stays with the channel.
+        if viewer.engine != "smooth":
+            await wants(viewer, "watch.ended()", 60)
+        report = await viewer.report()
+        stalls = ", ".join(f"{stall.ms:.0f}" for stall in report.stalls)
+        measure.append(f"rewind {viewer.engine:10} stalls [{stalls}] ms, refused {viewer.refused}")
+        await viewer.page.close()
+
+
+async def test_a_stretch_with_a_hole_is_played_to_its_end_by_who_comes_later(
+    browser: BrowserContext, watching: str, running: Service
+) -> None:
+    edge = await asyncio.to_thread(wait_for_mid_segment, running)
+    running.kill("ffmpeg")
+    await asyncio.to_thread(wait_for_growth, running, edge)
+    answer = fetch(f"{running.live(CHANNEL)}/{TRACK}/index.m3u8")
+    grid = Grid(LADDER_SEGMENT)
+    view = path_of(canonical(grid.micros(edge - 1), grid.micros(edge + 4), grid)).rstrip("/")
+    assert answer.text.count("#EXT-X-DISCONTINUITY\n") == 1
+    viewers = [await Viewer.come(browser, watching, engine) for engine in PLAYERS]
+    for viewer in viewers:
+        await viewer.load(running.live(CHANNEL), f"/{view}")
+    for viewer in viewers:
+        over = await viewer.until("watch.ended()", 60)
+        report = await viewer.report()
+        assert over, f"{viewer.engine} did not end\n{report.seen}"
+        assert not report.errors or viewer.engine == "hls", report.seen
+        assert viewer.refused == []
+        await viewer.page.close()

@@ -1,0 +1,285 @@
+"""Start-over, catch-up and events of a running channel, in all three formats."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urljoin
+
+import m3u8
+import pytest
+from lxml import etree
+
+from packager.ticks import MICROS, UtcMicros, iso8601, parse_iso8601
+from tests.paths import ROOT
+from tests.support import programs
+from tests.support.service import Answer, Service, fetch, service, wait_until
+
+pytestmark = pytest.mark.e2e
+
+CHANNELS = f"""
+  bars:
+    source: {{type: pattern, width: 320, height: 180}}
+    ladder: {ROOT}/tests/support/small.yaml
+    events:
+      past: {{start: 2001-01-01T00:00:00Z, end: 2001-01-01T01:00:00Z, pin: true}}
+      all: {{start: 2001-01-01T00:00:00Z}}
+      future: {{start: 2099-01-01T00:00:00+01:00, end: 2099-01-02T00:00:00Z}}
+"""
+TRACK = "270p"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with service(tmp_path_factory.mktemp("views"), CHANNELS) as started:
+        started.wait_for_segments("bars", 5)
+        yield started
+
+
+def ringside(running: Service, *words: str) -> "subprocess.CompletedProcess[str]":
+    order, *rest = words
+    config = str(running.folder / "ringside.yaml")
+    return subprocess.run(
+        [sys.executable, "-m", "packager", "event", order, "-c", config, *rest],
+        cwd=ROOT, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+
+def playlist(running: Service, view: str) -> m3u8.M3U8:
+    url = f"{running.live('bars')}/{view}{TRACK}/index.m3u8"
+    answer = fetch(url)
+    assert answer.status == 200, answer.text
+    return m3u8.loads(answer.text, uri=url)
+
+
+def first_of(running: Service) -> int:
+    """The first segment of all."""
+    return int(playlist(running, "event/all/").media_sequence)
+
+
+def start_of(number: int) -> str:
+    """In Unix seconds, to the millisecond above."""
+    milliseconds = -(-number * 1920 // 1)
+    return f"{milliseconds / 1000:.3f}".rstrip("0").rstrip(".")
+
+
+def test_a_start_over_playlist_is_an_event_that_grows(running: Service) -> None:
+    first = first_of(running)
+    view = f"from/{start_of(first + 1)}/"
+    before = playlist(running, view)
+    assert (before.media_sequence, before.playlist_type, before.is_endlist) == (
+        first + 1, "event", False,
+    )  # fmt: skip
+    wait_until(lambda: len(playlist(running, view).segments) > len(before.segments), "growth")
+    after = playlist(running, view)
+    assert [s.uri for s in after.segments][: len(before.segments)] == [
+        s.uri for s in before.segments
+    ]
+
+
+def test_media_is_that_of_the_live_channel(running: Service) -> None:
+    found = playlist(running, "event/all/")
+    folder = f"{running.live('bars')}/{TRACK}"
+    for segment in found.segments:
+        assert re.fullmatch(re.escape(folder) + r"/\d+\.m4s", segment.absolute_uri)
+        assert fetch(segment.absolute_uri, "HEAD").status == 200
+    assert fetch(found.segment_map[0].absolute_uri).status == 200
+    main = fetch(f"{running.live('bars')}/event/all/index.m3u8")
+    assert [v.uri for v in m3u8.loads(main.text).playlists] == [
+        f"{TRACK}/index.m3u8",
+        "144p/index.m3u8",
+    ]
+
+
+def test_a_catch_up_is_complete_in_every_format(running: Service) -> None:
+    first = first_of(running)
+    view = f"from/{start_of(first)}/to/{start_of(first + 3)}/"
+    wait_until(lambda: playlist(running, view).is_endlist, "the end of the stretch")
+    found = playlist(running, view)
+    assert [int(Path(s.uri).stem) for s in found.segments] == [first, first + 1, first + 2]
+    base = f"{running.live('bars')}/{view}"
+    answer = fetch(f"{base}index.mpd")
+    assert answer.headers["Cache-Control"] == "public, max-age=3600"
+    mpd = etree.fromstring(answer.body)
+    assert mpd.get("type") == "static"
+    for media in mpd.iter("{*}SegmentTemplate"):
+        place = urljoin(f"{base}index.mpd", media.get("media"))
+        assert place == f"{running.live('bars')}/$RepresentationID$/$Number$.m4s"
+        runs = [(int(s.get("d")), int(s.get("r", "0"))) for s in media.iter("{*}S")]
+        total = sum(d * (r + 1) for d, r in runs)
+        assert abs(total / int(media.get("timescale")) - 3 * 1.92) < 0.03
+    url = f"{base}index.ism/Manifest"
+    smooth = etree.fromstring(fetch(url).body)
+    assert smooth.get("IsLive") is None
+    assert abs(int(smooth.get("Duration")) - 3 * 19_200_000) < 300_000
+    for stream in smooth.iter("StreamIndex"):
+        assert stream.get("Chunks") == "3"
+        time, place = stream.find("c").get("t"), stream.get("Url")
+        for level in stream.iter("QualityLevel"):
+            name = place.replace("{bitrate}", level.get("Bitrate")).replace("{start time}", time)
+            assert fetch(urljoin(url, name)).status == 200, name
+
+
+def test_start_and_end_lead_to_the_view(running: Service) -> None:
+    first = first_of(running)
+    start = first * Fraction(48, 25)
+    for query, view in (
+        (f"start={float(start + Fraction(1, 2)):.3f}", f"from/{start_of(first)}"),
+        (f"start={float(start + Fraction(19, 10)):.3f}", f"from/{start_of(first)}"),
+        (
+            f"start={start_of(first)}&end={float(start + 2):.3f}",
+            f"from/{start_of(first)}/to/{start_of(first + 2)}",
+        ),
+    ):
+        for file in ("index.m3u8", f"{TRACK}/index.m3u8", "index.mpd", "index.ism/Manifest"):
+            answer = without_following(f"{running.live('bars')}/{file}?{query}")
+            assert answer.status == 302
+            assert answer.headers["Location"] == f"/live/bars/{view}/{file}"
+            assert answer.headers["Cache-Control"] == "public, max-age=60"
+            assert fetch(f"{running.base}{answer.headers['Location']}").status == 200
+
+
+def without_following(url: str) -> Answer:
+    command = ["curl", "-si", url]
+    head, _, body = subprocess.run(
+        command, capture_output=True, timeout=20, check=True
+    ).stdout.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    return Answer(int(status.split()[1]), dict(line.split(": ", 1) for line in lines), body)
+
+
+def test_what_is_not_there_says_why(running: Service) -> None:
+    for view, status, reason in (
+        ("event/past/", 404, "it left the retention"),
+        ("event/future/", 404, "it has not begun yet"),
+        ("event/none/", 404, "no such event"),
+        ("from/1/to/2/", 404, "left the retention|nothing was recorded then"),
+        ("from/4000000000/", 404, "it has not begun yet"),
+        ("from/01/", 400, "not a view"),
+    ):
+        answer = fetch(f"{running.live('bars')}/{view}index.mpd")
+        assert answer.status == status, (view, answer.text)
+        assert re.search(reason, answer.text) or view == "event/past/"
+        assert "max-age" in answer.headers["Cache-Control"]
+
+
+def test_an_event_from_its_beginning_to_its_end(running: Service) -> None:
+    view = "event/fight/"
+    assert fetch(f"{running.live('bars')}/{view}index.mpd").status == 404
+    done = ringside(running, "start", "bars", "fight", "--pin")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"fight: \S+Z to \.\.\., pinned\n", done.stdout)
+    wait_until(lambda: fetch(f"{running.live('bars')}/{view}index.m3u8").status == 200, "the event")
+    wait_until(lambda: len(playlist(running, view).segments) > 1, "its first segments")
+    assert not playlist(running, view).is_endlist
+    done = ringside(running, "end", "bars", "fight")
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: playlist(running, view).is_endlist, "its end")
+    listed = ringside(running, "list", "bars").stdout.splitlines()
+    assert [line.partition(":")[0] for line in listed] == ["all", "past", "fight", "future"]
+    (line,) = (line for line in listed if line.startswith("fight"))
+    start, end = (parse_iso8601(t.strip(",")) for t in re.findall(r"\S+Z", line))
+    found = playlist(running, view)
+    covered = [int(Path(s.uri).stem) for s in found.segments]
+    assert covered[0] == start * 100 // (192 * MICROS)
+    assert covered[-1] * 1.92 <= end / MICROS <= covered[-1] * 1.92 + 1.93
+    assert ringside(running, "remove", "bars", "fight").returncode == 0
+    wait_until(lambda: fetch(f"{running.live('bars')}/{view}index.mpd").status == 404, "no event")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("start", "bars", "UPPER"), "an event's name is at most 32|a channel's or event's name"),
+        (("start", "none", "x"), "no such channel at work"),
+        (("list", "none"), "no such channel"),
+        (("start", "bars", "x", "--at", "yesterday"), "yesterday"),
+        (("end", "bars", "all", "--at", "2000-01-01T00:00:00Z"), "which is not after"),
+        (("remove", "bars", "nothing"), "no such event"),
+    ],
+)
+def test_an_order_that_cannot_be_is_one_line(
+    running: Service, words: tuple[str, ...], reason: str
+) -> None:
+    done = ringside(running, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.search(reason, done.stderr), done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_events_outlive_everything(running: Service) -> None:
+    assert ringside(running, "start", "bars", "kept").returncode == 0
+    before = ringside(running, "list", "bars").stdout
+    running.kill("packager", "origin")
+
+    def listed() -> bool:
+        return ringside(running, "list", "bars").stdout == before
+
+    wait_until(listed, "the events again")
+    wait_until(lambda: fetch(f"{running.live('bars')}/event/kept/index.mpd").status == 200, "it")
+
+
+# Harvest.
+
+
+def harvest(running: Service, *words: str) -> "subprocess.CompletedProcess[str]":
+    config = str(running.folder / "ringside.yaml")
+    return subprocess.run(
+        [sys.executable, "-m", "packager", "harvest", "-c", config, *words],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@contextmanager
+def file_server(folder: Path) -> Iterator[str]:
+    """A plain one."""
+    handler = partial(SimpleHTTPRequestHandler, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_harvest_is_all_that_a_file_server_needs(running: Service, tmp_path: Path) -> None:
+    first = first_of(running)
+    start, end = (iso8601(UtcMicros(n * 1_920_000)) for n in (first, first + 3))
+    ringside(running, "start", "bars", "reaped", "--at", start, "--end", end)
+    wait_until(lambda: playlist(running, "event/reaped/").is_endlist, "the end of the event")
+    out = tmp_path / "a folder" / "reaped"
+    done = harvest(running, "reaped", "--out", str(out), "--mp4")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"harvested to {out}\n"
+    found = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    assert [name for name in found if "/" not in name] == ["index.m3u8", "index.mpd", "reaped.mp4"]
+    assert [name for name in found if name.startswith(f"{TRACK}/9")] == [
+        f"{TRACK}/{number}.m4s" for number in range(first, first + 3)
+    ]
+    frames = round(3 * 1.92 * 25)
+    with file_server(out) as url:
+        for file in ("index.m3u8", "index.mpd"):
+            assert programs.frames_of(f"{url}/{file}", 60) == frames, file
+    assert programs.frames_of(str(out / "reaped.mp4"), 60) == frames
+    assert programs.complaints_about(out / "reaped.mp4") == ""
+
+
+def test_what_cannot_be_harvested_is_one_line(running: Service, tmp_path: Path) -> None:
+    for words, reason in (
+        (["none", "--out", str(tmp_path / "x")], "no event none in bars"),
+        (["all", "--out", str(tmp_path / "x")], "the event all is not over"),
+        (["past", "--out", str(tmp_path / "x")], "nothing is left of the event past"),
+        (["future", "--out", str(tmp_path / "x")], "the event future is not over yet"),
+        (["past", "--out", str(tmp_path)], "nothing is left|a harvest starts with nothing"),
+        (["past", "--channel", "no", "--out", str(tmp_path / "x")], "--channel no: no such"),
+    ):
+        done = harvest(running, *words)
+        assert done.returncode == 2
+        assert re.search(reason, done.stderr), done.stderr
+        assert not (tmp_path / "x").exists()

@@ -1,0 +1,162 @@
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from origin.request import Bad, Manifest, ManifestKind, Stretched, Unknown, parse
+from origin.view import (
+    Between,
+    From,
+    OfEvent,
+    Rolling,
+    View,
+    canonical,
+    parse_view,
+    path_of,
+)
+from packager.ticks import MICROS, Grid, UtcMicros
+from tests.strategies import GRIDS
+
+instants = st.integers(0, 4_000_000_000_000).map(lambda milli: UtcMicros(milli * 1000))
+names = st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,31}\Z")
+views: st.SearchStrategy[View] = st.one_of(
+    st.just(Rolling()),
+    st.builds(From, instants),
+    st.tuples(instants, instants)
+    .filter(lambda pair: pair[0] != pair[1])
+    .map(lambda pair: Between(min(pair), max(pair))),
+    st.builds(OfEvent, names),
+)
+
+
+@given(views)
+def test_a_view_has_one_path(view: View) -> None:
+    path = path_of(view)
+    assert parse_view([*path.split("/")[:-1], "index.mpd"]) == (view, ["index.mpd"])
+    request = parse(f"/live/tv/{path}index.mpd")
+    assert request == Manifest("tv", ManifestKind.DASH, view=view)
+
+
+@given(
+    st.sampled_from(sorted(GRIDS.values())),
+    st.integers(1, 4 * 10**15),
+    st.integers(1, 10**11) | st.none(),
+)
+def test_who_asks_for_the_same_segments_shares_a_view(
+    duration: Fraction, start: int, length: int | None
+) -> None:
+    grid = Grid(duration)
+    end = None if length is None else UtcMicros(start + length)
+    view = canonical(UtcMicros(start), end, grid)
+    assert isinstance(view, From | Between)
+    first = grid.number_at_micros(start)
+    assert grid.number_at_micros(view.start) == first
+    # At most a millisecond from the boundary.
+    assert 0 <= view.start - grid.micros(first) <= 1000
+    again = canonical(view.start, getattr(view, "end", None), grid)
+    assert again == view
+    if isinstance(view, Between):
+        assert end is not None
+        last = grid.ending_before(view.end)
+        assert last >= first
+        assert grid.number_at_micros(end - 1) - 1 <= last <= grid.number_at_micros(end - 1)
+        assert 0 <= view.end - grid.micros(last + 1) <= 1000
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "from/05",
+        "from/5.0",
+        "from/5.1230",
+        "from/5.1234",
+        "from/-5",
+        "from/+5",
+        "from/",
+        "from/now",
+        "from/12345678901",
+        "from/5/to/5",
+        "from/6/to/5",
+        "from/5/to/",
+        "event/A",
+        "event/",
+    ],
+)
+def test_what_is_no_view(view: str) -> None:
+    assert isinstance(parse(f"/live/tv/{view}/index.mpd"), Bad)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "from/5",
+        "from/5/to/6",
+        "event/x",
+        "from/5/v0/1.m4s",
+        "from/5/v0/init-00000000.mp4",
+        "event/x/v0/1.0.m4s",
+        "event/x/index.ism/QualityLevels(1)/Fragments(video=1)",
+        "event/x/time",
+        "event/x/from/5/index.mpd",
+        "from",
+    ],
+)
+def test_media_is_there_once(path: str) -> None:
+    assert isinstance(parse(f"/live/tv/{path}"), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("query", "start", "end"),
+    [
+        ("start=5", 5, None),
+        ("start=5.25&end=7", 5.25, 7),
+        ("end=7&start=05", 5, 7),
+        ("start=1970-01-01T00:00:05Z", 5, None),
+        ("start=1970-01-01T01:00:05%2B01:00&end=9", 5, 9),
+        ("start=1970-01-01T01:00:05+01:00&end=9", 5, 9),
+        ("a=b&start=5&c", 5, None),
+    ],
+)
+def test_a_query_for_a_stretch(query: str, start: float, end: float | None) -> None:
+    for base in ("", "from/9/", "event/x/"):
+        for file in ("index.m3u8", "v0/index.m3u8", "index.mpd", "index.ism/Manifest"):
+            asked = parse(f"/live/tv/{base}{file}", query)
+            assert isinstance(asked, Stretched)
+            assert asked.manifest.file == file
+            assert asked.start == start * MICROS
+            assert asked.end == (None if end is None else end * MICROS)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "end=7",
+        "start=7&end=7",
+        "start=7&end=6",
+        "start=yesterday",
+        "start=2026-01-01T00:00:00",
+        "start=-1",
+        "start=12345678901",
+        "start=9999-01-01T00:00:00Z",
+        "start=1969-12-31T00:00:00Z",
+        "start=5&end=x",
+        "start=%00",
+        "start=٣",
+    ],
+)
+def test_a_query_for_no_stretch(query: str) -> None:
+    assert isinstance(parse("/live/tv/index.mpd", query), Bad)
+
+
+@given(st.text(max_size=40))
+def test_any_query_is_answered(query: str) -> None:
+    asked = parse("/live/tv/index.mpd", query)
+    if "start" not in query and "end" not in query:
+        assert asked == Manifest("tv", ManifestKind.DASH)
+    assert parse("/live/tv/v0/1.m4s", query) == parse("/live/tv/v0/1.m4s")
+
+
+@pytest.mark.parametrize("query", ["", "utm=1", "Start=5", "starts=5", "start=", "&&&=;"])
+def test_a_query_that_says_nothing_changes_nothing(query: str) -> None:
+    assert parse("/live/tv/index.mpd", query) == Manifest("tv", ManifestKind.DASH)
