@@ -167,13 +167,20 @@ def _channel(name: str, node: object, file: str) -> ChannelConfig:
     if TRACK_ID.fullmatch(name) is None:
         reason = "a channel's name is at most 32 of a-z, 0-9, - and _, and begins with none of - _"
         raise ConfigError(file, path, reason)
-    if isinstance(node, dict):
-        named = cast("dict[str, object]", node)
-        if isinstance(events := named.get("events"), dict):
-            schedule = cast("dict[str, object]", events).items()
-            said = {event: _event(event, of, file, f"{path}.events") for event, of in schedule}
-            node = {**named, "events": said}
-    return convert(node, ChannelConfig, file, _WORDS, path)
+    return convert(_with_schedule(node, file, path), ChannelConfig, file, _WORDS, path)
+
+
+def _with_schedule(node: object, file: str, path: str) -> object:
+    """`node` with its events read: one by one, as the channels are."""
+    if not isinstance(node, dict):
+        return node
+    channel = cast("dict[str, object]", node)
+    events = channel.get("events")
+    if not isinstance(events, dict):
+        return channel
+    schedule = cast("dict[str, object]", events).items()
+    said = {event: _event(event, of, file, f"{path}.events") for event, of in schedule}
+    return {**channel, "events": said}
 
 
 def _event(name: str, node: object, file: str, path: str) -> EventConfig:

@@ -3,45 +3,25 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 from aiohttp import web
 
 from packager.errors import DiskError
-from packager.events import EventOrder, decode_order, said
+from packager.events import decode_order, said
 from packager.layout import CONTROL
 from packager.listening import control_address
-from packager.records import EventSet
+from packager.runtime.channel import Channel
 
 _PATH = "/api/channels/{channel}/events/{event}"
 _LONGEST = 4096
 """Bytes of an order."""
 
 
-class Ordered(Protocol):
-    """A channel that takes orders."""
-
-    def set_event(self, name: str, order: EventOrder) -> EventSet:
-        """Do it.
-
-        Raises:
-            ValueError: it cannot be done.
-            DiskError: it could not be written down.
-        """
-
-    def remove_event(self, name: str) -> bool:
-        """Do it; whether there was one.
-
-        Raises:
-            DiskError: it could not be written down.
-        """
-
-
 class Control:
     """Takes orders for channels."""
 
-    def __init__(self, channels: Mapping[str, Ordered]) -> None:
+    def __init__(self, channels: Mapping[str, Channel]) -> None:
         """`channels` may come and go."""
         self._channels = channels
 
@@ -72,7 +52,7 @@ class Control:
             return _answer(503, {"error": str(error)})
         return _answer(200, {})
 
-    def _channel(self, request: web.Request) -> Ordered:
+    def _channel(self, request: web.Request) -> Channel:
         channel = self._channels.get(request.match_info["channel"])
         if channel is None:
             raise web.HTTPNotFound(
