@@ -418,9 +418,9 @@ def _trimmed(timeline: Timeline, number: int) -> Timeline:
 def _stretches_left(
     period: Period, tracks: Mapping[str, TrackTimeline], number: int
 ) -> tuple[Stretch, ...]:
-    """Those of a period that reach its oldest segment or beyond; `number` where it has none."""
+    """Those of a period that reach segment `number`, or the oldest that is left, or beyond."""
     inside = (track.segments.of_period(period.index) for track in tracks.values())
-    oldest = min((segments[0].number for segments in inside if segments), default=number)
+    oldest = min([number, *(segments[0].number for segments in inside if segments)])
     return period.stretches[max(0, bisect_right(period.stretches, oldest, key=_first_number) - 1) :]
 
 
