@@ -1,4 +1,4 @@
-"""A planned manifest as bytes, in the words of its format."""
+"""A planned manifest as text, in the words of its format."""
 
 from typing import assert_never
 
@@ -8,6 +8,7 @@ from origin.view import path_of
 from packager.manifest.dash import mpd
 from packager.manifest.hls import media, multivariant
 from packager.manifest.smooth import client_manifest
+from packager.manifest.text import Tapes, Text
 
 CONTENT_TYPES = {
     ManifestKind.HLS_MULTIVARIANT: "application/vnd.apple.mpegurl",
@@ -18,8 +19,8 @@ CONTENT_TYPES = {
 }
 
 
-def render(plan: ServeManifest) -> bytes:
-    """The manifest's bytes: equal for equal windows."""
+def render(plan: ServeManifest, tapes: Tapes) -> Text:
+    """The manifest: equal for equal windows, whatever was written on `tapes`."""
     request = plan.request
     kind, up = request.kind, "../" * path_of(request.view).count("/")
     match kind:
@@ -27,13 +28,15 @@ def render(plan: ServeManifest) -> bytes:
             return multivariant.render(plan.window)
         case ManifestKind.HLS_MEDIA:
             track = next(t for t in plan.window.tracks if t.latest.id == request.track)
-            return media.render(plan.window, track, f"{up}../{request.track}/" if up else "")
+            folder = f"{up}../{request.track}/" if up else ""
+            return media.render(plan.window, track, folder, tapes, skip=request.skip)
         case ManifestKind.DASH:
-            return mpd.render(plan.window, mpd.Places(f"{up}{TIME}", MPD_GOING_ON, up))
+            return mpd.render(plan.window, mpd.Places(f"{up}{TIME}", MPD_GOING_ON, up), tapes)
         case ManifestKind.DASH_GOING_ON:
             places = mpd.Places(f"{up}{TIME}", MPD_GOING_ON, up)
-            return mpd.render(plan.window, places, began_live=True)
+            return mpd.render(plan.window, places, tapes, began_live=True)
         case ManifestKind.SMOOTH:
-            return client_manifest.render(plan.window, f"{up}../{SMOOTH}/" if up else "")
+            folder = f"{up}../{SMOOTH}/" if up else ""
+            return client_manifest.render(plan.window, folder, tapes)
         case _:
             assert_never(kind)

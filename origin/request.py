@@ -11,7 +11,8 @@
     /healthz                                                     200 while serving
 
 A view is nothing, /from/{t}, /from/{t}/to/{t} or /event/{event}: manifests are there under each,
-media once, without any. `?start=&end=` at a manifest asks for where the view with these times is.
+media once, without any. `?start=&end=` at a manifest asks for where the view with these times is,
+`?_HLS_skip=YES` at a media playlist for a delta update (RFC 8216bis section 6.2.5.1).
 No other query changes an answer: CDNs and ad technology add them. All else counts as it was sent:
 another spelling of a path that were answered too would be another object to a CDN.
 """
@@ -55,6 +56,8 @@ class Manifest:
     track: str = ""
     """Of a media playlist."""
     view: View = Rolling()  # noqa: RUF009 - it never changes
+    skip: bool = False
+    """Of a media playlist: a delta update will do."""
 
     @property
     def file(self) -> str:
@@ -141,6 +144,7 @@ _FRAGMENT = re.compile(
     r"Fragments\((?P<kind>video|audio)=(?P<time>0|[1-9][0-9]{0,17})\)"
 )
 _ASKED = ("start", "end")
+_SKIP = "_HLS_skip"
 _MAX_QUERY = 4096
 """Characters of a query that are looked at."""
 _ENCODED = {"%28": "(", "%29": ")", "%3D": "=", "%3d": "="}
@@ -168,7 +172,7 @@ def parse(path: str, query: str = "") -> Request:
     if not isinstance(request, Manifest):
         # Media is there once, whoever asks.
         return request if isinstance(view, Rolling) or isinstance(request, Bad) else Unknown()
-    return _stretched(replace(request, view=view), query[:_MAX_QUERY])
+    return _queried(replace(request, view=view), query[:_MAX_QUERY])
 
 
 def _of_view(channel: str, rest: list[str]) -> Request:
@@ -181,11 +185,13 @@ def _of_view(channel: str, rest: list[str]) -> Request:
     return Unknown()
 
 
-def _stretched(manifest: Manifest, query: str) -> Request:
-    """`manifest`, or the other view of it that a query asks for."""
-    said = {name: value for name, value in parse_qsl(query) if name in _ASKED}
+def _queried(manifest: Manifest, query: str) -> Request:
+    """`manifest`, the other view of it that a query asks for, or what is new in it."""
+    values = dict(parse_qsl(query)) if query else {}
+    said = {name: values[name] for name in _ASKED if name in values}
     if not said:
-        return manifest
+        skip = manifest.kind is ManifestKind.HLS_MEDIA and values.get(_SKIP) in ("YES", "v2")
+        return replace(manifest, skip=skip)
     if "start" not in said:
         return Bad("an end without a start")
     try:

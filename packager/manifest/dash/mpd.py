@@ -1,15 +1,14 @@
 """The MPD (ISO/IEC 23009-1 section 5.3), live profile, one `SegmentTimeline` a track."""
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import groupby
 
 from lxml import etree
 
+from packager.manifest.text import Passage, Piece, Tapes, Text
 from packager.records import Stretch
-from packager.segments import Segment
+from packager.segments import Segments
 from packager.ticks import MICROS, iso8601, round_half_up, seconds
 from packager.timeline import Period
 from packager.track import UNDETERMINED, Track, TrackKind, language_tag
@@ -22,6 +21,8 @@ _DELAY_SEGMENTS = 4
 may trail the wall clock by less than a segment."""
 
 
+_TIMELINE = "|timeline|"
+"""Stands for a list of segments until the rest is written."""
 _PICTURE, _FIRST_SOUND = 1, 2
 """Ids of adaptation sets; the other sounds count on."""
 
@@ -32,7 +33,7 @@ class _TrackPart:
 
     track: Track
     """As it is described there."""
-    segments: Sequence[Segment]
+    segments: Segments
     bandwidth: int
     """Bit/s: what it is to have, or what it was seen to have where that is more."""
 
@@ -75,7 +76,9 @@ class Places:
     clock from there too."""
 
 
-def render(window: Window, places: Places, *, began_live: bool = False) -> bytes:
+def render(
+    window: Window, places: Places, tapes: Tapes | None = None, *, began_live: bool = False
+) -> Text:
     """The MPD.
 
     `began_live`: its reader began while nothing had ended. For such a one time goes on to count
@@ -109,7 +112,8 @@ def render(window: Window, places: Places, *, began_live: bool = False) -> bytes
     if not window.ended:
         # Players that meet no UTCTiming trust the viewer's clock, which is often wrong.
         _child(root, "UTCTiming", schemeIdUri="urn:mpeg:dash:utc:http-iso:2014", value=places.clock)
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    body = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    return Text(_spliced(body, parts, tapes or Tapes()))
 
 
 def _duration(value: Fraction) -> str:
@@ -137,7 +141,7 @@ def _parts(window: Window, *, clipped: bool) -> Iterator[_Part]:
         ]
         for name, stretch, stop in _stretches(period, window):
             inside = [
-                replace(track, segments=_between(track.segments, stretch.number, stop))
+                replace(track, segments=track.segments.between(stretch.number, stop - 1))
                 for track in tracks
             ]
             present = tuple(track for track in inside if track.segments)
@@ -156,15 +160,6 @@ def _stretches(period: Period, window: Window) -> Iterator[tuple[str, Stretch, i
         if stop > window.first:
             opens = stretch is opening
             yield f"p{period.index}{'' if opens else f'-{stretch.number}'}", stretch, stop
-
-
-def _between(segments: Sequence[Segment], first: int, stop: int) -> Sequence[Segment]:
-    start = bisect_left(segments, first, key=_number)
-    return segments[start : bisect_left(segments, stop, start, key=_number)]
-
-
-def _number(segment: Segment) -> int:
-    return segment.number
 
 
 def _first_start(tracks: _Tracks) -> Fraction:
@@ -249,9 +244,7 @@ def _representation(parent: etree._Element, track: Track, bandwidth: int) -> etr
     return element
 
 
-def _template(
-    track: Track, segments: Sequence[Segment], begin: Fraction, folder: str
-) -> etree._Element:
+def _template(track: Track, segments: Segments, begin: Fraction, folder: str) -> etree._Element:
     # The media's own times are kept: the offset is the period's start on the same count.
     template = etree.Element("SegmentTemplate")
     template.set("timescale", str(track.timescale))
@@ -259,28 +252,37 @@ def _template(
     template.set("initialization", f"{folder}$RepresentationID$/init-{track.version}.mp4")
     template.set("media", f"{folder}$RepresentationID$/$Number$.m4s")
     template.set("startNumber", str(segments[0].number))
-    timeline = etree.SubElement(template, "SegmentTimeline")
-    for start, duration, repeats in _runs(segments):
-        entry = _child(timeline, "S")
-        if start is not None:
-            entry.set("t", str(start))
-        entry.set("d", str(duration))
-        if repeats:
-            entry.set("r", str(repeats))
+    etree.SubElement(template, "SegmentTimeline").text = _TIMELINE
     return template
 
 
-def _runs(segments: Sequence[Segment]) -> Iterator[tuple[int | None, int, int]]:
-    """(start where it is not the last end, duration, further repeats) of equal segments."""
-    expected: int | None = None
+# The lists of segments
 
-    def joins(item: tuple[int, Segment]) -> tuple[int, int]:
-        # Equal neighbours that touch share `start - index * duration`.
-        index, segment = item
-        return segment.duration, segment.start - index * segment.duration
 
-    for (duration, _), group in groupby(enumerate(segments), key=joins):
-        run = [segment for _, segment in group]
-        start = run[0].start
-        yield (None if start == expected else start), duration, len(run) - 1
-        expected = run[-1].end
+def _spliced(body: bytes, parts: Iterable[_Part], tapes: Tapes) -> Iterator[Piece]:
+    """The document's pieces, with the list of each representation in its place."""
+    tracks = (t for part in parts for _, chosen in _choices(part) for t in chosen)
+    first, *others = body.split(_TIMELINE.encode())
+    yield Piece(first)
+    for track, rest in zip(tracks, others, strict=True):
+        yield from tapes.of("dash", track.track.id).cut(_passage(track.segments))
+        yield Piece(rest)
+
+
+def _passage(segments: Segments) -> Passage:
+    def write(first: int, last: int) -> str:
+        """Of the runs that begin at one of these numbers."""
+        before = segments.index_of(first) - 1
+        expected = segments[before].end if before >= 0 else None
+        entries: list[str] = []
+        for run in segments.runs(first, last):
+            start = "" if run.start == expected else f' t="{run.start}"'
+            repeats = f' r="{run.length - 1}"' if run.length > 1 else ""
+            entries.append(f'<S{start} d="{run.duration}"{repeats}/>')
+            expected = run.end
+        return "".join(entries)
+
+    first, last = segments[0].number, segments[-1].number
+    # How long the last run lasts shows when there is another.
+    settled = segments.last_run - 1
+    return Passage(first, first, last, settled, known=last, lead=write, middle=write)

@@ -29,6 +29,7 @@ from origin.request import Fragment, Manifest, ManifestKind, Media, parse
 from origin.view import canonical, path_of
 from packager.journal import VERSION
 from packager.layout import InitName, SegmentName
+from packager.manifest.text import Tapes
 from packager.records import (
     ChunkAdded,
     Ended,
@@ -583,7 +584,7 @@ def manifest(kind: ManifestKind, timeline: Timeline, depth: int, track: str = ""
     request = Manifest("tv", kind, track)
     view = ChannelView(timeline, depth * timeline.grid.duration)
     plan = decide(request, view, timeline.grid.micros(timeline.edge + 1))
-    return render(plan) if isinstance(plan, ServeManifest) else None
+    return render(plan, Tapes()).plain() if isinstance(plan, ServeManifest) else None
 
 
 def files_named(timeline: Timeline, depth: int) -> Iterator[str]:
@@ -595,7 +596,7 @@ def files_named(timeline: Timeline, depth: int) -> Iterator[str]:
     for playlist in names_of_playlist(path, main.decode()):
         plan = served(playlist, timeline, depth)
         assert isinstance(plan, ServeManifest), playlist
-        yield from names_of_playlist(playlist, render(plan).decode())
+        yield from names_of_playlist(playlist, render(plan, Tapes()).plain().decode())
     mpd = manifest(ManifestKind.DASH, timeline, depth)
     assert mpd is not None
     named = names_of_mpd(f"{CHANNEL}/index.mpd", etree.fromstring(mpd))
