@@ -5,7 +5,7 @@ from typing import assert_never
 from origin.plan import ServeManifest
 from origin.request import MPD_GOING_ON, SMOOTH, TIME, ManifestKind
 from origin.view import path_of
-from packager.manifest.dash import mpd
+from packager.manifest.dash import mpd, patch
 from packager.manifest.hls import media, multivariant
 from packager.manifest.smooth import client_manifest
 from packager.manifest.text import Tapes, Text
@@ -15,6 +15,7 @@ CONTENT_TYPES = {
     ManifestKind.HLS_MEDIA: "application/vnd.apple.mpegurl",
     ManifestKind.DASH: "application/dash+xml",
     ManifestKind.DASH_GOING_ON: "application/dash+xml",
+    ManifestKind.DASH_PATCH: "application/dash-patch+xml",
     ManifestKind.SMOOTH: "text/xml",
 }
 
@@ -35,8 +36,17 @@ def render(plan: ServeManifest, tapes: Tapes) -> Text:
         case ManifestKind.DASH_GOING_ON:
             places = mpd.Places(f"{up}{TIME}", MPD_GOING_ON, up)
             return mpd.render(plan.window, places, tapes, began_live=True)
+        case ManifestKind.DASH_PATCH:
+            return _patch(plan, mpd.Places(f"{up}{TIME}", MPD_GOING_ON, up), tapes)
         case ManifestKind.SMOOTH:
             folder = f"{up}../{SMOOTH}/" if up else ""
             return client_manifest.render(plan.window, folder, tapes)
         case _:
             assert_never(kind)
+
+
+def _patch(plan: ServeManifest, places: mpd.Places, tapes: Tapes) -> Text:
+    if plan.request.patch is None:
+        raise AssertionError
+    before = mpd.document(plan.before, places) if plan.before is not None else None
+    return patch.render(before, mpd.document(plan.window, places), plan.request.patch, tapes)

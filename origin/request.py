@@ -4,6 +4,7 @@
     /live/{channel}{view}/{track}/index.m3u8                     HLS media playlist
     /live/{channel}{view}/index.mpd                              DASH MPD
     /live/{channel}{view}/live.mpd                               the same, for who has begun live
+    /live/{channel}{view}/patch-{number}-{digest}.mpp            patch of an MPD to the newest one
     /live/{channel}{view}/index.ism/Manifest                     Smooth client manifest
     /live/{channel}/{track}/{init,segment,chunk}                 CMAF media (see packager.layout)
     /live/{channel}/index.ism/QualityLevels(b)/Fragments(k=t)    Smooth fragment
@@ -24,7 +25,7 @@ from typing import assert_never
 from urllib.parse import parse_qsl
 
 from origin.view import Rolling, View, parse_instant, parse_view
-from packager.layout import MediaName, is_name, parse_media_name
+from packager.layout import MediaName, PatchName, is_name, parse_media_name, parse_patch_name
 from packager.ticks import UtcMicros
 from packager.track import TrackKind
 
@@ -44,6 +45,7 @@ class ManifestKind(StrEnum):
     DASH = "dash"
     DASH_GOING_ON = "dash-going-on"
     """What a player that began while it was live asks for again and again."""
+    DASH_PATCH = "dash-patch"
     SMOOTH = "smooth"
 
 
@@ -58,6 +60,8 @@ class Manifest:
     view: View = Rolling()  # noqa: RUF009 - it never changes
     skip: bool = False
     """Of a media playlist: a delta update will do."""
+    patch: PatchName | None = None
+    """Of an MPD patch: what it is from."""
 
     @property
     def file(self) -> str:
@@ -71,6 +75,8 @@ class Manifest:
                 return MPD
             case ManifestKind.DASH_GOING_ON:
                 return MPD_GOING_ON
+            case ManifestKind.DASH_PATCH:
+                return str(self.patch)
             case ManifestKind.SMOOTH:
                 return f"{SMOOTH}/{CLIENT_MANIFEST}"
             case _:
@@ -212,6 +218,8 @@ def _of_channel(channel: str, file: str) -> Request:
         return Manifest(channel, ManifestKind.DASH)
     if file == MPD_GOING_ON:
         return Manifest(channel, ManifestKind.DASH_GOING_ON)
+    if (patch := parse_patch_name(file)) is not None:
+        return Manifest(channel, ManifestKind.DASH_PATCH, patch=patch)
     return TimeOfDay() if file == TIME else Unknown()
 
 

@@ -401,6 +401,15 @@ class Segments(Sequence[Segment]):
                 start, at = stop, at + 1
 
     @property
+    def run_count(self) -> int:
+        """How many runs they are."""
+        begins = self._columns.begins
+        return sum(
+            bisect_left(begins, rows.stop) - bisect_right(begins, rows.start) + 1
+            for rows in self._runs
+        )
+
+    @property
     def last_run(self) -> int:
         """The number that the last run begins with."""
         rows, begins = self._runs[-1], self._columns.begins

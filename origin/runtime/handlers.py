@@ -171,7 +171,7 @@ class Handlers:
         # Whatever the path: views that have the same to say share it.
         up = path_of(request.view).count("/")
         extent = (window.first, window.last, window.depth, window.ended, window.stays, plan.late)
-        key = (request.kind, request.track, request.skip, up, extent, zipped)
+        key = (request.kind, request.track, request.skip, request.patch, up, extent, zipped)
         if (found := channel.rendered.get(key)) is None:
             found = self._rendered(plan, channel, zipped=zipped)
             channel.rendered[key] = found

@@ -6,7 +6,8 @@ from fractions import Fraction
 
 from lxml import etree
 
-from packager.manifest.text import Passage, Piece, Tapes, Text
+from packager.manifest.dash.document import PATCH, TIMELINE, Document, SegmentList
+from packager.manifest.text import Tapes, Text
 from packager.records import Stretch
 from packager.segments import Segments
 from packager.ticks import MICROS, iso8601, round_half_up, seconds
@@ -21,8 +22,6 @@ _DELAY_SEGMENTS = 4
 may trail the wall clock by less than a segment."""
 
 
-_TIMELINE = "|timeline|"
-"""Stands for a list of segments until the rest is written."""
 _PICTURE, _FIRST_SOUND = 1, 2
 """Ids of adaptation sets; the other sounds count on."""
 
@@ -84,6 +83,11 @@ def render(
     `began_live`: its reader began while nothing had ended. For such a one time goes on to count
     from the Unix epoch, whereas what is over begins at 0 for whoever comes then.
     """
+    return document(window, places, began_live=began_live).text(tapes or Tapes())
+
+
+def document(window: Window, places: Places, *, began_live: bool = False) -> Document:
+    """The MPD before it is put together."""
     duration = _duration(window.grid.duration)
     root = etree.Element("MPD", xmlns=_NAMESPACE)
     root.set("profiles", _PROFILES)
@@ -107,13 +111,25 @@ def render(
     root.set("maxSegmentDuration", _duration(_longest(window)))
     if places.again and not window.ended:
         _child(root, "Location").text = places.again
+    if window.stays and not window.ended:
+        # Where its first segment leaves a window, its reader has the whole anew.
+        root.set("id", window.channel)
+        _child(root, "PatchLocation").text = PATCH
     for part, following in zip(parts, [*parts[1:], None], strict=True):
         _period(root, part, origin, places.folder, over=following is not None)
     if not window.ended:
         # Players that meet no UTCTiming trust the viewer's clock, which is often wrong.
         _child(root, "UTCTiming", schemeIdUri="urn:mpeg:dash:utc:http-iso:2014", value=places.clock)
-    body = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
-    return Text(_spliced(body, parts, tapes or Tapes()))
+    frame = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    return Document(window, frame, tuple(_lists(parts)))
+
+
+def _lists(parts: Iterable[_Part]) -> Iterator[SegmentList]:
+    """In the order of the document."""
+    for part in parts:
+        for number, tracks in _choices(part):
+            for item in tracks:
+                yield SegmentList(part.name, number, item.track.id, item.segments)
 
 
 def _duration(value: Fraction) -> str:
@@ -252,37 +268,5 @@ def _template(track: Track, segments: Segments, begin: Fraction, folder: str) ->
     template.set("initialization", f"{folder}$RepresentationID$/init-{track.version}.mp4")
     template.set("media", f"{folder}$RepresentationID$/$Number$.m4s")
     template.set("startNumber", str(segments[0].number))
-    etree.SubElement(template, "SegmentTimeline").text = _TIMELINE
+    etree.SubElement(template, "SegmentTimeline").text = TIMELINE
     return template
-
-
-# The lists of segments
-
-
-def _spliced(body: bytes, parts: Iterable[_Part], tapes: Tapes) -> Iterator[Piece]:
-    """The document's pieces, with the list of each representation in its place."""
-    tracks = (t for part in parts for _, chosen in _choices(part) for t in chosen)
-    first, *others = body.split(_TIMELINE.encode())
-    yield Piece(first)
-    for track, rest in zip(tracks, others, strict=True):
-        yield from tapes.of("dash", track.track.id).cut(_passage(track.segments))
-        yield Piece(rest)
-
-
-def _passage(segments: Segments) -> Passage:
-    def write(first: int, last: int) -> str:
-        """Of the runs that begin at one of these numbers."""
-        before = segments.index_of(first) - 1
-        expected = segments[before].end if before >= 0 else None
-        entries: list[str] = []
-        for run in segments.runs(first, last):
-            start = "" if run.start == expected else f' t="{run.start}"'
-            repeats = f' r="{run.length - 1}"' if run.length > 1 else ""
-            entries.append(f'<S{start} d="{run.duration}"{repeats}/>')
-            expected = run.end
-        return "".join(entries)
-
-    first, last = segments[0].number, segments[-1].number
-    # How long the last run lasts shows when there is another.
-    settled = segments.last_run - 1
-    return Passage(first, first, last, settled, known=last, lead=write, middle=write)
