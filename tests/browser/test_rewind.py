@@ -23,6 +23,12 @@ pytestmark = [
 ]
 
 EVENT = "night"
+REFRESHED_BY = {
+    "hls": "_HLS_skip=",
+    "shaka-hls": "_HLS_skip=",
+    "dash": ".mpp",
+    "shaka-dash": ".mpp",
+}
 LADDER_SEGMENT = Fraction(48, 25)
 
 
@@ -72,6 +78,9 @@ async def test_an_event_is_played_from_its_beginning_to_its_end(
         report = await viewer.report()
         stalls = ", ".join(f"{stall.ms:.0f}" for stall in report.stalls)
         measure.append(f"rewind {viewer.engine:10} stalls [{stalls}] ms, refused {viewer.refused}")
+        # A long playlist is not fetched again for a line more.
+        if (told := REFRESHED_BY.get(viewer.engine)) is not None:
+            assert any(told in url for url in viewer.fetched), viewer.engine
         await viewer.page.close()
 
 
