@@ -1,6 +1,7 @@
 """Events: named stretches of a channel's timeline, as they are ordered."""
 
 from collections.abc import Mapping
+from hashlib import blake2b
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -70,6 +71,11 @@ def ordered(
 
 def _instant(text: str, now: UtcMicros) -> UtcMicros:
     return now if text == "now" else parse_iso8601(text)
+
+
+def schedule_of(event: EventSet) -> str:
+    """Tells what a schedule says of `event` from anything else that it may say."""
+    return blake2b(msgspec.json.encode(event), digest_size=8).hexdigest()
 
 
 def said(event: EventSet) -> EventSaid:

@@ -106,12 +106,17 @@ class EventSet(_Record, frozen=True, tag="event"):
     """None while it is not known."""
     pinned: bool = False
     """Whether its segments stay when the retention has passed them."""
+    schedule: str = ""
+    """Tells what the schedule says of it from what it may say another time; empty where it is
+    somebody's order."""
 
 
 class EventRemoved(_Record, frozen=True, tag="noevent"):
     """There is no event of this name any more."""
 
     name: str
+    schedule: str = ""
+    """In a rewritten journal: what the schedule had said of it."""
 
 
 class Trimmed(_Record, frozen=True, tag="trim"):

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from packager.records import (
     Bundle,
     Carried,
     ChunkAdded,
     Ended,
+    EventRemoved,
     Header,
     Listed,
     PeriodStarted,
@@ -25,7 +28,7 @@ _MOST_CHUNKS = 1000
 def records_of(timeline: Timeline, version: int) -> Iterator[Record]:
     """The shortest journal (of format `version`) that folds to `timeline`'s content."""
     yield Header(version, timeline.channel, timeline.grid.duration)
-    yield from timeline.events.values()
+    yield from _records_of_events(timeline)
     if timeline.trimmed:
         yield Trimmed(timeline.trimmed)
     for track in timeline.tracks.values():
@@ -38,6 +41,14 @@ def records_of(timeline: Timeline, version: int) -> Iterator[Record]:
     if timeline.ended:
         yield Ended(_last_published(timeline), timeline.ended_source)
     yield Listed(timeline.edge)
+
+
+def _records_of_events(timeline: Timeline) -> Iterator[Record]:
+    for name, schedule in timeline.scheduled.items():
+        if name not in timeline.events:
+            yield EventRemoved(name, schedule)
+    for name, event in timeline.events.items():
+        yield replace(event, schedule=timeline.scheduled.get(name, ""))
 
 
 def _records_of_period(timeline: Timeline, period: Period) -> Iterator[Record]:

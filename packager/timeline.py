@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import reduce
 from itertools import pairwise
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -84,6 +84,8 @@ class Timeline(msgspec.Struct, frozen=True):
     """Segments before this number have left the retention, but for those of pinned events."""
     events: Mapping[str, EventSet] = msgspec.field(default_factory=dict[str, EventSet])
     """By name."""
+    scheduled: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
+    """By an event's name: what the schedule had last said of it when it was heeded."""
     ended: bool = False
     ended_source: str = ""
     """What has ended, as its record names it; empty while something goes on."""
@@ -166,11 +168,10 @@ def apply(timeline: Timeline, record: Record) -> Timeline:  # noqa: C901, PLR091
         case Bundle():
             return _bundled(timeline, record)
         case EventSet():
-            events = {**timeline.events, record.name: record}
-            return replace(timeline, events=events, version=timeline.version + 1)
+            return _with_event(timeline, record, {**timeline.events, record.name: record})
         case EventRemoved():
             events = {name: e for name, e in timeline.events.items() if name != record.name}
-            return replace(timeline, events=events, version=timeline.version + 1)
+            return _with_event(timeline, record, events)
         case Trimmed():
             return _trimmed(timeline, record.number)
         case Ended():
@@ -191,6 +192,15 @@ def _begun(timeline: Timeline, record: Header) -> Timeline:
         raise JournalError(msg)
     grid = Grid(record.segment_duration)
     return replace(timeline, channel=record.channel, grid=grid)
+
+
+def _with_event(
+    timeline: Timeline, record: EventSet | EventRemoved, events: Mapping[str, EventSet]
+) -> Timeline:
+    scheduled = timeline.scheduled
+    if record.schedule:
+        scheduled = {**scheduled, record.name: record.schedule}
+    return replace(timeline, events=events, scheduled=scheduled, version=timeline.version + 1)
 
 
 def _newest(timeline: Timeline) -> int:
@@ -283,7 +293,12 @@ def _segment_ended(timeline: Timeline, record: SegmentEnded) -> Timeline:
     if track.segments and track.last_number < segment.number - 1:
         grown = replace(grown, periods=_parted(timeline, track.segments[-1], segment, timescale))
     edge = max(timeline.edge, _edge(grown))
-    if edge == timeline.edge and grown.periods == timeline.periods:
+    measured = (after.longest, after.peak) != (track.longest, track.peak)
+    if (
+        edge == timeline.edge < segment.number
+        and not measured
+        and grown.periods == timeline.periods
+    ):
         return grown
     return replace(grown, edge=edge, version=timeline.version + 1)
 
@@ -344,15 +359,35 @@ def _edge(timeline: Timeline) -> int:
     """The newest segment that every live track of the current period has.
 
     A track is live while it trails the foremost by less than two segments: one that dies alone
-    holds the others back no longer than that.
+    holds the others back no longer than that. Segments are as long as keyframes are far apart, so
+    that it is where they lie that tells, not their numbers.
     """
     period = timeline.periods[-1]
-    newest = [
-        max(timeline.tracks[track_id].last_number, period.number - 1) for track_id in period.tracks
-    ]
-    foremost = max(newest, default=-1)
-    edge = min((number for number in newest if number >= foremost - 1), default=-1)
+    newest = [_newest_of(timeline, track_id) for track_id in period.tracks]
+    foremost = max(newest, default=_Newest(-1, 0, 0))
+    leeway = timeline.grid.micros(1) // 2
+    live = (each.number for each in newest if each.end > foremost.begin - leeway)
+    edge = min(live, default=-1)
     return edge if edge >= period.number else -1
+
+
+class _Newest(NamedTuple):
+    """The newest segment of a track in the current period, or where its first will begin."""
+
+    number: int
+    begin: int
+    """Microseconds since the Unix epoch."""
+    end: int
+
+
+def _newest_of(timeline: Timeline, track_id: str) -> _Newest:
+    period, segments = timeline.periods[-1], timeline.tracks[track_id].segments
+    if not segments or segments[-1].number < period.number:
+        begin = timeline.grid.micros(period.number)
+        return _Newest(period.number - 1, begin, begin)
+    last = segments[-1]
+    timescale = timeline.track(track_id, last.period).timescale
+    return _Newest(last.number, micros_of(last.start, timescale), micros_of(last.end, timescale))
 
 
 FOREVER = 1 << 62

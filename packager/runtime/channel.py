@@ -14,7 +14,7 @@ from packager.clock import Clock, monotonic
 from packager.cmaf.boxes import Buffer
 from packager.config import FileSource, PatternSource, Source
 from packager.errors import DiskError, FeedError, JournalError, RingsideError
-from packager.events import EventOrder, ordered, said
+from packager.events import EventOrder, ordered, said, schedule_of
 from packager.ffmpeg.command import arguments, track_specs
 from packager.ffmpeg.progress import Message, Progress, ProgressReader, Trouble, read_message
 from packager.layout import STATUS
@@ -226,7 +226,7 @@ class Channel:
     # Events
 
     def _announce(self, publisher: Publisher) -> None:
-        """Write down what the schedule says anew.
+        """Write down what the schedule says that it did not say before: orders outlast it.
 
         Raises:
             DiskError: it could not be.
@@ -234,8 +234,9 @@ class Channel:
         forgotten = self._clock.now() - round(self._config.retention * MICROS)
         for event in self._config.events:
             over = event.end is not None and event.end < forgotten and not event.pinned
-            if not over and publisher.timeline.events.get(event.name) != event:
-                publisher.note([event])
+            schedule = schedule_of(event)
+            if not over and publisher.timeline.scheduled.get(event.name) != schedule:
+                publisher.note([msgspec.structs.replace(event, schedule=schedule)])
                 self._log.info("event.scheduled", **msgspec.to_builtins(said(event)))
 
     def set_event(self, name: str, order: EventOrder) -> EventSet:

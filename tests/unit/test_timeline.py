@@ -16,6 +16,8 @@ from packager.records import (
     Carried,
     ChunkAdded,
     Ended,
+    EventRemoved,
+    EventSet,
     Header,
     PeriodStarted,
     Record,
@@ -25,7 +27,7 @@ from packager.records import (
 )
 from packager.rewrite import records_of
 from packager.segments import Chunk, Packed, Segment, Segments
-from packager.ticks import Grid, Ticks, UtcMicros, micros_of
+from packager.ticks import Grid, Ticks, UtcMicros, micros_of, rescale
 from packager.timeline import Timeline, apply, fold
 from tests.strategies import any_record, described, journals
 
@@ -190,7 +192,11 @@ def test_any_record_follows_or_is_refused(records: list[Record], record: Record)
 
 
 def chunk(track: str, number: int, duration: int = D) -> ChunkAdded:
-    return ChunkAdded(track, number, Ticks(number * D), Ticks(duration), 1000)
+    """Of a duration in ticks of 90 kHz, whatever the track's are."""
+    start, length = (
+        rescale(ticks, 90_000, described(track).timescale) for ticks in (number * D, duration)
+    )
+    return ChunkAdded(track, number, Ticks(start), Ticks(length), 1000)
 
 
 def whole(number: int, *names: str) -> Iterable[Record]:
@@ -203,6 +209,42 @@ def live(*names: str) -> Timeline:
     anchor = Anchor(Fraction(0), UtcMicros(0), UtcMicros(0))
     head = [Header(VERSION, "tv", GRID.duration), PeriodStarted(0, 10, anchor)]
     return fold([*head, *(TrackAdded(described(name)) for name in names)])
+
+
+def test_keyframes_that_are_far_apart_hold_nothing_back() -> None:
+    """Sound that ends a moment after the picture is no track that has died."""
+    timeline = fold(whole(10, "v0", "a0"), live("v0", "a0"))
+    long = fold([chunk("v0", 12, 3 * D), SegmentEnded("v0", 12, UtcMicros(0))], timeline)
+    assert long.edge == 12  # sound has died before
+    begins = fold([chunk("v0", 11, 3 * D), SegmentEnded("v0", 11, UtcMicros(0))], timeline)
+    assert begins.edge == 10
+    assert fold([chunk("a0", 11, 3 * D), SegmentEnded("a0", 11, UtcMicros(0))], begins).edge == 11
+
+
+def test_whatever_a_manifest_may_say_otherwise_is_a_new_version() -> None:
+    """A segment behind the edge takes the place of a gap; a rate or a length may be the highest."""
+    timeline = fold([*whole(10, "v0", "a0"), *whole(11, "v0"), *whole(12, "v0")], live("v0", "a0"))
+    assert timeline.edge == 12
+    late = fold(whole(11, "a0"), timeline)
+    assert (late.edge, late.version) == (12, timeline.version + 1)
+    ahead = fold([*whole(10, "v0", "a0"), chunk("v0", 11)], live("v0", "a0"))
+    same = fold([SegmentEnded("v0", 11, UtcMicros(0))], ahead)
+    assert (same.edge, same.version) == (10, ahead.version)
+    larger = ChunkAdded("v0", 11, Ticks(12 * D), Ticks(D), 9000)
+    higher = fold([larger, SegmentEnded("v0", 11, UtcMicros(0))], ahead)
+    assert (higher.edge, higher.version) == (10, ahead.version + 1)
+
+
+def test_what_the_schedule_said_outlasts_orders_and_a_rewrite() -> None:
+    scheduled = EventSet("fight", UtcMicros(1), None, schedule="abc")
+    ended = fold([scheduled, EventSet("fight", UtcMicros(1), UtcMicros(2))], live("v0"))
+    removed = fold([EventRemoved("fight")], ended)
+    for timeline in (ended, removed):
+        again = fold(records_of(timeline, VERSION))
+        assert again.scheduled == timeline.scheduled == {"fight": "abc"}
+        assert [(e.name, e.end) for e in again.events.values()] == [
+            (e.name, e.end) for e in timeline.events.values()
+        ]
 
 
 def test_the_edge_is_what_every_track_has() -> None:
