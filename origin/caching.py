@@ -12,11 +12,12 @@ from origin.plan import Freshness
 
 Cdn = Literal["generic", "akamai", "cloudfront", "fastly", "google"]
 
+_HOUR = 3600
 _YEAR = 31_536_000
 _GENERIC: Mapping[Freshness, str] = {
     Freshness.FOREVER: f"public, max-age={_YEAR}, immutable",
     Freshness.MOVED: "public, max-age=60",
-    Freshness.ENDED_MANIFEST: "public, max-age=3600",
+    Freshness.ENDED_MANIFEST: f"public, max-age={_HOUR}",
     Freshness.NEVER: "no-store",
     Freshness.SOON: "public, max-age=1",
     Freshness.HOLE: "public, max-age=2",
@@ -40,8 +41,19 @@ _DIFFERENT: Mapping[str, Mapping[Freshness, str]] = {
 }
 
 
-def cache_control(freshness: Freshness, cdn: Cdn, segment: Fraction) -> str:
-    """The Cache-Control of an answer; `segment` is the channel's segment duration in seconds."""
+def cache_control(
+    freshness: Freshness, cdn: Cdn, segment: Fraction, lasts: Fraction | None = None
+) -> str:
+    """The Cache-Control of an answer.
+
+    Args:
+        freshness: how long it stays right.
+        cdn: whose rules count.
+        segment: the channel's segment duration in seconds.
+        lasts: seconds that what a manifest names is there at least.
+    """
+    if freshness is Freshness.ENDED_MANIFEST and lasts is not None:
+        return f"public, max-age={max(1, min(_HOUR, lasts // 1))}"
     if freshness is Freshness.LIVE_MANIFEST:
         # Whole seconds, and never none: a manifest nobody may keep is asked for by everybody.
         return f"public, max-age={max(1, segment // 2)}"

@@ -45,6 +45,7 @@ from origin.request import (
 from origin.view import Between, From, OfEvent, Rolling, canonical, path_of
 from packager.layout import ChunkName, InitName, PatchName, SegmentName
 from packager.manifest.smooth.client_manifest import LOOK_AHEAD, listed
+from packager.retention import SPARE, first_named
 from packager.segments import Segment
 from packager.smooth_clock import TIMESCALE, TOLERANCE, instant, span
 from packager.ticks import MICROS, UtcMicros, micros_of, round_half_up
@@ -66,6 +67,8 @@ class ChannelView:
     timeline: Timeline
     window: Fraction
     """Seconds of the rolling window."""
+    retention: Fraction
+    """Seconds that are kept, unless room is wanting."""
 
     @property
     def depth(self) -> int:
@@ -91,7 +94,7 @@ def decide(request: Request, channel: ChannelView | None, now: UtcMicros) -> Pla
         case Media():
             return _no_channel() if channel is None else _media(request, channel.timeline)
         case Fragment():
-            return _no_channel() if channel is None else _fragment(request, channel.timeline)
+            return _no_channel() if channel is None else _fragment(request, channel.timeline, now)
         case _:
             assert_never(request)
 
@@ -133,19 +136,19 @@ def _manifest(request: Manifest, channel: ChannelView, now: UtcMicros) -> Plan:
         case Rolling():
             if is_stale(timeline, now):
                 return _stale(timeline)
-            window = rolling(timeline, channel.depth)
+            window = rolling(timeline, channel.depth, first_named(timeline))
             if window is None:
                 return _unavailable(timeline, "no data yet")
-            return _serve(request, timeline, window)
+            return _serve(request, channel, window)
         case From(start):
-            return _stretch(request, timeline, now, start, None)
+            return _stretch(request, channel, now, start, None)
         case Between(start, end):
-            return _stretch(request, timeline, now, start, end)
+            return _stretch(request, channel, now, start, end)
         case OfEvent(name):
             event = timeline.events.get(name)
             if event is None:
                 return Refuse(404, "no such event", Freshness.UNKNOWN)
-            return _stretch(request, timeline, now, event.start, event.end)
+            return _stretch(request, channel, now, event.start, event.end)
         case _:
             assert_never(request.view)
 
@@ -156,9 +159,14 @@ def _stale(timeline: Timeline) -> Refuse:
 
 
 def _stretch(
-    request: Manifest, timeline: Timeline, now: UtcMicros, start: UtcMicros, end: UtcMicros | None
+    request: Manifest,
+    channel: ChannelView,
+    now: UtcMicros,
+    start: UtcMicros,
+    end: UtcMicros | None,
 ) -> Plan:
     """The plan for what lies between two instants, or is still to come after the first."""
+    timeline = channel.timeline
     first = timeline.grid.number_at_micros(start)
     last = FOREVER if end is None else max(first, timeline.grid.ending_before(end))
     over = timeline.ended or timeline.edge >= last or (end is not None and end <= now)
@@ -168,17 +176,51 @@ def _stretch(
         return _stale(timeline)
     if first > timeline.edge and not ended:
         return Refuse(404, "it has not begun yet", Freshness.SOON)
-    stays = [pair for pair in kept(timeline, timeline.trimmed) if pair[0] <= last]
-    inside = [pair for pair in stays if pair[1] >= first]
+    named = kept(timeline, first_named(timeline))
+    inside = [pair for pair in named if pair[0] <= last and pair[1] >= first]
     if not inside:
         return Refuse(404, "it left the retention", Freshness.GONE)
-    # Of a stretch with much cut out of its middle: what goes on, or else what came first.
-    chosen = inside[0 if last != FOREVER else -1]
+    # Of a stretch with much cut out of its middle: what came first, or else what goes on.
+    chosen = inside[0 if ended else -1]
     begins, last = max(first, chosen[0]), min(last, chosen[1])
     window = stretch(timeline, begins, last, ended=ended, stays=begins == first)
     if window is None:
         return Refuse(404, "nothing was recorded then", Freshness.HOLE)
-    return _serve(request, timeline, window, late=begins > first)
+    late = first < min(window.first, timeline.trimmed)
+    return _serve(request, channel, window, late=late)
+
+
+def _serve(request: Manifest, channel: ChannelView, window: Window, *, late: bool = False) -> Plan:
+    timeline = channel.timeline
+    if request.track and all(track.latest.id != request.track for track in window.tracks):
+        if window.ended:
+            return Refuse(404, "the track has no data in the window", Freshness.UNKNOWN)
+        return _unavailable(timeline, "the track has no data in the window")
+    if request.kind is ManifestKind.SMOOTH and not any(
+        listed(window, track) for track in window.tracks
+    ):
+        return _unavailable(timeline, "no fragment can be published yet")
+    if request.patch is not None:
+        return _patch(request, timeline, window, request.patch)
+    return ServeManifest(request, window, late=late, lasts=_lasts(channel, window))
+
+
+def _lasts(channel: ChannelView, window: Window) -> Fraction | None:
+    """Seconds that all that a window names stays at least; None where nothing is known to end it.
+
+    Segments leave the retention as others come.
+    """
+    timeline = channel.timeline
+    if timeline.ended or any(
+        first <= window.first and window.last <= last
+        for first, last in kept(timeline, FOREVER)
+        if first != FOREVER
+    ):
+        return None
+    duration = timeline.grid.duration
+    by_time = window.first + channel.retention // duration - timeline.edge - SPARE
+    by_room = window.first - first_named(timeline)
+    return max(0, min(by_time, by_room) if timeline.trimmed else by_time) * duration
 
 
 def _patch(request: Manifest, timeline: Timeline, window: Window, asked: PatchName) -> Plan:
@@ -189,18 +231,6 @@ def _patch(request: Manifest, timeline: Timeline, window: Window, asked: PatchNa
         return Wait(timeline.grid.duration / 2, Refuse(404, "nothing is new", Freshness.SOON))
     before = stretch(timeline, window.first, asked.number, ended=False, stays=True)
     return ServeManifest(request, window, before=before)
-
-
-def _serve(request: Manifest, timeline: Timeline, window: Window, *, late: bool = False) -> Plan:
-    if request.track and all(track.latest.id != request.track for track in window.tracks):
-        return _unavailable(timeline, "the track has no data in the window")
-    if request.kind is ManifestKind.SMOOTH and not any(
-        listed(window, track) for track in window.tracks
-    ):
-        return _unavailable(timeline, "no fragment can be published yet")
-    if request.patch is not None:
-        return _patch(request, timeline, window, request.patch)
-    return ServeManifest(request, window, late=late)
 
 
 def _moved(request: Stretched, timeline: Timeline) -> Plan:
@@ -297,7 +327,7 @@ def _absent(track: TrackTimeline, number: int, timeline: Timeline, ahead: int = 
     return Refuse(404, "a hole in the timeline", Freshness.HOLE)
 
 
-def _fragment(request: Fragment, timeline: Timeline) -> Plan:
+def _fragment(request: Fragment, timeline: Timeline, now: UtcMicros) -> Plan:
     tracks = _quality_levels(request, timeline)
     if not tracks:
         return Refuse(404, "no such quality level", Freshness.UNKNOWN)
@@ -308,16 +338,20 @@ def _fragment(request: Fragment, timeline: Timeline) -> Plan:
             start, _ = _span(timeline, track.id, segments[index])
             if abs(start - request.time) <= TOLERANCE:
                 pieces = segments[index : index + 1 + LOOK_AHEAD]
-                return _found_fragment(request, timeline, track, pieces)
+                return _found_fragment(request, timeline, track, pieces, now)
     return _no_fragment(_absent(tracks[0], number, timeline))
 
 
 def _found_fragment(
-    request: Fragment, timeline: Timeline, track: TrackTimeline, segments: Sequence[Segment]
+    request: Fragment,
+    timeline: Timeline,
+    track: TrackTimeline,
+    segments: Sequence[Segment],
+    now: UtcMicros,
 ) -> Plan:
     """The first of `segments`, which names those after it."""
     found, *following = segments
-    if not following and not timeline.ended:
+    if not following and _goes_on(timeline, track, now):
         return Wait(timeline.grid.duration / 2, _NOT_YET)
     return ServeFragment(
         request.channel,
@@ -325,6 +359,17 @@ def _found_fragment(
         found,
         tuple(_span(timeline, track.id, segment) for segment in following),
     )
+
+
+def _goes_on(timeline: Timeline, track: TrackTimeline, now: UtcMicros) -> bool:
+    """Whether more of a track is to be expected."""
+    current = timeline.period
+    if timeline.ended or current is None:
+        return False
+    # A period that has just begun may not have named all its tracks.
+    if track.id not in current.tracks and timeline.edge >= current.number:
+        return False
+    return not is_stale(timeline, now)
 
 
 def _quality_levels(request: Fragment, timeline: Timeline) -> list[TrackTimeline]:

@@ -12,14 +12,11 @@ import msgspec
 from packager.errors import ConfigError
 from packager.events import MOST
 from packager.profile import Ladder, PassthroughLadder, Pixels, segment_fault
+from packager.retention import SPARE
 from packager.ticks import parse_iso8601
 from packager.track import TRACK_ID
 from packager.units import format_duration, parse_duration, parse_size
 from packager.yaml_text import Words, convert, read_yaml
-
-SPARE_SEGMENTS = 4
-"""Segments that a window holds at least, and that are kept after they have left it: players and
-CDNs ask for what the manifest they hold names."""
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, description="text")]
 
@@ -215,17 +212,17 @@ def final_segment(channel: ChannelConfig, ladder: Ladder, file: str, path: str) 
     segment = ladder.segment if channel.segment is None else channel.segment
     if (fault := segment_fault(segment, ladder)) is not None:
         raise ConfigError(file, f"{path}.segment", fault)
-    spare = SPARE_SEGMENTS * segment
+    spare = SPARE * segment
     if channel.window < spare:
         reason = (
-            f"{format_duration(channel.window)} is less than {SPARE_SEGMENTS} segments, "
+            f"{format_duration(channel.window)} is less than {SPARE} segments, "
             f"{format_duration(spare)}"
         )
         raise ConfigError(file, f"{path}.window", reason)
     if channel.retention < channel.window + spare:
         reason = (
             f"{format_duration(channel.retention)} is less than the window and "
-            f"{SPARE_SEGMENTS} segments, {format_duration(channel.window + spare)}"
+            f"{SPARE} segments, {format_duration(channel.window + spare)}"
         )
         raise ConfigError(file, f"{path}.retention", reason)
     return segment

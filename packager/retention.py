@@ -2,8 +2,18 @@
 
 from packager.timeline import Timeline, kept
 
+SPARE = 4
+"""Segments that are kept after manifests have ceased to name them, and that a window holds at
+least: caches have such a manifest for a while, and players are at work there."""
 STAY = 10
 """Segments behind the live edge that stay whatever happens: viewers are at work there."""
+
+
+def first_named(timeline: Timeline) -> int:
+    """The oldest segment that manifests name, but for those of pinned events."""
+    if not timeline.trimmed:
+        return 0
+    return max(timeline.trimmed, min(timeline.trimmed + SPARE, timeline.edge - SPARE))
 
 
 def first_within(timeline: Timeline, octets: int) -> int:

@@ -15,7 +15,8 @@ class WindowTrack:
     """The part of one track that lies in a window."""
 
     latest: Track
-    """The newest description; that of a segment's own period is `Window.track_of`."""
+    """The newest description in the window; that of a segment's own period is
+    `Window.track_of`."""
     segments: Segments
     seconds: Fraction
     """Of media: periods may differ in timescale."""
@@ -101,9 +102,9 @@ class Window:
         )
 
 
-def rolling(timeline: Timeline, depth: int) -> Window | None:
-    """The newest `depth` segments; None while nothing is published."""
-    first = timeline.edge - depth + 1
+def rolling(timeline: Timeline, depth: int, oldest: int = 0) -> Window | None:
+    """The newest `depth` segments, from `oldest` on; None while nothing is published."""
+    first = max(oldest, timeline.edge - depth + 1)
     return _window(timeline, first, timeline.edge, depth, ended=timeline.ended, stays=False)
 
 
@@ -130,7 +131,8 @@ def _window(
         channel=timeline.channel,
         grid=timeline.grid,
         first=min(track.segments[0].number for track in tracks),
-        last=last,
+        # Of what is over, nobody needs to know for how long nothing has come.
+        last=max(track.segments[-1].number for track in tracks) if ended else last,
         depth=depth,
         stays=stays,
         ended=ended,
@@ -149,6 +151,8 @@ def _tracks(timeline: Timeline, first: int, last: int) -> Iterator[WindowTrack]:
 def window_track(timeline: Timeline, track_id: str, segments: Segments) -> WindowTrack | None:
     """These segments of a track; None where no period describes it any more."""
     track, latest = timeline.tracks[track_id], timeline.latest(track_id)
+    if segments:
+        latest = timeline.track(track_id, segments[-1].period)
     if latest is None:
         return None
     seconds = _seconds(timeline, track_id, segments)

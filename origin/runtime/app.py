@@ -30,7 +30,7 @@ async def serve(config: Config, data: Path, listeners: Listeners, clock: Clock) 
         SetupError: a folder cannot be had.
     """
     channels = {
-        name: FollowedChannel(name, data / name, channel.window)
+        name: FollowedChannel(name, data / name, channel.window, channel.retention)
         for name, channel in config.channels.items()
     }
     try:

@@ -45,8 +45,8 @@ def _size(answer: Answer) -> int:
 class FollowedChannel:
     """One channel's timeline, as far as its journal has been read."""
 
-    def __init__(self, name: str, folder: Path, window: Fraction) -> None:
-        """Follow the journal in `folder`; `window` is the rolling window in seconds."""
+    def __init__(self, name: str, folder: Path, window: Fraction, retention: Fraction) -> None:
+        """Follow the journal in `folder`; the rolling window and the retention are in seconds."""
         self.name = name
         self.folder = folder
         self.timeline = Timeline()
@@ -55,6 +55,7 @@ class FollowedChannel:
         self.tapes = Tapes()
         """What manifests go on from, version after version."""
         self._window = window
+        self._retention = retention
         self._offset = 0
         """Where in the journal the first record lies that is not in the timeline."""
         self._reported = -1
@@ -67,7 +68,7 @@ class FollowedChannel:
     @property
     def view(self) -> ChannelView:
         """What decisions are made from."""
-        return ChannelView(self.timeline, self._window)
+        return ChannelView(self.timeline, self._window, self._retention)
 
     async def grown(self) -> None:
         """Return once there is anything new."""

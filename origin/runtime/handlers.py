@@ -153,9 +153,14 @@ class Handlers:
             case _:
                 assert_never(plan)
 
-    def _caching(self, freshness: Freshness, channel: FollowedChannel | None = None) -> str:
+    def _caching(
+        self,
+        freshness: Freshness,
+        channel: FollowedChannel | None = None,
+        lasts: Fraction | None = None,
+    ) -> str:
         segment = channel.timeline.grid.duration if channel else Fraction(0)
-        return cache_control(freshness, self._cdn, segment)
+        return cache_control(freshness, self._cdn, segment, lasts)
 
     def _refusal(self, plan: Refuse, channel: FollowedChannel | None) -> Answer:
         retry = (("Retry-After", str(plan.retry_after)),) if plan.retry_after else ()
@@ -185,7 +190,7 @@ class Handlers:
         return Answer(
             status=200,
             content_type=CONTENT_TYPES[plan.request.kind],
-            cache_control=self._caching(freshness, channel),
+            cache_control=self._caching(freshness, channel, plan.lasts),
             body=text.gzipped() if zipped else text.plain(),
             etag=f'"{text.digest}{"-gz" if zipped else ""}"',
             modified=plan.window.published,

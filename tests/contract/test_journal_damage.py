@@ -107,7 +107,7 @@ def test_wherever_a_byte_is_wrong_nothing_comes_twice(
     duration = fold(records[:1]).grid.duration
     with TemporaryDirectory() as name:
         folder = Path(name)
-        channel = FollowedChannel("tv", folder, Fraction(60))
+        channel = FollowedChannel("tv", folder, Fraction(60), Fraction(600))
         (folder / JOURNAL).write_bytes(whole)
         if not torn:
             channel.catch_up()

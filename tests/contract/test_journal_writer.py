@@ -526,7 +526,7 @@ def test_it_stays_small_however_often_the_packager_starts_again(tmp_path: Path) 
 
 @contextmanager
 def following(folder: Path) -> Iterator[FollowedChannel]:
-    channel = FollowedChannel("tv", folder, Fraction(60))
+    channel = FollowedChannel("tv", folder, Fraction(60), Fraction(600))
     try:
         yield channel
     finally:

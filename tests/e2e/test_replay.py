@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from hashlib import blake2b
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def timeline_of(journal: bytes) -> Timeline:
 
 def smooth(timeline: Timeline) -> bytes:
     """The Smooth manifest of a replay: it is made by the origin, on request."""
-    view = ChannelView(timeline, window=timeline.grid.duration * 1000)
+    view = ChannelView(timeline, window=timeline.grid.duration * 1000, retention=Fraction(3600))
     request = Manifest(timeline.channel, ManifestKind.SMOOTH)
     plan = decide(request, view, parse_iso8601(START))
     assert isinstance(plan, ServeManifest)
@@ -87,7 +88,7 @@ def test_a_live_window_of_it_is_what_was_agreed(
     replayed: Path, golden: Callable[[str, bytes], None]
 ) -> None:
     timeline = replace(timeline_of((replayed / "journal").read_bytes()), ended=False)
-    view = ChannelView(timeline, window=timeline.grid.duration * 3)
+    view = ChannelView(timeline, window=timeline.grid.duration * 3, retention=Fraction(3600))
     now = timeline.grid.micros(timeline.edge + 1)
     tracks = ("", "", "", *timeline.tracks)
     kinds = (ManifestKind.DASH, ManifestKind.SMOOTH, ManifestKind.HLS_MULTIVARIANT)

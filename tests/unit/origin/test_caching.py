@@ -88,3 +88,11 @@ def test_what_is_right_once_is_never_kept(freshness: Freshness, cdn: Cdn) -> Non
 def test_a_live_manifest_is_kept_for_half_a_segment_at_most(segment: Fraction, cdn: Cdn) -> None:
     seconds = max_age(cache_control(Freshness.LIVE_MANIFEST, cdn, segment))
     assert seconds == 1 or 1 < seconds <= segment / 2
+
+
+@pytest.mark.parametrize(("lasts", "seconds"), [(None, 3600), (9999, 3600), (90, 90), (0, 1)])
+def test_an_ended_manifest_is_cached_while_its_segments_are_there(
+    lasts: int | None, seconds: int
+) -> None:
+    left = None if lasts is None else Fraction(lasts)
+    assert max_age(cache_control(Freshness.ENDED_MANIFEST, "generic", D, left)) == seconds

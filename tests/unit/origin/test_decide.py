@@ -41,6 +41,7 @@ from packager.records import (
     SegmentEnded,
     Trimmed,
 )
+from packager.retention import SPARE
 from packager.rewrite import records_of
 from packager.smooth_clock import TOLERANCE, smooth_time, span
 from packager.ticks import MICROS, Ticks, UtcMicros
@@ -62,6 +63,7 @@ CHANNEL = "/live/tv"
 LATER = Refuse(404, "not there yet", Freshness.SOON)
 SMOOTH_LATER = Refuse(412, "not there yet", Freshness.SOON)
 NOTHING_NEW = Refuse(404, "nothing is new", Freshness.SOON)
+KEPT = Fraction(3600)
 
 
 # Channels made by hand: v0 and a0, a chunk a segment unless said otherwise.
@@ -83,7 +85,7 @@ def asked(file: str, timeline: Timeline | None, now: int | None = None) -> Plan:
     """The plan for a file of the channel, at a moment when its edge is fresh unless said."""
     if now is None:
         now = timeline.grid.micros(timeline.edge + 2) if timeline else START
-    view = ChannelView(timeline, Fraction(20)) if timeline else None
+    view = ChannelView(timeline, Fraction(20), KEPT) if timeline else None
     return decide(parse(f"{CHANNEL}/{file}"), view, UtcMicros(now))
 
 
@@ -578,13 +580,13 @@ def names_of_smooth(path: str, root: etree._Element) -> Iterator[str]:
 
 
 def served(path: str, timeline: Timeline, depth: int) -> Plan:
-    view = ChannelView(timeline, depth * timeline.grid.duration)
+    view = ChannelView(timeline, depth * timeline.grid.duration, KEPT)
     return decide(parse(path), view, timeline.grid.micros(timeline.edge + 1))
 
 
 def manifest(kind: ManifestKind, timeline: Timeline, depth: int, track: str = "") -> bytes | None:
     request = Manifest("tv", kind, track)
-    view = ChannelView(timeline, depth * timeline.grid.duration)
+    view = ChannelView(timeline, depth * timeline.grid.duration, KEPT)
     plan = decide(request, view, timeline.grid.micros(timeline.edge + 1))
     return render(plan, Tapes()).plain() if isinstance(plan, ServeManifest) else None
 
@@ -851,7 +853,7 @@ def test_no_manifest_is_handed_out_as_live_when_it_is_not(
     records: list[Record], now: UtcMicros
 ) -> None:
     for timeline in timelines(records):
-        view = ChannelView(timeline, 5 * timeline.grid.duration)
+        view = ChannelView(timeline, 5 * timeline.grid.duration, KEPT)
         stale = timeline.grid.number_at_micros(now) - timeline.edge > STALE_SEGMENTS
         for kind in set(ManifestKind) - {ManifestKind.DASH_PATCH}:
             plan = decide(Manifest("tv", kind, "v0"), view, now)
@@ -1002,7 +1004,7 @@ def test_a_query_leads_to_the_view_that_all_share(file: str) -> None:
     for share in (0.0, 0.3, 0.9):
         start = (GRID.micros(N) + share * GRID.duration * MICROS) / MICROS
         path = f"{CHANNEL}/{file}"
-        view = ChannelView(timeline, Fraction(10))
+        view = ChannelView(timeline, Fraction(10), KEPT)
         plan = decide(parse(path, f"start={start:.3f}"), view, GRID.micros(N + 3))
         assert isinstance(plan, Redirect)
         plans.add(plan.location)
@@ -1085,8 +1087,44 @@ def test_a_pinned_event_stays_when_all_around_it_goes() -> None:
     for number in (N, N + 2, N + 7, N + 9):
         assert refused(asked(f"v0/{number}.m4s", timeline)).status == 410
     # What goes on does not begin with a hole that was cut.
-    assert held(asked(f"{path_from(N)}index.mpd", timeline)) == list(range(N + 10, N + 20))
+    goes_on = list(range(N + 10 + SPARE, N + 20))
+    assert held(asked(f"{path_from(N)}index.mpd", timeline)) == goes_on
+    assert held(asked(f"{path_from(N, N + 30)}index.mpd", timeline)) == goes_on
     assert held(asked(f"{path_from(N, N + 12)}index.mpd", timeline)) == list(range(N + 3, N + 7))
+
+
+def test_an_event_that_is_pinned_when_some_of_it_has_gone_says_where_it_begins() -> None:
+    timeline = fold([Trimmed(N + 5), event(N, pinned=True)], live(*range(N, N + 20)))
+    plan = asked("event/fight/index.mpd", timeline)
+    assert isinstance(plan, ServeManifest)
+    assert (plan.window.first, plan.late, plan.window.stays) == (N + 5, True, True)
+
+
+def test_what_leaves_soon_is_cached_no_longer() -> None:
+    numbers = range(N, N + 20)
+    path = f"{path_from(N + 8, N + 12)}index.mpd"
+
+    def lasts(timeline: Timeline, retention: int) -> Fraction | None:
+        view = ChannelView(timeline, Fraction(10), retention * GRID.duration)
+        plan = decide(parse(f"{CHANNEL}/{path}"), view, GRID.micros(N + 20))
+        assert isinstance(plan, ServeManifest)
+        return plan.lasts
+
+    assert lasts(live(*numbers), 30) == (N + 8 + 30 - SPARE - (N + 19)) * GRID.duration
+    assert lasts(fold([Trimmed(N + 3)], live(*numbers)), 30) == (8 - 3 - SPARE) * GRID.duration
+    assert lasts(fold([Trimmed(N + 8 - SPARE)], live(*numbers)), 30) == 0
+    assert lasts(fold([event(N + 8, N + 12, pinned=True)], live(*numbers)), 30) is None
+    assert lasts(fold([Ended(START)], live(*numbers)), 30) is None
+
+
+def test_what_nothing_follows_any_more_is_complete_in_smooth_too() -> None:
+    timeline = live(N, N + 1)
+    name = SCRIPT.fragment(N + 1)
+    assert asked(name, timeline) == Wait(GRID.duration / 2, SMOOTH_LATER)
+    assert fragment_of(asked(name, timeline, GRID.micros(N + 99))).following == ()
+    other = [described("v1", 1), described("a0", 1)]
+    gone = fold([*period(1, N + 2, *other), *whole(N + 2, tracks=tuple(other))], timeline)
+    assert fragment_of(asked(name, gone)).following == ()
 
 
 def test_a_pinned_event_that_goes_on_keeps_all_from_its_start_on() -> None:
