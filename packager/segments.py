@@ -339,6 +339,12 @@ class Segments(Sequence[Segment]):
         return self[self.index_of(first) : self.index_of(last + 1)]
 
     @property
+    def numbers(self) -> Iterator[int]:
+        """Of each, in order."""
+        for run in self._runs:
+            yield from self._columns.number[run.start : run.stop]
+
+    @property
     def periods(self) -> list[int]:
         """The indexes of the periods that they lie in, in order."""
         found: list[int] = []

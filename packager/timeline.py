@@ -364,7 +364,7 @@ def _parted_by_loss(timeline: Timeline, track: TrackTimeline, number: int) -> tu
     """The periods, once `track` has no segment of this number any more."""
     before = timeline.tracks[track.id].segments
     gone = before.numbered(number)
-    if gone is None or track.segments == before:
+    if gone is None or len(track.segments) == len(before):
         return timeline.periods
     left = replace(timeline, tracks=_with_track(timeline, track))
     moved = tuple(
