@@ -96,6 +96,21 @@ class MediaStore:
         except OSError as error:
             raise _failed(path, error) from error
 
+    def files(self) -> dict[str, set[str]]:
+        """The names of the segments that there are, by their folders' names.
+
+        Raises:
+            StoreError: a folder cannot be read.
+        """
+        try:
+            return {
+                folder.name: {f.name for f in os.scandir(folder) if f.name.endswith(".m4s")}
+                for folder in os.scandir(self._root)
+                if folder.is_dir()
+            }
+        except OSError as error:
+            raise _failed(self._root, error) from error
+
     def size(self, track: str, number: int) -> int:
         """Bytes that there are of a segment.
 

@@ -118,13 +118,20 @@ class Publisher:
         self._tallies = {}
 
     def mend(self) -> list[Lost]:
-        """Write down what a power loss has taken from the newest segments; what that is.
+        """Write down what a power loss has taken; what that is.
+
+        It can have taken the newest segments, or a part of them, and the record of a trim.
 
         Raises:
             StoreError: it cannot be told.
             JournalError: it could not be written down.
         """
         sizes = {item: self.store.size(*item) for item in at_risk(self.timeline)}
+        files = self.store.files()
+        for track in self.timeline.tracks.values():
+            named = {str(SegmentName(number)): number for number in track.segments.numbers}
+            for name in sorted(named.keys() - files.get(track.id, set())):
+                sizes[track.id, named[name]] = 0
         if lost := list(losses(self.timeline, sizes)):
             metrics.LOST_SEGMENTS.labels(self._channel).inc(len(lost))
             self.note(lost)
@@ -165,7 +172,11 @@ class Publisher:
             DiskError: it could not be written.
         """
         self._with_room(partial(self.journal.append, records))
-        if self._flush is not None and not all(isinstance(r, ChunkAdded) for r in records):
+        if not all(isinstance(record, ChunkAdded) for record in records):
+            self._flush_journal()
+
+    def _flush_journal(self) -> None:
+        if self._flush is not None:
             self.journal.flush(self._flush)
 
     def _with_room(self, write: Callable[[], None]) -> None:
@@ -220,6 +231,7 @@ class Publisher:
                 raise
             self.journal.give_up_reserve()
             self.journal.append([Trimmed(before)])
+        self._flush_journal()
 
     def _remove(self, track: str, number: int) -> StoreError | None:
         try:
@@ -239,11 +251,9 @@ class Publisher:
             for track in self.timeline.tracks.values()
         }
         strays = [
-            Path(file.path)
-            for folder in os.scandir(self._folder)
-            if folder.is_dir()
-            for file in os.scandir(folder)
-            if file.name.endswith(".m4s") and file.name not in named.get(folder.name, ())
+            self._folder / track / name
+            for track, names in self.store.files().items()
+            for name in names - named.get(track, set())
         ]
         for path in strays:
             path.unlink(missing_ok=True)
