@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from origin.view import From, path_of
 from packager.journal import Reader
 from packager.layout import JOURNAL
 from packager.timeline import Timeline, fold
@@ -96,11 +97,9 @@ class Watch:
 
     def _from_the_first_second(self, was: Timeline) -> None:
         first = was.periods[0].number
-        begin = was.grid.micros(first)
+        view = path_of(From(was.grid.micros(first)))
         for track in was.tracks.values():
-            text = self.get(
-                f"from/{begin // 1_000_000}.{begin % 1_000_000:06d}/{track.id}/index.m3u8"
-            ).decode()
+            text = self.get(f"{view}{track.id}/index.m3u8").decode()
             numbers = [int(n) for n in re.findall(r"(\d+)\.m4s$", text, re.MULTILINE)]
             gaps = {int(n) for n in re.findall(r"GAP\n#EXTINF.*\n\S*?(\d+)\.m4s", text)}
             assert numbers == list(range(first, numbers[-1] + 1))
