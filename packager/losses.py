@@ -52,7 +52,8 @@ def told(lost: list[Lost]) -> str:
     """One line on what was lost, which is not nothing."""
     numbers = [loss.number for loss in lost]
     tracks = ", ".join(dict.fromkeys(loss.track for loss in lost))
+    what = "segment" if len(lost) == 1 else "segments"
     return (
-        f"{len(lost)} segments of {tracks} are not whole in the store, as after a power loss: "
-        f"from {min(numbers)} to {max(numbers)} there are holes"
+        f"not whole in the store, as after a power loss: {len(lost)} {what} of {tracks}, "
+        f"numbers {min(numbers)} to {max(numbers)}"
     )

@@ -339,6 +339,11 @@ class Segments(Sequence[Segment]):
         return self[self.index_of(first) : self.index_of(last + 1)]
 
     @property
+    def last_number(self) -> int:
+        """Of the newest; -1 where there is none."""
+        return self._columns.number[self._runs[-1][-1]] if self._runs else -1
+
+    @property
     def numbers(self) -> Iterator[int]:
         """Of each, in order."""
         for run in self._runs:

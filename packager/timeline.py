@@ -70,7 +70,7 @@ class TrackTimeline(msgspec.Struct, frozen=True):
     @property
     def last_number(self) -> int:
         """The newest segment that was whole or lost; -1 where there is none."""
-        return max(self.segments[-1].number if self.segments else -1, self.lost)
+        return max(self.segments.last_number, self.lost)
 
 
 class Timeline(msgspec.Struct, frozen=True):
@@ -285,7 +285,7 @@ def _segment_ended(timeline: Timeline, record: SegmentEnded) -> Timeline:
         peak=max(track.peak, _peak(segment, timescale, timeline.grid)),
     )
     grown = replace(timeline, tracks=_with_track(timeline, after))
-    if track.segments and track.segments[-1].number < segment.number - 1:
+    if -1 < track.segments.last_number < segment.number - 1:
         grown = replace(grown, periods=_parted(timeline, track.segments[-1], segment, timescale))
     edge = max(timeline.edge, _edge(grown))
     if edge == timeline.edge and grown.periods == timeline.periods:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packager.actions import Action, Broken, Note, Store
 from packager.errors import DiskError, JournalError, StoreError
-from packager.layout import InitName, SegmentName
+from packager.layout import InitName, segment_file
 from packager.losses import at_risk, losses
 from packager.records import ChunkAdded, Lost, Record, SegmentEnded, Trimmed
 from packager.retention import STAY
@@ -129,7 +129,7 @@ class Publisher:
         sizes = {item: self.store.size(*item) for item in at_risk(self.timeline)}
         files = self.store.files()
         for track in self.timeline.tracks.values():
-            named = {str(SegmentName(number)): number for number in track.segments.numbers}
+            named = {segment_file(number): number for number in track.segments.numbers}
             for name in sorted(named.keys() - files.get(track.id, set())):
                 sizes[track.id, named[name]] = 0
         if lost := list(losses(self.timeline, sizes)):
@@ -247,7 +247,7 @@ class Publisher:
         and its removals.
         """
         named = {
-            track.id: {str(SegmentName(n)) for n in [*track.segments.numbers, track.open_number]}
+            track.id: {segment_file(n) for n in [*track.segments.numbers, track.open_number]}
             for track in self.timeline.tracks.values()
         }
         strays = [

@@ -110,7 +110,7 @@ def test_what_was_lost_is_said_in_one_line() -> None:
     said = told([Lost("v0", 12), Lost("v0", 14), Lost("a0", 12)])
     assert "\n" not in said
     assert "3 segments of v0, a0" in said
-    assert "from 12 to 14" in said
+    assert "12 to 14" in said
 
 
 # Init sections.

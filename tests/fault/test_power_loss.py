@@ -1,12 +1,18 @@
 """What a power loss leaves: a journal cut at any byte, segments of any length."""
 
+import os
 import random
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.support.power_loss import Before, Name, before, lengths, survive
+from packager.journal import Reader
+from packager.layout import JOURNAL
+from packager.timeline import fold
+from tests.fault.test_processes import SMALL
+from tests.support.power_loss import GONE, Before, Name, before, lengths, survive
+from tests.support.service import fetch, service, wait_until
 
 pytestmark = pytest.mark.fault
 
@@ -63,4 +69,34 @@ def test_all_that_was_new_is_gone(was: Before) -> None:
     for count in range(len(was.media) + 1):
         newest = sorted(was.media, key=lambda name: (name[1], name[0]))[len(was.media) - count :]
         with TemporaryDirectory() as folder:
-            survive(Path(folder), was, len(was.journal), dict.fromkeys(newest, -1))
+            survive(Path(folder), was, len(was.journal), dict.fromkeys(newest, GONE))
+
+
+CHANNEL = f"  bars: {{source: {{type: pattern, width: 320, height: 180}}, ladder: {SMALL}}}"
+
+
+def test_it_is_named_and_the_channel_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "bars"
+    with service(tmp_path, CHANNEL) as running:
+        running.wait_for_segments("bars", 4)
+    was = fold(Reader().feed((folder / JOURNAL).read_bytes()))
+    hurt = was.tracks["270p"].segments[-2].number
+    os.truncate(folder / "270p" / f"{hurt}.m4s", 1000)
+    with (folder / JOURNAL).open("ab") as journal:
+        journal.write(bytes(300))
+    with service(tmp_path, CHANNEL) as running:
+        problem = "not whole in the store, as after a power loss: 1 segment of 270p"
+        wait_until(lambda: problem in running.log, "the problem")
+        assert [event["level"] for event in running.events("store.lost")] == ["warning"]
+        wait_until(lambda: running.status("bars")["state"] == "live", "the channel")
+        assert problem in running.status("bars")["problem"]
+        assert fetch(f"{running.live('bars')}/270p/{hurt}.m4s").status == 404
+        assert fetch(f"{running.live('bars')}/144p/{hurt}.m4s").status == 200
+
+        def gaps() -> str:
+            return fetch(f"{running.live('bars')}/270p/index.m3u8").text
+
+        wait_until(lambda: f"\n{was.last_number}.m4s" in gaps(), "the old segments")
+        lines = gaps().splitlines()
+        assert lines[lines.index(f"{hurt}.m4s") - 2] == "#EXT-X-GAP"
+        wait_until(lambda: gaps().count("#EXT-X-DISCONTINUITY\n") == 1, "the new period")
