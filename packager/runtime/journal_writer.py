@@ -120,7 +120,8 @@ class JournalWriter:
 
     def flush(self, settle: Callable[[int], None]) -> None:
         """Have `settle` flush what is written; it is given a descriptor, and closes that."""
-        settle(os.dup(self._descriptor))
+        with suppress(OSError):  # too many are open: the kernel does it in a while
+            settle(os.dup(self._descriptor))
 
     def hold_reserve(self) -> None:
         """Take some room of the disk, as far as there is any, for what must be written one day."""
@@ -172,7 +173,6 @@ class JournalWriter:
             try:
                 os.fsync(descriptor)
                 fresh.replace(self._path)
-                sync_folder(self._path.parent)
             except OSError:
                 os.close(descriptor)
                 raise
@@ -183,6 +183,8 @@ class JournalWriter:
         os.close(self._descriptor)
         self._descriptor = descriptor
         self._size = self._rewritten = len(data)
+        with suppress(OSError):  # it is in its place, and a power loss leaves one of the two
+            sync_folder(self._path.parent)
 
     def close(self) -> None:
         """Nothing more will be appended."""

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from packager.layout import InitName
+from packager.journal import Reader
+from packager.layout import JOURNAL, InitName
 from packager.losses import told
 from packager.records import Lost, TrackAdded
 from packager.runtime import flusher as flushing
+from packager.runtime import journal_writer
 from packager.runtime.flusher import Flusher
 from packager.runtime.publisher import Publisher
+from packager.timeline import fold
 from tests.strategies import described, init_data
 from tests.support.channel import FIRST, GRID, Packager, channel, packager
 from tests.support.service import wait_until
@@ -246,3 +249,22 @@ def test_a_file_that_cannot_be_flushed_stops_nothing(monkeypatch: pytest.MonkeyP
         flusher.flush(os.open("/dev/null", os.O_WRONLY))
     wait_until(lambda: len(done) == 2, "two tries")
     flusher.close()
+
+
+def test_a_folder_that_cannot_be_flushed_costs_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = channel(tmp_path)
+
+    def broken(folder: Path) -> None:
+        raise OSError(5, "Input/output error", folder)
+
+    monkeypatch.setattr(journal_writer, "sync_folder", broken)
+    made.note(*[TrackAdded(described("v0"))] * 6000)
+    size = (made.folder / JOURNAL).stat().st_size
+    made.journal.rewrite_if_worth_it()
+    assert (made.folder / JOURNAL).stat().st_size < size
+    made.whole(FIRST + 3)
+    made.journal.check_in_place()
+    timeline = fold(Reader().feed((made.folder / JOURNAL).read_bytes()))
+    assert timeline.last_number == FIRST + 3
