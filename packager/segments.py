@@ -344,8 +344,8 @@ class Segments(Sequence[Segment]):
         return self._columns.number[self._runs[-1][-1]] if self._runs else -1
 
     @property
-    def numbers(self) -> Iterator[int]:
-        """Of each, in order."""
+    def every_number(self) -> Iterator[int]:
+        """That of each, in order."""
         for run in self._runs:
             yield from self._columns.number[run.start : run.stop]
 

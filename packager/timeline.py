@@ -92,6 +92,8 @@ class Timeline(msgspec.Struct, frozen=True):
     """What has ended, as its record names it; empty while something goes on."""
     version: int = 0
     """Grows with whatever may change a manifest."""
+    retold: int = 0
+    """How often something was lost: what was said of the past before is no longer right."""
 
     @property
     def period(self) -> Period | None:
@@ -349,6 +351,7 @@ def _lost(timeline: Timeline, record: Lost) -> Timeline:
         tracks=_with_track(timeline, after),
         periods=_parted_by_loss(timeline, after, record.number),
         version=timeline.version + 1,
+        retold=timeline.retold + 1,
     )
 
 

@@ -129,7 +129,7 @@ class Publisher:
         sizes = {item: self.store.size(*item) for item in at_risk(self.timeline)}
         files = self.store.files()
         for track in self.timeline.tracks.values():
-            named = {segment_file(number): number for number in track.segments.numbers}
+            named = {segment_file(number): number for number in track.segments.every_number}
             for name in sorted(named.keys() - files.get(track.id, set())):
                 sizes[track.id, named[name]] = 0
         if lost := list(losses(self.timeline, sizes)):
@@ -247,7 +247,7 @@ class Publisher:
         and its removals.
         """
         named = {
-            track.id: {segment_file(n) for n in [*track.segments.numbers, track.open_number]}
+            track.id: {segment_file(n) for n in [*track.segments.every_number, track.open_number]}
             for track in self.timeline.tracks.values()
         }
         strays = [
