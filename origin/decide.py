@@ -43,7 +43,7 @@ from origin.request import (
     Unknown,
 )
 from origin.view import Between, From, OfEvent, Rolling, canonical, path_of
-from packager.layout import ChunkName, InitName, SegmentName
+from packager.layout import ChunkName, InitName, PatchName, SegmentName
 from packager.manifest.smooth.client_manifest import LOOK_AHEAD, listed
 from packager.segments import Segment
 from packager.smooth_clock import TIMESCALE, TOLERANCE, instant, span
@@ -181,6 +181,16 @@ def _stretch(
     return _serve(request, timeline, window, late=begins > first)
 
 
+def _patch(request: Manifest, timeline: Timeline, window: Window, asked: PatchName) -> Plan:
+    """The plan for what the MPD of a window has more than the one that is `asked` from."""
+    if window.ended or not window.stays or asked.number > window.last:
+        return ServeManifest(request, window)
+    if asked.number == window.last:
+        return Wait(timeline.grid.duration / 2, Refuse(404, "nothing is new", Freshness.SOON))
+    before = stretch(timeline, window.first, asked.number, ended=False, stays=True)
+    return ServeManifest(request, window, before=before)
+
+
 def _serve(request: Manifest, timeline: Timeline, window: Window, *, late: bool = False) -> Plan:
     if request.track and all(track.latest.id != request.track for track in window.tracks):
         return _unavailable(timeline, "the track has no data in the window")
@@ -188,6 +198,8 @@ def _serve(request: Manifest, timeline: Timeline, window: Window, *, late: bool 
         listed(window, track) for track in window.tracks
     ):
         return _unavailable(timeline, "no fragment can be published yet")
+    if request.patch is not None:
+        return _patch(request, timeline, window, request.patch)
     return ServeManifest(request, window, late=late)
 
 

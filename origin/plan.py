@@ -42,6 +42,8 @@ class ServeManifest:
     window: Window
     late: bool = False
     """It begins later than was asked for, since what was before has left the retention."""
+    before: Window | None = None
+    """What a patch goes on from; None where nothing can."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
     /live/{channel}{view}/{track}/index.m3u8                     HLS media playlist
     /live/{channel}{view}/index.mpd                              DASH MPD
     /live/{channel}{view}/live.mpd                               the same, for who has begun live
+    /live/{channel}{view}/patch-{number}-{digest}.mpp            patch of an MPD to the newest one
     /live/{channel}{view}/index.ism/Manifest                     Smooth client manifest
     /live/{channel}/{track}/{init,segment,chunk}                 CMAF media (see packager.layout)
     /live/{channel}/index.ism/QualityLevels(b)/Fragments(k=t)    Smooth fragment
@@ -11,7 +12,8 @@
     /healthz                                                     200 while serving
 
 A view is nothing, /from/{t}, /from/{t}/to/{t} or /event/{event}: manifests are there under each,
-media once, without any. `?start=&end=` at a manifest asks for where the view with these times is.
+media once, without any. `?start=&end=` at a manifest asks for where the view with these times is,
+`?_HLS_skip=YES` at a media playlist for a delta update (RFC 8216bis section 6.2.5.1).
 No other query changes an answer: CDNs and ad technology add them. All else counts as it was sent:
 another spelling of a path that were answered too would be another object to a CDN.
 """
@@ -23,7 +25,7 @@ from typing import assert_never
 from urllib.parse import parse_qsl
 
 from origin.view import Rolling, View, parse_instant, parse_view
-from packager.layout import MediaName, is_name, parse_media_name
+from packager.layout import MediaName, PatchName, is_name, parse_media_name, parse_patch_name
 from packager.ticks import UtcMicros
 from packager.track import TrackKind
 
@@ -43,6 +45,7 @@ class ManifestKind(StrEnum):
     DASH = "dash"
     DASH_GOING_ON = "dash-going-on"
     """What a player that began while it was live asks for again and again."""
+    DASH_PATCH = "dash-patch"
     SMOOTH = "smooth"
 
 
@@ -55,6 +58,10 @@ class Manifest:
     track: str = ""
     """Of a media playlist."""
     view: View = Rolling()  # noqa: RUF009 - it never changes
+    skip: bool = False
+    """Of a media playlist: a delta update will do."""
+    patch: PatchName | None = None
+    """Of an MPD patch: what it is from."""
 
     @property
     def file(self) -> str:
@@ -68,6 +75,8 @@ class Manifest:
                 return MPD
             case ManifestKind.DASH_GOING_ON:
                 return MPD_GOING_ON
+            case ManifestKind.DASH_PATCH:
+                return str(self.patch)
             case ManifestKind.SMOOTH:
                 return f"{SMOOTH}/{CLIENT_MANIFEST}"
             case _:
@@ -141,6 +150,7 @@ _FRAGMENT = re.compile(
     r"Fragments\((?P<kind>video|audio)=(?P<time>0|[1-9][0-9]{0,17})\)"
 )
 _ASKED = ("start", "end")
+_SKIP = "_HLS_skip"
 _MAX_QUERY = 4096
 """Characters of a query that are looked at."""
 _ENCODED = {"%28": "(", "%29": ")", "%3D": "=", "%3d": "="}
@@ -168,7 +178,7 @@ def parse(path: str, query: str = "") -> Request:
     if not isinstance(request, Manifest):
         # Media is there once, whoever asks.
         return request if isinstance(view, Rolling) or isinstance(request, Bad) else Unknown()
-    return _stretched(replace(request, view=view), query[:_MAX_QUERY])
+    return _queried(replace(request, view=view), query[:_MAX_QUERY])
 
 
 def _of_view(channel: str, rest: list[str]) -> Request:
@@ -181,11 +191,13 @@ def _of_view(channel: str, rest: list[str]) -> Request:
     return Unknown()
 
 
-def _stretched(manifest: Manifest, query: str) -> Request:
-    """`manifest`, or the other view of it that a query asks for."""
-    said = {name: value for name, value in parse_qsl(query) if name in _ASKED}
+def _queried(manifest: Manifest, query: str) -> Request:
+    """`manifest`, the other view of it that a query asks for, or what is new in it."""
+    values = dict(parse_qsl(query)) if query else {}
+    said = {name: values[name] for name in _ASKED if name in values}
     if not said:
-        return manifest
+        skip = manifest.kind is ManifestKind.HLS_MEDIA and values.get(_SKIP) in ("YES", "v2")
+        return replace(manifest, skip=skip)
     if "start" not in said:
         return Bad("an end without a start")
     try:
@@ -206,6 +218,8 @@ def _of_channel(channel: str, file: str) -> Request:
         return Manifest(channel, ManifestKind.DASH)
     if file == MPD_GOING_ON:
         return Manifest(channel, ManifestKind.DASH_GOING_ON)
+    if (patch := parse_patch_name(file)) is not None:
+        return Manifest(channel, ManifestKind.DASH_PATCH, patch=patch)
     return TimeOfDay() if file == TIME else Unknown()
 
 

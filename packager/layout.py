@@ -25,6 +25,7 @@ METRICS = ".metrics"
 """Where processes count together that have no shared memory; no channel is called so."""
 
 _INIT = re.compile(r"init-([0-9a-f]{8})\.mp4")
+_PATCH = re.compile(r"patch-(0|[1-9][0-9]{0,14})-([0-9a-f]{16})\.mpp")
 _MEDIA = re.compile(r"(0|[1-9][0-9]{0,14})(?:\.(0|[1-9][0-9]{0,5}))?\.m4s")
 
 
@@ -70,6 +71,25 @@ class ChunkName:
 
 
 MediaName = InitName | SegmentName | ChunkName
+
+
+@dataclass(frozen=True, slots=True)
+class PatchName:
+    """What an MPD lacks of the newest one of its view."""
+
+    number: int
+    """The last segment of the MPD."""
+    digest: str
+    """Tells the MPD from others."""
+
+    def __str__(self) -> str:
+        return f"patch-{self.number}-{self.digest}.mpp"
+
+
+def parse_patch_name(text: str) -> PatchName | None:
+    """The patch that `text` names, or None where it names none."""
+    match = _PATCH.fullmatch(text)
+    return None if match is None else PatchName(int(match[1]), match[2])
 
 
 def parse_media_name(text: str) -> MediaName | None:

@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from operator import add, sub
-from typing import overload
+from typing import NamedTuple, overload
 
 import msgspec
 
@@ -44,6 +44,26 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
         return self.start + self.duration
 
 
+class Run(NamedTuple):
+    """Segments alike: numbers without a gap, one period, one duration, each where the last ends.
+
+    Times in ticks since the Unix epoch.
+    """
+
+    number: int
+    """Of the first."""
+    start: int
+    duration: int
+    """Of each."""
+    length: int
+    """Segments."""
+
+    @property
+    def end(self) -> int:
+        """Where the next sample starts."""
+        return self.start + self.length * self.duration
+
+
 class Packed(msgspec.Struct, frozen=True, array_like=True):
     """Whole segments of one period, in order, as the fewest numbers."""
 
@@ -72,6 +92,7 @@ class _Columns:
     """
 
     __slots__ = (
+        "begins",
         "chunk_duration",
         "chunk_size",
         "chunk_start",
@@ -95,6 +116,8 @@ class _Columns:
         self.chunk_start = array("q")
         self.chunk_duration = array("q")
         self.chunk_size = array("q")
+        self.begins = array("q")
+        """Rows that a run begins with."""
 
     def append(self, segment: Segment, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:
@@ -108,6 +131,15 @@ class _Columns:
         self.ticks.append(_before(self.ticks, len(self.ticks)) + segment.duration)
         self.octets.append(_before(self.octets, len(self.octets)) + segment.size)
         self.chunks.append(len(self.chunk_start))
+        self._begin_run_unless_alike(len(self.number) - 1)
+
+    def _begin_run_unless_alike(self, row: int) -> None:
+        if row:
+            last, this = self.segment(row - 1), self.segment(row)
+            told = (last.number + 1, last.period, last.end, last.duration)
+            if told == (this.number, this.period, this.start, this.duration):
+                return
+        self.begins.append(row)
 
     @staticmethod
     def unpacked(packed: Packed, period: int) -> "_Columns":
@@ -130,7 +162,16 @@ class _Columns:
         columns.period.extend([period] * segments)
         columns.start.extend(begins)
         columns.published.extend(packed.published)
-        columns.ticks.extend(accumulate(map(sub, ends, begins)))
+        lengths = list(map(sub, ends, begins))
+        columns.ticks.extend(accumulate(lengths))
+        columns.begins.append(0)
+        columns.begins.extend(
+            row
+            for row, alike in enumerate(
+                zip(packed.steps, begins[1:], ends, lengths[1:], lengths, strict=False), 1
+            )
+            if alike[0] != 1 or alike[1] != alike[2] or alike[3] != alike[4]
+        )
         columns.octets.extend(octets[last] for last in lasts)
         columns.chunks.extend(stops)
         columns.chunk_start.extend(starts)
@@ -182,6 +223,11 @@ class _Columns:
             mine.extend([total + more for total in theirs[rows.start : rows.stop]])
         for name in ("chunk_start", "chunk_duration", "chunk_size"):
             getattr(self, name).extend(getattr(other, name)[chunks])
+        at, more = len(self.number) - len(rows), len(self.number) - rows.stop
+        self._begin_run_unless_alike(at)
+        begins = other.begins
+        inside = begins[bisect_right(begins, rows.start) : bisect_left(begins, rows.stop)]
+        self.begins.extend([row + more for row in inside])
 
 
 def _before(totals: "array[int]", row: int) -> int:
@@ -337,6 +383,50 @@ class Segments(Sequence[Segment]):
     def between(self, first: int, last: int) -> "Segments":
         """Those with numbers in [first, last]."""
         return self[self.index_of(first) : self.index_of(last + 1)]
+
+    def runs(self, first: int = 0, last: int = 1 << 62) -> Iterator[Run]:
+        """They all, as the fewest runs: those that begin at a number from `first` to `last`."""
+        columns, begins = self._columns, self._columns.begins
+        for rows in self._runs:
+            at = bisect_right(begins, rows.start)
+            start = rows.start
+            if columns.number[start] < first:
+                inside = bisect_left(columns.number, first, rows.start, rows.stop)
+                at = bisect_left(begins, inside)
+                start, at = begins[at] if at < len(begins) else rows.stop, at + 1
+            while start < rows.stop and columns.number[start] <= last:
+                stop = min(begins[at], rows.stop) if at < len(begins) else rows.stop
+                begun = columns.segment(start)
+                yield Run(begun.number, begun.start, begun.duration, stop - start)
+                start, at = stop, at + 1
+
+    @property
+    def run_count(self) -> int:
+        """How many runs they are."""
+        begins = self._columns.begins
+        return sum(
+            bisect_left(begins, rows.stop) - bisect_right(begins, rows.start) + 1
+            for rows in self._runs
+        )
+
+    @property
+    def last_run(self) -> int:
+        """The number that the last run begins with."""
+        rows, begins = self._runs[-1], self._columns.begins
+        row = max(rows.start, begins[bisect_left(begins, rows.stop) - 1])
+        return self._columns.number[row]
+
+    def numbers(self) -> Iterator[tuple[int, int]]:
+        """Their numbers: the first and the last of each that follow without a gap."""
+        first = last = -1
+        for run in self.runs():
+            if run.number != last + 1 or first < 0:
+                if first >= 0:
+                    yield first, last
+                first = run.number
+            last = run.number + run.length - 1
+        if first >= 0:
+            yield first, last
 
     @property
     def last_number(self) -> int:

@@ -6,17 +6,20 @@ such as a folder on a network file system.
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
 import structlog
 from asyncinotify import Inotify, Mask
+from cachetools import LRUCache
 
+from origin.answer import Answer
 from origin.decide import ChannelView
 from packager.errors import JournalError
 from packager.journal import Reader
 from packager.layout import JOURNAL
+from packager.manifest.text import Tapes
 from packager.timeline import Timeline, apply
 
 _LOOK = 1.0
@@ -25,7 +28,20 @@ _READ = 4 << 20
 """Bytes."""
 _TAIL = 128
 """Bytes: more than the record of a chunk, which no other one is equal to."""
+_MOST_RENDERED = 64 << 20
+"""Bytes of a channel's manifests that are kept: of twelve hours, one may have three million."""
 _WATCHED = Mask.MODIFY | Mask.MOVED_TO | Mask.CREATE
+
+
+Rendered = LRUCache[Hashable, Answer]
+
+
+def _nothing_rendered() -> Rendered:
+    return LRUCache(_MOST_RENDERED, getsizeof=_size)
+
+
+def _size(answer: Answer) -> int:
+    return answer.size
 
 
 class FollowedChannel:
@@ -36,8 +52,10 @@ class FollowedChannel:
         self.name = name
         self.folder = folder
         self.timeline = Timeline()
-        self.rendered: dict[object, object] = {}
+        self.rendered = _nothing_rendered()
         """What was made of this version of the timeline; a new version starts an empty one."""
+        self.tapes = Tapes()
+        """What manifests go on from, version after version."""
         self._window = window
         self._offset = 0
         """Where in the journal the first record lies that is not in the timeline."""
@@ -73,7 +91,9 @@ class FollowedChannel:
             return
         before, self.timeline = self.timeline, timeline
         if replaced or (timeline.version, timeline.edge) != (before.version, before.edge):
-            self.rendered = {}
+            self.rendered = _nothing_rendered()
+        if replaced or timeline.retold != before.retold:
+            self.tapes = Tapes()
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
 

@@ -1,12 +1,9 @@
 """The public port: a request in, a plan, an answer out."""
 
 import asyncio
-import gzip
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from fractions import Fraction
-from hashlib import blake2b
 from pathlib import Path
 from typing import assert_never
 
@@ -46,8 +43,6 @@ from packager.ticks import iso8601
 
 _PIECE = 1 << 20
 """Bytes of a file that are in memory for one connection."""
-_MOST_RENDERED = 256
-"""Manifests of one version of a timeline that are kept."""
 _LONGEST_INIT = 1 << 20
 """Bytes: init sections have a thousand or two."""
 _PREFLIGHT = {
@@ -56,14 +51,6 @@ _PREFLIGHT = {
     "Access-Control-Max-Age": "86400",
 }
 _METHODS = ("GET", "HEAD")
-
-
-@dataclass(frozen=True, slots=True)
-class _Rendered:
-    """A manifest, ready to be sent either way."""
-
-    plain: Answer
-    zipped: Answer
 
 
 class Handlers:
@@ -144,9 +131,8 @@ class Handlers:
     ) -> Answer:
         match plan:
             case ServeManifest():
-                rendered = self._manifest(plan, channel)
                 zipped = wants_gzip(_said(request, "Accept-Encoding") or "")
-                return rendered.zipped if zipped else rendered.plain
+                return self._manifest(plan, channel, zipped=zipped)
             case ServeInit():
                 return await self._init(plan)
             case ServeMedia():
@@ -175,7 +161,9 @@ class Handlers:
         retry = (("Retry-After", str(plan.retry_after)),) if plan.retry_after else ()
         return plain(plan.status, plan.reason, self._caching(plan.freshness, channel), *retry)
 
-    def _manifest(self, plan: ServeManifest, channel: FollowedChannel | None) -> _Rendered:
+    def _manifest(
+        self, plan: ServeManifest, channel: FollowedChannel | None, *, zipped: bool
+    ) -> Answer:
         """The manifest, made once for each version of the timeline."""
         if channel is None:
             raise AssertionError
@@ -183,33 +171,26 @@ class Handlers:
         # Whatever the path: views that have the same to say share it.
         up = path_of(request.view).count("/")
         extent = (window.first, window.last, window.depth, window.ended, window.stays, plan.late)
-        key = (request.kind, request.track, up, extent)
-        found = channel.rendered.get(key)
-        if isinstance(found, _Rendered):
-            return found
-        if len(channel.rendered) >= _MOST_RENDERED:
-            channel.rendered.clear()
-        body = render(plan)
-        digest = blake2b(body, digest_size=8).hexdigest()
+        key = (request.kind, request.track, request.skip, request.patch, up, extent, zipped)
+        if (found := channel.rendered.get(key)) is None:
+            found = self._rendered(plan, channel, zipped=zipped)
+            channel.rendered[key] = found
+        return found
+
+    def _rendered(self, plan: ServeManifest, channel: FollowedChannel, *, zipped: bool) -> Answer:
+        text = render(plan, channel.tapes)
         ended = plan.window.ended
         freshness = Freshness.ENDED_MANIFEST if ended else Freshness.LIVE_MANIFEST
-        whole = Answer(
+        coding = (("Content-Encoding", "gzip"),) if zipped else ()
+        return Answer(
             status=200,
             content_type=CONTENT_TYPES[plan.request.kind],
             cache_control=self._caching(freshness, channel),
-            body=body,
-            etag=f'"{digest}"',
+            body=text.gzipped() if zipped else text.plain(),
+            etag=f'"{text.digest}{"-gz" if zipped else ""}"',
             modified=plan.window.published,
-            extra=(("Vary", "Accept-Encoding"), *_lateness(plan)),
+            extra=(*coding, ("Vary", "Accept-Encoding"), *_lateness(plan)),
         )
-        zipped = replace(
-            whole,
-            body=gzip.compress(body, compresslevel=6, mtime=0),
-            etag=f'"{digest}-gz"',
-            extra=(("Content-Encoding", "gzip"), *whole.extra),
-        )
-        channel.rendered[key] = rendered = _Rendered(whole, zipped)
-        return rendered
 
     async def _init(self, plan: ServeInit) -> Answer:
         path = self._data / plan.channel / plan.track.id / str(plan.file)

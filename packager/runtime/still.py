@@ -9,7 +9,7 @@ from packager.window import Window
 
 def write_manifests(window: Window, folder: Path) -> None:
     """Write HLS and DASH: any file server will do."""
-    (folder / "index.m3u8").write_bytes(multivariant.render(window))
-    (folder / "index.mpd").write_bytes(mpd.render(window, mpd.Places("time")))
+    (folder / "index.m3u8").write_bytes(multivariant.render(window).plain())
+    (folder / "index.mpd").write_bytes(mpd.render(window, mpd.Places("time")).plain())
     for track in window.tracks:
-        (folder / track.latest.id / "index.m3u8").write_bytes(media.render(window, track))
+        (folder / track.latest.id / "index.m3u8").write_bytes(media.render(window, track).plain())

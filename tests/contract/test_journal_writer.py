@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from origin.answer import plain
 from origin.runtime.follow import FollowedChannel
 from packager.errors import JournalError
 from packager.journal import MAX_LINE, VERSION, Reader, encode
@@ -681,11 +682,11 @@ def test_what_was_rendered_is_forgotten_with_the_segments_it_names(
             writer.append([chunk("v0", number, index) for index in range(2600)])
             writer.append([ended("v0", number)])
         channel.catch_up()
-        channel.rendered["a manifest"] = "names segment 10"
+        channel.rendered["a manifest"] = plain(200, "names segment 10", "no-store")
         file = file_id(tmp_path)
         writer.append([Trimmed(before)])
         writer.rewrite_if_worth_it()
         assert file_id(tmp_path) != file
         channel.catch_up()
         assert channel.timeline.tracks["v0"].segments[0].number == before
-        assert channel.rendered == {}
+        assert not channel.rendered

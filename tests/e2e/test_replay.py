@@ -15,6 +15,7 @@ from origin.plan import ServeManifest
 from origin.render import render
 from origin.request import Manifest, ManifestKind
 from packager.journal import Reader
+from packager.manifest.text import Tapes
 from packager.ticks import parse_iso8601
 from packager.timeline import Timeline, fold
 from tests.paths import FEEDS, ROOT
@@ -58,7 +59,7 @@ def smooth(timeline: Timeline) -> bytes:
     request = Manifest(timeline.channel, ManifestKind.SMOOTH)
     plan = decide(request, view, parse_iso8601(START))
     assert isinstance(plan, ServeManifest)
-    return render(plan)
+    return render(plan, Tapes()).plain()
 
 
 @pytest.fixture(scope="module", params=sorted(FEED_OF))
@@ -96,7 +97,7 @@ def test_a_live_window_of_it_is_what_was_agreed(
     ):
         plan = decide(Manifest(timeline.channel, kind, track), view, now)
         assert isinstance(plan, ServeManifest)
-        golden(f"replay/{replayed.name}/live/{name}", render(plan))
+        golden(f"replay/{replayed.name}/live/{name}", render(plan, Tapes()).plain())
 
 
 @pytest.mark.parametrize("ladder", ["passthrough", f"{ROOT}/tests/support/small.yaml"])

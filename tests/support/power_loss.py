@@ -181,10 +181,10 @@ def _is_told(timeline: Timeline) -> None:
     """All three formats name what there is, and what is not there is a gap."""
     window = rolling(timeline, 1000)
     assert window is not None
-    assert mpd.render(window, mpd.Places("time"))
-    assert client_manifest.render(window)
+    assert mpd.render(window, mpd.Places("time")).plain()
+    assert client_manifest.render(window).plain()
     for track in window.tracks:
-        text = media.render(window, track).decode()
+        text = media.render(window, track).plain().decode()
         listed = [int(found) for found in re.findall(r"^(\d+)\.m4s$", text, re.MULTILINE)]
         assert listed == list(range(window.first, timeline.edge + 1))
         gaps = {int(found) for found in re.findall(r"GAP\n#EXTINF.*\n(\d+)\.m4s", text)}

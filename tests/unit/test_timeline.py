@@ -490,6 +490,42 @@ def test_what_a_view_has_not(index: int | slice) -> None:
         Segments()[index]
 
 
+def naive_runs(view: Segments) -> list[tuple[int, int, int, int]]:
+    found: list[tuple[int, int, int, int]] = []
+    last: Segment | None = None
+    for this in view:
+        if last is not None and (last.number + 1, last.end, last.duration, last.period) == (
+            this.number,
+            this.start,
+            this.duration,
+            this.period,
+        ):
+            number, start, duration, length = found.pop()
+            found.append((number, start, duration, length + 1))
+        else:
+            found.append((this.number, this.start, this.duration, 1))
+        last = this
+    return found
+
+
+@given(journals(), st.integers(0, 20), st.integers(0, 20))
+def test_runs_are_what_a_look_at_each_segment_finds(
+    records: list[Record], skip: int, width: int
+) -> None:
+    for timeline in (fold(records), fold(records_of(fold(records), VERSION))):
+        for track in timeline.tracks.values():
+            view = track.segments[min(skip, len(track.segments)) :]
+            expected = naive_runs(view)
+            assert list(map(tuple, view.runs())) == expected
+            if view:
+                first = view[0].number + skip // 2
+                inside = [run for run in expected if first <= run[0] <= first + width]
+                assert list(map(tuple, view.runs(first, first + width))) == inside
+                assert view.last_run == expected[-1][0]
+            numbers = [n for a, b in view.numbers() for n in range(a, b + 1)]
+            assert numbers == [segment.number for segment in view]
+
+
 # Bundles of segments, as rewritten journals have them.
 
 

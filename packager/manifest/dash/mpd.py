@@ -1,15 +1,15 @@
 """The MPD (ISO/IEC 23009-1 section 5.3), live profile, one `SegmentTimeline` a track."""
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import groupby
 
 from lxml import etree
 
+from packager.manifest.dash.document import PATCH, TIMELINE, Document, SegmentList
+from packager.manifest.text import Tapes, Text
 from packager.records import Stretch
-from packager.segments import Segment
+from packager.segments import Segments
 from packager.ticks import MICROS, iso8601, round_half_up, seconds
 from packager.timeline import Period
 from packager.track import UNDETERMINED, Track, TrackKind, language_tag
@@ -32,7 +32,7 @@ class _TrackPart:
 
     track: Track
     """As it is described there."""
-    segments: Sequence[Segment]
+    segments: Segments
     bandwidth: int
     """Bit/s: what it is to have, or what it was seen to have where that is more."""
 
@@ -75,12 +75,19 @@ class Places:
     clock from there too."""
 
 
-def render(window: Window, places: Places, *, began_live: bool = False) -> bytes:
+def render(
+    window: Window, places: Places, tapes: Tapes | None = None, *, began_live: bool = False
+) -> Text:
     """The MPD.
 
     `began_live`: its reader began while nothing had ended. For such a one time goes on to count
     from the Unix epoch, whereas what is over begins at 0 for whoever comes then.
     """
+    return document(window, places, began_live=began_live).text(tapes or Tapes())
+
+
+def document(window: Window, places: Places, *, began_live: bool = False) -> Document:
+    """The MPD before it is put together."""
     duration = _duration(window.grid.duration)
     root = etree.Element("MPD", xmlns=_NAMESPACE)
     root.set("profiles", _PROFILES)
@@ -104,12 +111,25 @@ def render(window: Window, places: Places, *, began_live: bool = False) -> bytes
     root.set("maxSegmentDuration", _duration(_longest(window)))
     if places.again and not window.ended:
         _child(root, "Location").text = places.again
+    if window.stays and not window.ended:
+        # Where its first segment leaves a window, its reader has the whole anew.
+        root.set("id", window.channel)
+        _child(root, "PatchLocation").text = PATCH
     for part, following in zip(parts, [*parts[1:], None], strict=True):
         _period(root, part, origin, places.folder, over=following is not None)
     if not window.ended:
         # Players that meet no UTCTiming trust the viewer's clock, which is often wrong.
         _child(root, "UTCTiming", schemeIdUri="urn:mpeg:dash:utc:http-iso:2014", value=places.clock)
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    frame = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    return Document(window, frame, tuple(_lists(parts)))
+
+
+def _lists(parts: Iterable[_Part]) -> Iterator[SegmentList]:
+    """In the order of the document."""
+    for part in parts:
+        for number, tracks in _choices(part):
+            for item in tracks:
+                yield SegmentList(part.name, number, item.track.id, item.segments)
 
 
 def _duration(value: Fraction) -> str:
@@ -137,7 +157,7 @@ def _parts(window: Window, *, clipped: bool) -> Iterator[_Part]:
         ]
         for name, stretch, stop in _stretches(period, window):
             inside = [
-                replace(track, segments=_between(track.segments, stretch.number, stop))
+                replace(track, segments=track.segments.between(stretch.number, stop - 1))
                 for track in tracks
             ]
             present = tuple(track for track in inside if track.segments)
@@ -156,15 +176,6 @@ def _stretches(period: Period, window: Window) -> Iterator[tuple[str, Stretch, i
         if stop > window.first:
             opens = stretch is opening
             yield f"p{period.index}{'' if opens else f'-{stretch.number}'}", stretch, stop
-
-
-def _between(segments: Sequence[Segment], first: int, stop: int) -> Sequence[Segment]:
-    start = bisect_left(segments, first, key=_number)
-    return segments[start : bisect_left(segments, stop, start, key=_number)]
-
-
-def _number(segment: Segment) -> int:
-    return segment.number
 
 
 def _first_start(tracks: _Tracks) -> Fraction:
@@ -249,9 +260,7 @@ def _representation(parent: etree._Element, track: Track, bandwidth: int) -> etr
     return element
 
 
-def _template(
-    track: Track, segments: Sequence[Segment], begin: Fraction, folder: str
-) -> etree._Element:
+def _template(track: Track, segments: Segments, begin: Fraction, folder: str) -> etree._Element:
     # The media's own times are kept: the offset is the period's start on the same count.
     template = etree.Element("SegmentTemplate")
     template.set("timescale", str(track.timescale))
@@ -259,28 +268,5 @@ def _template(
     template.set("initialization", f"{folder}$RepresentationID$/init-{track.version}.mp4")
     template.set("media", f"{folder}$RepresentationID$/$Number$.m4s")
     template.set("startNumber", str(segments[0].number))
-    timeline = etree.SubElement(template, "SegmentTimeline")
-    for start, duration, repeats in _runs(segments):
-        entry = _child(timeline, "S")
-        if start is not None:
-            entry.set("t", str(start))
-        entry.set("d", str(duration))
-        if repeats:
-            entry.set("r", str(repeats))
+    etree.SubElement(template, "SegmentTimeline").text = TIMELINE
     return template
-
-
-def _runs(segments: Sequence[Segment]) -> Iterator[tuple[int | None, int, int]]:
-    """(start where it is not the last end, duration, further repeats) of equal segments."""
-    expected: int | None = None
-
-    def joins(item: tuple[int, Segment]) -> tuple[int, int]:
-        # Equal neighbours that touch share `start - index * duration`.
-        index, segment = item
-        return segment.duration, segment.start - index * segment.duration
-
-    for (duration, _), group in groupby(enumerate(segments), key=joins):
-        run = [segment for _, segment in group]
-        start = run[0].start
-        yield (None if start == expected else start), duration, len(run) - 1
-        expected = run[-1].end

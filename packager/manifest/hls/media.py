@@ -1,9 +1,12 @@
 """The media playlist of one track (RFC 8216bis section 4.4.3 and 4.4.4)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import ceil
 
 from packager.layout import InitName, SegmentName
+from packager.manifest.text import Passage, Piece, Tapes, Text
 from packager.ticks import MICROS, UtcMicros, iso8601, micros_of, round_half_up, seconds
 from packager.window import Window, WindowTrack
 
@@ -11,21 +14,82 @@ _DIGITS = 6
 _STEP = Fraction(3, 2)
 _LEEWAY = Fraction(1, 20)
 """Seconds that the frames of a codec may miss the grid by."""
+_SKIPPED_BEHIND = 12
+"""Target durations behind the end that a delta update may leave out: six at least
+(section 4.4.3.8). A player's copy may be half as old."""
+_LONG = 4
+"""As many of these in a window make delta updates worth their while."""
 _SHORTEST_GAP = 1000
 """Microseconds of an entry for a hole that the media before it reaches over."""
 
 
-def render(window: Window, track: WindowTrack, folder: str = "") -> bytes:
-    """The playlist of `track`; `folder` leads from it to the track's media."""
-    lines = ["#EXTM3U", "#EXT-X-VERSION:8", f"#EXT-X-TARGETDURATION:{_target(window)}"]
+def render(
+    window: Window,
+    track: WindowTrack,
+    folder: str = "",
+    tapes: Tapes | None = None,
+    *,
+    skip: bool = False,
+) -> Text:
+    """The playlist of `track`; `folder` leads from it to the track's media.
+
+    `skip`: as a delta update (section 6.2.5.1), if that leaves anything out.
+    """
+    boundary = _SKIPPED_BEHIND * _target(window)
+    skippable = window.depth is None or window.depth * window.grid.duration > _LONG * boundary
+    lines = [
+        "#EXTM3U",
+        f"#EXT-X-VERSION:{9 if skippable else 8}",
+        f"#EXT-X-TARGETDURATION:{_target(window)}",
+    ]
+    if skippable:
+        lines.append(f"#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL={boundary}.0")
     if window.stays:
         lines.append("#EXT-X-PLAYLIST-TYPE:EVENT")
     lines.append(f"#EXT-X-MEDIA-SEQUENCE:{window.first}")
     lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{_first_period(window)}")
-    lines.extend(_entries(window, track, folder))
-    if window.ended:
-        lines.append("#EXT-X-ENDLIST")
-    return ("\n".join(lines) + "\n").encode()
+    tail = ["#EXT-X-ENDLIST"] if window.ended else []
+    first = window.last - ceil(boundary / window.grid.duration)
+    if skip and skippable and first > window.first:
+        lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={first - window.first}")
+        # Whoever comes to a playlist by this is told of the init section too.
+        place = replace(_place(window, track, first), described=-1)
+        entries = _entries(window, track, folder, place, (first, window.last))
+        return Text([_piece([*lines, *entries, *tail])])
+    tape = (tapes or Tapes()).of("hls", track.latest.id, folder)
+    listed = tape.cut(_passage(window, track, folder))
+    return Text([_piece(lines), *listed, _piece(tail)])
+
+
+def _piece(lines: Iterable[str]) -> Piece:
+    return Piece(_joined(lines).encode())
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _passage(window: Window, track: WindowTrack, folder: str) -> Passage:
+    def lead(first: int, last: int) -> str:
+        return _joined(
+            _entries(window, track, folder, _Place(_first_period(window)), (first, last))
+        )
+
+    def middle(first: int, last: int) -> str:
+        place = _place(window, track, first)
+        return _joined(_entries(window, track, folder, place, (first, last)))
+
+    newest = track.segments[-1].number
+    return Passage(
+        first=window.first,
+        # The first entry with media names the init section.
+        opened=track.segments[0].number,
+        last=window.last,
+        settled=newest,
+        known=newest,
+        lead=lead,
+        middle=middle,
+    )
 
 
 def _target(window: Window) -> int:
@@ -45,13 +109,40 @@ def _first_period(window: Window) -> int:
     return max(p.index for p in window.periods.values() if p.number <= window.first)
 
 
-def _entries(window: Window, track: WindowTrack, folder: str) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in a playlist an entry stands."""
+
+    period: int
+    """Index of that of the entry before."""
+    described: int = -1
+    """That of the newest init section; -1 where none has been named."""
+    end: UtcMicros = UtcMicros(0)  # noqa: RUF009 - it never changes
+    """Where the media before ends, and the gaps that it reaches over."""
+
+
+def _place(window: Window, track: WindowTrack, number: int) -> _Place:
+    """That of the entry `number`, which is not the window's first."""
+    period = max(p.index for p in window.periods.values() if p.number < number)
+    index = track.segments.index_of(number) - 1
+    if index < 0:
+        return _Place(period)
+    before = track.segments[index]
+    timescale = window.track_of(track.latest.id, before).timescale
+    gaps = number - before.number - 1
+    end = UtcMicros(micros_of(before.end, timescale) + gaps * _SHORTEST_GAP)
+    return _Place(period, before.period, end)
+
+
+def _entries(
+    window: Window, track: WindowTrack, folder: str, place: _Place, numbers: tuple[int, int]
+) -> Iterator[str]:
     """An entry a number: every track lists the same ones, and its periods from the same ones on."""
+    first, last = numbers
     starts = {period.number: period.index for period in window.periods.values()}
-    segments = {segment.number: segment for segment in track.segments}
-    period, described = _first_period(window), -1
-    end = UtcMicros(0)
-    for number in range(window.first, window.last + 1):
+    segments = {segment.number: segment for segment in track.segments.between(first, last)}
+    period, described, end = place.period, place.described, place.end
+    for number in range(first, last + 1):
         # The discontinuity sequence is the period's index: one tag for each period passed.
         passed = starts.get(number, period) - period
         yield from ["#EXT-X-DISCONTINUITY"] * passed

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
+from packager.manifest.text import Piece, Text
 from packager.ticks import seconds
 from packager.track import UNDETERMINED, Track, TrackKind, language_tag
 from packager.window import Window, WindowTrack
 
 
-def render(window: Window) -> bytes:
+def render(window: Window) -> Text:
     """The playlist; URLs are relative to the channel's folder.
 
     Sound of each codec is a group of its own, and each rendition is there once with each: a player
@@ -29,7 +30,7 @@ def render(window: Window) -> bytes:
             if video.latest.kind is TrackKind.VIDEO:
                 lines.append(_stream_inf(video, group, tracks))
                 lines.append(f"{video.latest.id}/index.m3u8")
-    return ("\n".join(lines) + "\n").encode()
+    return Text([Piece(("\n".join(lines) + "\n").encode())])
 
 
 def _groups(tracks: Sequence[WindowTrack]) -> dict[str, list[WindowTrack]]:

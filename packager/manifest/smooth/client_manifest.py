@@ -1,11 +1,13 @@
 """The client manifest (MS-SSTR section 2.2.2)."""
 
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from itertools import groupby
+from operator import sub
 
 from lxml import etree
 
-from packager.segments import Segment
+from packager.manifest.text import Passage, Piece, Tapes, Text
+from packager.segments import Segment, Segments
 from packager.smooth_clock import TIMESCALE, span
 from packager.ticks import round_half_up
 from packager.track import UNDETERMINED, Track, TrackKind
@@ -15,18 +17,20 @@ LOOK_AHEAD = 1
 """Following fragments that each fragment names."""
 
 _AAC_TAG = 255
+_FRAGMENTS = "|fragments|"
+"""Stands for a list of fragments until the rest is written."""
 
 
-def listed(window: Window, track: WindowTrack) -> Sequence[Segment]:
+def listed(window: Window, track: WindowTrack) -> Segments:
     """The fragments a client may ask for: while live, those whose successor exists."""
     if _four_cc(track.latest) is None:
-        return ()
+        return Segments()
     if window.ended:
         return track.segments
     return track.segments[: max(0, len(track.segments) - LOOK_AHEAD)]
 
 
-def render(window: Window, folder: str = "") -> bytes:
+def render(window: Window, folder: str = "", tapes: Tapes | None = None) -> Text:
     """The manifest; `folder` leads from it to its fragments."""
     root = etree.Element("SmoothStreamingMedia", MajorVersion="2", MinorVersion="2")
     root.set("TimeScale", str(TIMESCALE))
@@ -44,7 +48,19 @@ def render(window: Window, folder: str = "") -> bytes:
     root.set("CanPause", "TRUE")
     for tracks in streams:
         _stream_index(root, window, tracks, folder)
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    body = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    return Text(_spliced(body, window, streams, tapes or Tapes()))
+
+
+def _spliced(
+    body: bytes, window: Window, streams: Sequence[Sequence[WindowTrack]], tapes: Tapes
+) -> Iterator[Piece]:
+    """The document's pieces, with the fragments of each stream in their place."""
+    first, *others = body.split(_FRAGMENTS.encode())
+    yield Piece(first)
+    for (track, *_), rest in zip(streams, others, strict=True):
+        yield from tapes.of("smooth", track.latest.id).cut(_passage(window, track))
+        yield Piece(rest)
 
 
 def streams_of(window: Window) -> Iterator[Sequence[WindowTrack]]:
@@ -58,9 +74,9 @@ def streams_of(window: Window) -> Iterator[Sequence[WindowTrack]]:
     able = [track for track in current if listed(window, track)]
     renditions = [track for track in able if track.latest.kind is TrackKind.VIDEO]
     if renditions:
-        numbers = {t.latest.id: [s.number for s in listed(window, t)] for t in renditions}
-        most = max(numbers.values(), key=len)
-        yield [track for track in renditions if numbers[track.latest.id] == most]
+        most = max((listed(window, track) for track in renditions), key=len)
+        numbers = list(most.numbers())
+        yield [t for t in renditions if list(listed(window, t).numbers()) == numbers]
     for track in able:
         if track.latest.kind is TrackKind.AUDIO:
             yield [track]
@@ -71,7 +87,7 @@ def _length(window: Window, streams: Sequence[Sequence[WindowTrack]]) -> int:
         span(segment, window.track_of(track.latest.id, segment).timescale)
         for tracks in streams
         for track in tracks[:1]
-        for segment in track.segments
+        for segment in (track.segments[0], track.segments[-1])
     ]
     return max(start + duration for start, duration in spans) - min(start for start, _ in spans)
 
@@ -101,7 +117,7 @@ def _stream_index(
         stream.set("Language", language)
     for index, track in enumerate(tracks):
         _quality_level(stream, index, track.latest)
-    _fragments(stream, window, tracks[0], fragments)
+    stream[-1].tail = _FRAGMENTS
 
 
 def _quality_level(stream: etree._Element, index: int, track: Track) -> None:
@@ -119,24 +135,43 @@ def _quality_level(stream: etree._Element, index: int, track: Track) -> None:
         level.set("AudioTag", str(_AAC_TAG))
 
 
-def _fragments(
-    stream: etree._Element, window: Window, track: WindowTrack, fragments: Sequence[Segment]
-) -> None:
+def _passage(window: Window, track: WindowTrack) -> Passage:
     """The `c` elements (2.2.2.6), without a hole.
 
     A fragment before one lasts until the next begins: dash.js, which looks for what comes after it
     by its end, would look in the hole for ever.
     """
-    spans = [span(s, window.track_of(track.latest.id, s).timescale) for s in fragments]
-    starts = [start for start, _ in spans[1:]]
-    last: etree._Element | None = None
-    for (start, duration), following in zip_longest(spans, starts):
-        lasts = str(duration if following is None else following - start)
-        if last is not None and last.get("d") == lasts:
+    fragments = listed(window, track)
+
+    def begin(fragment: Segment) -> int:
+        return span(fragment, window.track_of(track.latest.id, fragment).timescale)[0]
+
+    def durations(first: int, last: int) -> Iterator[int]:
+        start, stop = fragments.index_of(first), fragments.index_of(last + 1)
+        begins = [begin(fragment) for fragment in fragments[start : stop + 1]]
+        yield from map(sub, begins[1:], begins)
+        if stop == len(fragments) and start < stop:
+            newest = fragments[-1]
+            yield span(newest, window.track_of(track.latest.id, newest).timescale)[1]
+
+    def write(first: int, last: int, opening: str = "") -> str:
+        entries: list[str] = []
+        for duration, run in groupby(durations(first, last)):
             # Smooth's r counts all the fragments of a run, DASH's only the further ones.
-            last.set("r", str(int(last.get("r", "1")) + 1))
-            continue
-        last, first = etree.SubElement(stream, "c"), last is None
-        if first:
-            last.set("t", str(start))
-        last.set("d", lasts)
+            count = len(list(run))
+            repeats = f' r="{count}"' if count > 1 else ""
+            entries.append(f'<c{opening} d="{duration}"{repeats}/>')
+            opening = ""
+        return "".join(entries)
+
+    oldest = fragments[0]
+    return Passage(
+        first=window.first,
+        opened=oldest.number,
+        last=fragments[-1].number,
+        # How long the last one lasts shows when there is another.
+        settled=fragments[-2].number if len(fragments) > 1 else -1,
+        known=fragments[-1].number,
+        lead=lambda first, last: write(first, last, f' t="{begin(oldest)}"'),
+        middle=write,
+    )

@@ -37,7 +37,7 @@ class Listed:
 
 
 def document(window: Window) -> etree._Element:
-    return etree.fromstring(mpd.render(window, mpd.Places("time")))
+    return etree.fromstring(mpd.render(window, mpd.Places("time")).plain())
 
 
 def seconds(text: str | None) -> Fraction:

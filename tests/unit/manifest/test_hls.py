@@ -1,12 +1,15 @@
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import pairwise
+from unittest.mock import patch
 
 import m3u8
 import msgspec
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from packager.manifest.hls import media, multivariant
 from packager.records import Record
@@ -66,13 +69,15 @@ def entries(text: str) -> dict[int, Entry]:
 
 
 def playlists(window: Window) -> dict[str, str]:
-    return {track.latest.id: media.render(window, track).decode() for track in window.tracks}
+    return {
+        track.latest.id: media.render(window, track).plain().decode() for track in window.tracks
+    }
 
 
 @given(any_window())
 def test_an_independent_reader(window: Window) -> None:
     for track in window.tracks:
-        text = media.render(window, track).decode()
+        text = media.render(window, track).plain().decode()
         playlist = m3u8.loads(text)
         assert playlist.version == 8
         assert playlist.media_sequence == window.first
@@ -111,7 +116,7 @@ def test_the_order_of_the_head(window: Window) -> None:
 @given(any_window())
 def test_the_discontinuity_sequence_is_the_period(window: Window) -> None:
     for track in window.tracks:
-        found = entries(media.render(window, track).decode())
+        found = entries(media.render(window, track).plain().decode())
         for segment in track.segments:
             assert found[segment.number].discontinuity == segment.period
 
@@ -135,7 +140,7 @@ def test_a_gap_lasts_from_where_the_media_before_it_ends_to_the_next_boundary(
             for s in track.segments
         }
         end = 0
-        for number, entry in entries(media.render(window, track).decode()).items():
+        for number, entry in entries(media.render(window, track).plain().decode()).items():
             if entry.gap:
                 begin = parse_iso8601(entry.date)
                 assert abs(begin - max(end, window.grid.micros(number))) < 1000
@@ -149,7 +154,7 @@ def test_a_gap_lasts_from_where_the_media_before_it_ends_to_the_next_boundary(
 @given(any_window())
 def test_a_map_once_a_period(window: Window) -> None:
     for track in window.tracks:
-        text = media.render(window, track).decode()
+        text = media.render(window, track).plain().decode()
         assert text.count("#EXT-X-MAP") == len({s.period for s in track.segments})
 
 
@@ -179,7 +184,7 @@ def target(text: str) -> int:
 @given(any_window(calm=True))
 def test_dates_and_durations_tell_the_same_time(window: Window) -> None:
     for track in window.tracks:
-        found = entries(media.render(window, track).decode())
+        found = entries(media.render(window, track).plain().decode())
         for segment, following in pairwise(track.segments):
             if following.number != segment.number + 1:
                 continue
@@ -198,7 +203,7 @@ def test_the_target_is_what_a_player_rounds_to() -> None:
 
 @given(any_window())
 def test_multivariant(window: Window) -> None:
-    playlist = m3u8.loads(multivariant.render(window).decode())
+    playlist = m3u8.loads(multivariant.render(window).plain().decode())
     video, audio = current(window, TrackKind.VIDEO), current(window, TrackKind.AUDIO)
     assert playlist.is_variant == bool(video)
     assert playlist.is_independent_segments
@@ -226,13 +231,13 @@ def test_multivariant(window: Window) -> None:
 
 
 def test_what_an_earlier_ladder_had_is_left_out() -> None:
-    playlist = m3u8.loads(multivariant.render(another_ladder(1)).decode())
+    playlist = m3u8.loads(multivariant.render(another_ladder(1)).plain().decode())
     assert [item.uri for item in playlist.playlists] == ["v2/index.m3u8"]
     assert [item.uri for item in playlist.media] == ["a1/index.m3u8"]
 
 
 def test_each_codec_of_sound_is_a_group_that_every_rendition_has() -> None:
-    playlist = m3u8.loads(multivariant.render(several_sounds()).decode())
+    playlist = m3u8.loads(multivariant.render(several_sounds()).plain().decode())
     assert [(m.group_id, m.name, m.language, m.default, m.channels) for m in playlist.media] == [
         ("mp4a", "en", "en", "YES", "2"),
         ("mp4a", "de", "de", "NO", "2"),
@@ -253,7 +258,7 @@ def test_sounds_of_one_language_have_names_of_their_own() -> None:
         replace(t, latest=msgspec.structs.replace(t.latest, language="eng", codecs="mp4a.40.2"))
         for t in window.tracks
     )
-    playlist = m3u8.loads(multivariant.render(replace(window, tracks=same)).decode())
+    playlist = m3u8.loads(multivariant.render(replace(window, tracks=same)).plain().decode())
     names = [item.name for item in playlist.media]
     assert len(set(names)) == len(names)
 
@@ -279,7 +284,7 @@ def test_the_target_leaves_room_where_keyframes_come_as_they_like(
         window, grid=grid, tracks=(video, *(replace(t, longest=0) for t in window.tracks[1:]))
     )
     for track in other.tracks:
-        assert target(media.render(other, track).decode()) == expected
+        assert target(media.render(other, track).plain().decode()) == expected
 
 
 def peak(window: Window, track: WindowTrack) -> Fraction:
@@ -302,7 +307,7 @@ def mean(track: WindowTrack) -> Fraction:
 
 @given(any_window())
 def test_the_best_rendition_is_first_and_the_first_sound_is_default(window: Window) -> None:
-    text = multivariant.render(window).decode()
+    text = multivariant.render(window).plain().decode()
     rates = [track.latest.bitrate for track in current(window, TrackKind.VIDEO)]
     assert rates == sorted(rates, reverse=True)
     assert text.count("DEFAULT=YES") == bool(current(window, TrackKind.AUDIO))
@@ -311,7 +316,7 @@ def test_the_best_rendition_is_first_and_the_first_sound_is_default(window: Wind
 @given(any_window())
 def test_a_feed_without_sound_names_no_group(window: Window) -> None:
     silent = tuple(track for track in window.tracks if track.latest.kind is TrackKind.VIDEO)
-    text = multivariant.render(replace(window, tracks=silent)).decode()
+    text = multivariant.render(replace(window, tracks=silent)).plain().decode()
     assert "AUDIO" not in text
     assert "mp4a" not in text
 
@@ -328,7 +333,7 @@ def test_frame_rates_have_three_decimals(window: Window) -> None:
         (None, ""),
     ):
         tracks = tuple(replace(t, latest=with_rate(t.latest, rate)) for t in window.tracks)
-        found = multivariant.render(replace(window, tracks=tracks)).decode()
+        found = multivariant.render(replace(window, tracks=tracks)).plain().decode()
         count = len(current(window, TrackKind.VIDEO))
         assert found.count(",FRAME-RATE=") == (count if text else 0)
         assert found.count(text) >= (count if text else 0)
@@ -338,3 +343,41 @@ def test_frame_rates_have_three_decimals(window: Window) -> None:
 def test_two_renders_are_the_same_bytes(window: Window) -> None:
     assert multivariant.render(window) == multivariant.render(window)
     assert playlists(window) == playlists(window)
+
+
+# Delta updates.
+
+
+@given(any_window(), st.integers(1, 4))
+def test_a_delta_update_and_what_it_leaves_out_are_the_playlist(window: Window, few: int) -> None:
+    window = replace(window, depth=None)
+    with patch.object(media, "_SKIPPED_BEHIND", few):
+        for track in window.tracks:
+            whole = media.render(window, track).plain().decode()
+            delta = media.render(window, track, skip=True).plain().decode()
+            assert f"CAN-SKIP-UNTIL={few * target(whole)}.0" in delta
+            listed = whole.count("#EXTINF")
+            if (found := re.search("EXT-X-SKIP:SKIPPED-SEGMENTS=([0-9]+)\n", delta)) is None:
+                assert delta == whole
+                assert (listed - 2) * window.grid.duration <= few * target(whole)
+                continue
+            assert "EXT-X-VERSION:9\n" in delta
+            skipped = int(found[1])
+            assert skipped > 0
+            assert (listed - skipped) * window.grid.duration >= few * target(whole)
+            kept = list(entries(whole).values())[skipped:]
+            told = list(entries(delta).values())
+            # Of a delta update the reader here counts discontinuities from the first segment on.
+            passed = kept[0].discontinuity - told[0].discontinuity
+            assert passed >= 0
+            for entry, again in zip(kept, told, strict=True):
+                init = entry.init if entry.gap else again.init
+                discontinuity = again.discontinuity + passed
+                assert replace(again, discontinuity=discontinuity, init=init) == entry
+
+
+@given(any_window())
+def test_short_windows_have_no_delta_updates(window: Window) -> None:
+    for track in window.tracks:
+        assert media.render(window, track, skip=True) == media.render(window, track)
+        assert "CAN-SKIP" not in media.render(window, track).plain().decode()

@@ -19,7 +19,7 @@ from tests.windows import another_ladder, any_window, current, rolled, several_s
 
 
 def document(window: Window) -> etree._Element:
-    return etree.fromstring(client_manifest.render(window))
+    return etree.fromstring(client_manifest.render(window).plain())
 
 
 def unrolled(stream: etree._Element) -> list[tuple[int, int]]:

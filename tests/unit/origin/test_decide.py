@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
@@ -29,6 +30,7 @@ from origin.request import Fragment, Manifest, ManifestKind, Media, parse
 from origin.view import canonical, path_of
 from packager.journal import VERSION
 from packager.layout import InitName, SegmentName
+from packager.manifest.text import Tapes
 from packager.records import (
     ChunkAdded,
     Ended,
@@ -59,6 +61,7 @@ CHANNEL = "/live/tv"
 
 LATER = Refuse(404, "not there yet", Freshness.SOON)
 SMOOTH_LATER = Refuse(412, "not there yet", Freshness.SOON)
+NOTHING_NEW = Refuse(404, "nothing is new", Freshness.SOON)
 
 
 # Channels made by hand: v0 and a0, a chunk a segment unless said otherwise.
@@ -583,7 +586,7 @@ def manifest(kind: ManifestKind, timeline: Timeline, depth: int, track: str = ""
     request = Manifest("tv", kind, track)
     view = ChannelView(timeline, depth * timeline.grid.duration)
     plan = decide(request, view, timeline.grid.micros(timeline.edge + 1))
-    return render(plan) if isinstance(plan, ServeManifest) else None
+    return render(plan, Tapes()).plain() if isinstance(plan, ServeManifest) else None
 
 
 def files_named(timeline: Timeline, depth: int) -> Iterator[str]:
@@ -595,7 +598,7 @@ def files_named(timeline: Timeline, depth: int) -> Iterator[str]:
     for playlist in names_of_playlist(path, main.decode()):
         plan = served(playlist, timeline, depth)
         assert isinstance(plan, ServeManifest), playlist
-        yield from names_of_playlist(playlist, render(plan).decode())
+        yield from names_of_playlist(playlist, render(plan, Tapes()).plain().decode())
     mpd = manifest(ManifestKind.DASH, timeline, depth)
     assert mpd is not None
     named = names_of_mpd(f"{CHANNEL}/index.mpd", etree.fromstring(mpd))
@@ -704,7 +707,7 @@ def test_a_rewritten_journal_gives_the_same_answers(case: tuple[list[Record], in
     records, depth = case
     one = fold(records)
     two = fold(records_of(one, VERSION))
-    for kind in ManifestKind:
+    for kind in set(ManifestKind) - {ManifestKind.DASH_PATCH}:
         assert manifest(kind, one, depth, "v0") == manifest(kind, two, depth, "v0")
     for name in files_named(one, depth):
         assert served(name, one, depth) == served(name, two, depth)
@@ -729,7 +732,7 @@ def test_a_rewritten_journal_has_the_same_edge() -> None:
     one = fold(ends_late, live(N))
     two = fold(records_of(one, VERSION))
     assert two.edge == one.edge
-    for kind in ManifestKind:
+    for kind in set(ManifestKind) - {ManifestKind.DASH_PATCH}:
         assert manifest(kind, one, 1, "a0") == manifest(kind, two, 1, "a0")
 
 
@@ -850,7 +853,7 @@ def test_no_manifest_is_handed_out_as_live_when_it_is_not(
     for timeline in timelines(records):
         view = ChannelView(timeline, 5 * timeline.grid.duration)
         stale = timeline.grid.number_at_micros(now) - timeline.edge > STALE_SEGMENTS
-        for kind in ManifestKind:
+        for kind in set(ManifestKind) - {ManifestKind.DASH_PATCH}:
             plan = decide(Manifest("tv", kind, "v0"), view, now)
             if stale and not timeline.ended:
                 assert refused(plan).status == 503
@@ -1006,6 +1009,46 @@ def test_a_query_leads_to_the_view_that_all_share(file: str) -> None:
     (location,) = plans
     assert location == f"{CHANNEL}/{path_from(N)}{file}"
     assert held(decide(parse(location), view, GRID.micros(N + 3))) == [N, N + 1, N + 2]
+
+
+# Patches.
+
+
+def patch_of(view: str, timeline: Timeline, had: Timeline) -> Plan:
+    """What whoever has the MPD of one timeline is told by the other."""
+    plan = asked(f"{view}index.mpd", had)
+    assert isinstance(plan, ServeManifest)
+    text = render(plan, Tapes()).plain().decode()
+    found = re.search("<PatchLocation>(.*)</PatchLocation>", text)
+    name = found[1] if found else f"patch-{N}-0123456789abcdef.mpp"
+    return asked(f"{view}{name}", timeline)
+
+
+def changes_of(plan: Plan) -> etree._Element:
+    assert isinstance(plan, ServeManifest), plan
+    return etree.fromstring(render(plan, Tapes()).plain())
+
+
+def test_a_patch_tells_of_new_segments() -> None:
+    had, timeline = live(*range(N, N + 5)), live(*range(N, N + 9))
+    changes = changes_of(patch_of(path_from(N), timeline, had))
+    assert len(changes) == 2 + len(timeline.tracks)
+    assert changes.get("originalPublishTime") != changes.get("publishTime")
+
+
+def test_the_patch_to_what_is_next_is_awaited() -> None:
+    timeline = live(*range(N, N + 5))
+    assert patch_of(path_from(N), timeline, timeline) == Wait(GRID.duration / 2, NOTHING_NEW)
+
+
+@pytest.mark.parametrize("view", ["", path_from(N), path_from(N, N + 6)])
+def test_where_a_patch_would_not_do_there_is_one_for_nobody(view: str) -> None:
+    had, timeline = live(*range(N, N + 5)), live(*range(N, N + 9))
+    another = fold([*period(1, N + 12), *whole(N + 12)], timeline)
+    for after in (fold([Ended(START)], timeline), fold([Trimmed(N + 1)], timeline), another):
+        changes = changes_of(patch_of(view, after, had))
+        assert len(changes) == 0
+        assert changes.get("originalPublishTime") == changes.get("publishTime")
 
 
 # Events.

@@ -19,7 +19,7 @@ from origin.request import (
     Unknown,
     parse,
 )
-from packager.layout import ChunkName, InitName, MediaName, SegmentName
+from packager.layout import ChunkName, InitName, MediaName, PatchName, SegmentName
 from packager.track import TrackKind
 from tests.strategies import described
 
@@ -30,11 +30,13 @@ MEDIA: st.SearchStrategy[MediaName] = st.one_of(
     st.builds(SegmentName, NUMBERS),
     st.builds(ChunkName, NUMBERS, st.integers(0, 10**6 - 1)),
 )
-OF_A_CHANNEL = [kind for kind in ManifestKind if kind is not ManifestKind.HLS_MEDIA]
+OF_A_CHANNEL = sorted(set(ManifestKind) - {ManifestKind.HLS_MEDIA, ManifestKind.DASH_PATCH})
+PATCHES = st.builds(PatchName, NUMBERS, st.from_regex(r"\A[0-9a-f]{16}\Z"))
 
 named: st.SearchStrategy[Request] = st.one_of(
     st.builds(Manifest, NAMES, st.sampled_from(OF_A_CHANNEL)),
     st.builds(Manifest, NAMES, st.just(ManifestKind.HLS_MEDIA), NAMES),
+    st.builds(Manifest, NAMES, st.just(ManifestKind.DASH_PATCH), patch=PATCHES),
     st.builds(Media, NAMES, NAMES, MEDIA),
     st.builds(
         Fragment,
@@ -79,6 +81,8 @@ def spelled(request: Request) -> str:  # noqa: PLR0911 - one a request
             return f"/live/{channel}/index.mpd"
         case Manifest(channel, ManifestKind.DASH_GOING_ON):
             return f"/live/{channel}/live.mpd"
+        case Manifest(channel, ManifestKind.DASH_PATCH, patch=patch):
+            return f"/live/{channel}/{patch}"
         case Manifest(channel):
             return f"/live/{channel}/index.ism/Manifest"
         case Media(channel, track, name):
@@ -232,3 +236,36 @@ def test_what_can_name_no_fragment(rest: str) -> None:
 )
 def test_what_the_contract_has_no_word_for(path: str) -> None:
     assert parse(path) == Unknown()
+
+
+@pytest.mark.parametrize(
+    ("query", "skip"),
+    [
+        ("_HLS_skip=YES", True),
+        ("_HLS_skip=v2", True),
+        ("x=1&_HLS_skip=YES", True),
+        ("_HLS_skip=NO", False),
+        ("_HLS_skip=", False),
+        ("_hls_skip=YES", False),
+    ],
+)
+def test_a_delta_update_is_asked_for_at_media_playlists_alone(query: str, *, skip: bool) -> None:
+    found = parse("/live/tv/from/1/v0/index.m3u8", query)
+    assert isinstance(found, Manifest)
+    assert found.skip == skip
+    for file in ("index.m3u8", "index.mpd", "index.ism/Manifest"):
+        assert parse(f"/live/tv/{file}", query) == parse(f"/live/tv/{file}")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "patch-1.mpp",
+        "patch-01-0123456789abcdef.mpp",
+        "patch-1-0123456789ABCDEF.mpp",
+        "patch-1-0123456789abcde.mpp",
+        "patch--1-0123456789abcdef.mpp",
+    ],
+)
+def test_what_can_name_no_patch(file: str) -> None:
+    assert parse(f"/live/tv/{file}") == Unknown()
