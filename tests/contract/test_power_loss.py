@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from origin.view import From, path_of
 from packager.journal import Reader
 from packager.layout import JOURNAL, InitName
 from packager.losses import told
@@ -170,6 +171,26 @@ async def test_what_was_lost_is_a_hole_to_every_player(tmp_path: Path) -> None:
         fragments = smooth.findall("StreamIndex[@Type='video']/c")
         lengths = [int(c.get("d", "0")) for c in fragments for _ in range(int(c.get("r", "1")))]
         assert [round(length / 19_200_000) for length in lengths] == [1, 2, 1, 1]
+
+
+async def test_what_was_told_for_long_is_told_anew(tmp_path: Path) -> None:
+    made = channel(tmp_path, segments=400)
+    view = path_of(From(GRID.micros(FIRST)))
+    async with serving(made) as site:
+        whole = (await site.ask(f"{view}v0/index.m3u8")).body.decode()
+        assert "#EXT-X-GAP" not in whole
+        await site.ask(f"{view}index.mpd")
+        for track in ("v0", "a0"):
+            made.path(track, FIRST + 150).unlink()
+        mended(made)
+        await site.until(f"v0/{FIRST + 150}.m4s", 404)
+        lines = (await site.ask(f"{view}v0/index.m3u8")).body.decode().splitlines()
+        assert lines.count("#EXT-X-GAP") == 1
+        (gap,) = (at for at, line in enumerate(lines) if line.endswith(f"/{FIRST + 150}.m4s"))
+        assert lines[gap - 2] == "#EXT-X-GAP"
+        mpd = etree.fromstring((await site.ask(f"{view}index.mpd")).body)
+        names = [period.get("id") for period in mpd.iterfind("{*}Period")]
+        assert names == ["p0", f"p0-{FIRST + 151}"]
 
 
 async def test_the_live_edge_does_not_go_back(tmp_path: Path) -> None:
