@@ -14,8 +14,8 @@ import msgspec
 from packager.errors import JournalError
 from packager.records import Header, Record
 
-VERSION = 2
-"""Of what is written; all from 1 on are read. 2 has bundles."""
+VERSION = 3
+"""Of what is written; all from 1 on are read. 2 has bundles, 3 has losses."""
 MAX_LINE = 64 * 1024
 """Bytes; a longer line is damage, not a record."""
 

@@ -51,7 +51,12 @@ class SegmentName:
     number: int
 
     def __str__(self) -> str:
-        return f"{self.number}.m4s"
+        return segment_file(self.number)
+
+
+def segment_file(number: int) -> str:
+    """The name of a whole segment: for many at once, which as objects would take a while."""
+    return f"{number}.m4s"
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,18 @@ class Listed(_Record, frozen=True, tag="listed"):
     """The newest segment that the manifests list; -1 where there is none."""
 
 
+class Lost(_Record, frozen=True, tag="lost"):
+    """The store no longer has what was named of a segment, whose number never comes again.
+
+    Of one that is gone already it says only that.
+    """
+
+    track: str
+    number: int
+    chunks: int = 0
+    """How many of its first are left: of an open segment. One that was whole goes as a whole."""
+
+
 Record = (
     Header
     | PeriodStarted
@@ -164,4 +176,5 @@ Record = (
     | Ended
     | Carried
     | Listed
+    | Lost
 )

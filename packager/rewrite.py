@@ -12,6 +12,7 @@ from packager.records import (
     EventRemoved,
     Header,
     Listed,
+    Lost,
     PeriodStarted,
     Record,
     TrackAdded,
@@ -38,6 +39,9 @@ def records_of(timeline: Timeline, version: int) -> Iterator[Record]:
         for description in period.tracks.values():
             yield TrackAdded(description)
         yield from _records_of_period(timeline, period)
+    for track in timeline.tracks.values():
+        if track.lost >= 0:
+            yield Lost(track.id, track.lost)
     if timeline.ended:
         yield Ended(_last_published(timeline), timeline.ended_source)
     yield Listed(timeline.edge)

@@ -429,6 +429,17 @@ class Segments(Sequence[Segment]):
             yield first, last
 
     @property
+    def last_number(self) -> int:
+        """Of the newest; -1 where there is none."""
+        return self._columns.number[self._runs[-1][-1]] if self._runs else -1
+
+    @property
+    def every_number(self) -> Iterator[int]:
+        """That of each, in order."""
+        for run in self._runs:
+            yield from self._columns.number[run.start : run.stop]
+
+    @property
     def periods(self) -> list[int]:
         """The indexes of the periods that they lie in, in order."""
         found: list[int] = []

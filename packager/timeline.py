@@ -25,6 +25,7 @@ from packager.records import (
     EventSet,
     Header,
     Listed,
+    Lost,
     PeriodStarted,
     Record,
     SegmentEnded,
@@ -63,11 +64,13 @@ class TrackTimeline(msgspec.Struct, frozen=True):
     """Microseconds of the longest segment ever: periods may differ in timescale."""
     peak: int = 0
     """Highest bit/s of any segment ever that was at least half a segment long."""
+    lost: int = -1
+    """The newest segment that the store lost; -1 where it lost none."""
 
     @property
     def last_number(self) -> int:
-        """The newest whole segment; -1 where there is none."""
-        return self.segments[-1].number if self.segments else -1
+        """The newest segment that was whole or lost; -1 where there is none."""
+        return max(self.segments.last_number, self.lost)
 
 
 class Timeline(msgspec.Struct, frozen=True):
@@ -91,6 +94,8 @@ class Timeline(msgspec.Struct, frozen=True):
     """What has ended, as its record names it; empty while something goes on."""
     version: int = 0
     """Grows with whatever may change a manifest."""
+    retold: int = 0
+    """How often something was lost: what was said of the past before is no longer right."""
 
     @property
     def period(self) -> Period | None:
@@ -182,6 +187,8 @@ def apply(timeline: Timeline, record: Record) -> Timeline:  # noqa: C901, PLR091
             return _carried(timeline, record)
         case Listed():
             return replace(timeline, edge=record.number, version=timeline.version + 1)
+        case Lost():
+            return _lost(timeline, record)
         case _:
             assert_never(record)
 
@@ -290,7 +297,7 @@ def _segment_ended(timeline: Timeline, record: SegmentEnded) -> Timeline:
         peak=max(track.peak, _peak(segment, timescale, timeline.grid)),
     )
     grown = replace(timeline, tracks=_with_track(timeline, after))
-    if track.segments and track.last_number < segment.number - 1:
+    if -1 < track.segments.last_number < segment.number - 1:
         grown = replace(grown, periods=_parted(timeline, track.segments[-1], segment, timescale))
     edge = max(timeline.edge, _edge(grown))
     measured = (after.longest, after.peak) != (track.longest, track.peak)
@@ -343,6 +350,72 @@ def _with_stretch(
         return stretches
     stretch = Stretch(after.number, Fraction(after.start, timescale))
     return (*stretches[:at], stretch, *stretches[at:])
+
+
+def _lost(timeline: Timeline, record: Lost) -> Timeline:
+    track = timeline.tracks.get(record.track)
+    if track is None or min(record.number, record.chunks) < 0:
+        msg = f"loss of segment {record.number} of track {record.track}, which is not there"
+        raise JournalError(msg)
+    if record.chunks and track.open_number == record.number:
+        after = replace(track, open=track.open[: record.chunks])
+    else:
+        after = _without(track, record.number)
+    return replace(
+        timeline,
+        tracks=_with_track(timeline, after),
+        periods=_parted_by_loss(timeline, after, record.number),
+        version=timeline.version + 1,
+        retold=timeline.retold + 1,
+    )
+
+
+def _without(track: TrackTimeline, number: int) -> TrackTimeline:
+    lost = max(track.lost, number)
+    if track.open_number == number:
+        return replace(track, open=(), open_number=-1, lost=lost)
+    others = track.segments.only([(0, number - 1), (number + 1, FOREVER)])
+    return replace(track, segments=others, lost=lost)
+
+
+def _parted_by_loss(timeline: Timeline, track: TrackTimeline, number: int) -> tuple[Period, ...]:
+    """The periods, once `track` has no segment of this number any more."""
+    before = timeline.tracks[track.id].segments
+    gone = before.numbered(number)
+    if gone is None or len(track.segments) == len(before):
+        return timeline.periods
+    left = replace(timeline, tracks=_with_track(timeline, track))
+    moved = tuple(
+        replace(period, stretches=_begun_by_others(left, period, number))
+        if period.index == gone.period
+        else period
+        for period in timeline.periods
+    )
+    at = track.segments.index_of(number)
+    if not 0 < at < len(track.segments):
+        return moved
+    timescale = timeline.track(track.id, gone.period).timescale
+    left = replace(left, periods=moved)
+    return _parted(left, track.segments[at - 1], track.segments[at], timescale)
+
+
+def _begun_by_others(timeline: Timeline, period: Period, number: int) -> tuple[Stretch, ...]:
+    """The stretches of a period: one that began with a segment that no track has begins later."""
+    known = period.stretches
+    at = bisect_right(known, number, key=_first_number) - 1
+    if at < 0 or known[at].number != number:
+        return known
+    is_last = at + 1 == len(known)
+    last = FOREVER if is_last else known[at + 1].number - 1
+    firsts = [
+        Stretch(first.number, Fraction(first.start, period.tracks[track.id].timescale))
+        for track in timeline.tracks.values()
+        for first in track.segments.of_period(period.index).between(number, last)[:1]
+    ]
+    if any(first.number == number for first in firsts) or (is_last and not firsts):
+        return known
+    begins = sorted(firsts, key=_first_number)[:1]
+    return (*known[:at], *begins, *known[at + 1 :])
 
 
 def _first_number(stretch: Stretch) -> int:

@@ -18,6 +18,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write the golden files instead of comparing"
     )
+    parser.addoption(
+        "--exhaustive", action="store_true", help="try every place that a fault can have, not some"
+    )
+    parser.addoption(
+        "--kills", type=int, default=4, help="how often the kill test kills (%(default)s)"
+    )
 
 
 @pytest.fixture

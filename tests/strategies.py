@@ -1,6 +1,7 @@
 """Hypothesis strategies: bytes, runs, feeds and journals as the world may send them."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -8,6 +9,7 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from packager.cmaf.run import Run
+from packager.errors import JournalError
 from packager.journal import VERSION
 from packager.layout import init_version
 from packager.records import (
@@ -18,6 +20,7 @@ from packager.records import (
     Ended,
     Header,
     Listed,
+    Lost,
     PeriodStarted,
     Record,
     SegmentEnded,
@@ -121,6 +124,7 @@ any_record: st.SearchStrategy[Record] = st.one_of(
     st.builds(Ended, _counts.map(UtcMicros), st.text(max_size=12)),
     st.builds(Carried, _ids, _counts, _counts),
     st.builds(Listed, _counts),
+    st.builds(Lost, _ids, _counts, st.integers(0, 9)),
     st.builds(
         Bundle,
         _ids,
@@ -212,6 +216,28 @@ def journals(draw: st.DrawFn, *, calm: bool = False) -> list[Record]:
         rounds = [replace(turn, modes=modes, redescribed=False) for turn in rounds]
     ended = draw(st.booleans())
     return _without_early_trims(_journal(grid, rounds, ended=ended))
+
+
+@st.composite
+def journals_with_losses(draw: st.DrawFn) -> list[Record]:
+    """A legal journal in which segments are lost, old and new, whole and open."""
+    records = draw(journals())
+    numbers = [record.number for record in records if isinstance(record, ChunkAdded)] or [0]
+    losses = st.builds(Lost, st.sampled_from(_TRACKS), st.sampled_from(numbers), st.integers(0, 2))
+    planned = draw(st.lists(st.tuples(st.integers(0, len(records)), losses), max_size=12))
+    told = [
+        record
+        for place in range(len(records) + 1)
+        for record in [*(lost for at, lost in planned if at == place), *records[place : place + 1]]
+    ]
+    kept: list[Record] = []
+    timeline = Timeline()
+    for record in told:
+        # What is lost before its time comes no more, and what was open has no end then.
+        with suppress(JournalError):
+            timeline = apply(timeline, record)
+            kept.append(record)
+    return kept
 
 
 def _without_early_trims(journal: Iterator[Record]) -> list[Record]:

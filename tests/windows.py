@@ -22,7 +22,7 @@ from packager.ticks import Grid, Ticks, micros_of
 from packager.timeline import Timeline, apply, fold
 from packager.track import Track, TrackKind
 from packager.window import Window, WindowTrack, rolling
-from tests.strategies import described, journals
+from tests.strategies import described, journals, journals_with_losses
 
 
 def timelines(records: list[Record]) -> Iterator[Timeline]:
@@ -47,7 +47,9 @@ def any_window(draw: st.DrawFn, *, calm: bool = False) -> Window:
     """The last window of a made-up journal that has one."""
     depth = draw(st.integers(1, 12))
     found = draw(
-        journals(calm=calm).map(lambda records: list(windows(records, depth))).filter(bool)
+        (journals(calm=True) if calm else journals_with_losses())
+        .map(lambda records: list(windows(records, depth)))
+        .filter(bool)
     )
     return found[-1]
 

@@ -26,6 +26,8 @@ _LOOK = 1.0
 """Seconds between two looks that nobody asked for."""
 _READ = 4 << 20
 """Bytes."""
+_TAIL = 128
+"""Bytes: more than the record of a chunk, which no other one is equal to."""
 _MOST_RENDERED = 64 << 20
 """Bytes of a channel's manifests that are kept: of twelve hours, one may have three million."""
 _WATCHED = Mask.MODIFY | Mask.MOVED_TO | Mask.CREATE
@@ -62,6 +64,8 @@ class FollowedChannel:
         """The offset that was last reported as damaged."""
         self._descriptor = -1
         self._identity: tuple[int, int] | None = None
+        self._tail = b""
+        """What lies right before the offset."""
         self._grown = asyncio.Event()
         self._log = structlog.get_logger().bind(channel=name)
 
@@ -79,6 +83,7 @@ class FollowedChannel:
         try:
             replaced = self._is_replaced()
             timeline, self._offset = self._read_on(Timeline() if replaced else self.timeline)
+            self._tail = self._before(self._offset)
         except OSError as error:
             self._identity = None  # from the start, next time
             self._log.warning("journal.unreadable", problem=str(error))
@@ -88,7 +93,7 @@ class FollowedChannel:
         before, self.timeline = self.timeline, timeline
         if replaced or (timeline.version, timeline.edge) != (before.version, before.edge):
             self.rendered = _nothing_rendered()
-        if replaced:
+        if replaced or timeline.retold != before.retold:
             self.tapes = Tapes()
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
@@ -101,12 +106,21 @@ class FollowedChannel:
         except FileNotFoundError:
             return False  # what has been read of it stays right
         identity = (found.st_dev, found.st_ino)
-        if identity == self._identity and found.st_size >= self._offset:
+        known = identity == self._identity and found.st_size >= self._offset
+        # A power loss of another machine may take an end that was read here, and the packager
+        # goes on in its place.
+        if known and self._before(self._offset) == self._tail:
             return False
         self.close()
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._identity, self._offset, self._reported = identity, 0, -1
         return True
+
+    def _before(self, offset: int) -> bytes:
+        if self._descriptor < 0:
+            return b""
+        size = min(_TAIL, offset)
+        return os.pread(self._descriptor, size, offset - size)
 
     def _read_on(self, timeline: Timeline) -> tuple[Timeline, int]:
         """Fold what the journal has after the last whole record; where that ends now.

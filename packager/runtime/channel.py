@@ -18,11 +18,13 @@ from packager.events import EventOrder, ordered, said, schedule_of
 from packager.ffmpeg.command import arguments, track_specs
 from packager.ffmpeg.progress import Message, Progress, ProgressReader, Trouble, read_message
 from packager.layout import STATUS
+from packager.losses import told
 from packager.profile import EncodeLadder
 from packager.records import Ended, EventRemoved, EventSet
 from packager.retention import STAY, first_within, over
 from packager.runtime import metrics
 from packager.runtime.config_file import LoadedChannel
+from packager.runtime.flusher import Flusher
 from packager.runtime.intake import Intake
 from packager.runtime.journal_writer import JournalWriter
 from packager.runtime.process import Child, TrackPipe
@@ -86,20 +88,24 @@ class Channel:
         """Go on until cancelled, or until a source that ends has ended.
 
         Raises:
-            JournalError: the channel's journal cannot be used.
+            DiskError: the channel's journal or store cannot be used.
         """
         try:
             journal = JournalWriter(self._folder, self._config.name, self._config.segment)
         except JournalError as error:
             self._set(ChannelState.STOPPED, problem=str(error))
             raise
+        flusher = Flusher(self._config.name)
         try:
             if journal.set_aside is not None:
                 lost = f"damaged: {journal.cut_off} bytes do not count, {journal.set_aside} has all"
                 self._problem("journal.damaged", lost)
             elif journal.cut_off:
                 self._log.warning("journal.repaired", dropped_bytes=journal.cut_off)
-            publisher = Publisher(self._config.name, self._folder, journal, makes_room=True)
+            publisher = Publisher(
+                self._config.name, self._folder, journal, makes_room=True, flush=flusher.flush
+            )
+            self._mend(publisher)
             if strays := publisher.sweep():
                 self._log.info("store.swept", files=strays)
             self._publisher = publisher
@@ -110,6 +116,19 @@ class Channel:
             if self._status.state is not ChannelState.ENDED:
                 self._set(ChannelState.STOPPED)
             journal.close()
+            await asyncio.to_thread(flusher.close)
+
+    def _mend(self, publisher: Publisher) -> None:
+        """Name what a power loss took; write down what can never be whole again.
+
+        Raises:
+            DiskError: it cannot be told, or not be written down.
+        """
+        if missing := publisher.missing_inits():
+            # The same source brings the same ones again.
+            self._problem("store.lost", f"init sections are not whole: {', '.join(missing)}")
+        if lost := publisher.mend():
+            self._problem("store.lost", told(lost))
 
     async def _keep_going(self, publisher: Publisher) -> None:
         wait = _SHORTEST_WAIT

@@ -1,7 +1,8 @@
-"""Appending to a file that a disk may have no room for."""
+"""Appending to a file that a disk may have no room for, and bringing it there."""
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from packager.cmaf.boxes import Buffer
 
@@ -25,3 +26,16 @@ def append_whole(descriptor: int, parts: Sequence[Buffer]) -> int:
             os.ftruncate(descriptor, before)
             raise
     return wanted
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk.
+
+    Raises:
+        OSError: they could not be.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,7 +1,7 @@
 """The writing end of a channel's journal."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,7 @@ from packager.journal_damage import new_start, records_behind
 from packager.layout import JOURNAL
 from packager.records import Header, Listed, Record
 from packager.rewrite import records_of
-from packager.runtime.disk import append_whole
+from packager.runtime.disk import append_whole, sync_folder
 from packager.timeline import Timeline, apply, fold
 
 _REWRITE_AFTER = 1 << 20
@@ -118,6 +118,11 @@ class JournalWriter:
             raise _failed(self._path, error) from error
         self.timeline = after
 
+    def flush(self, settle: Callable[[int], None]) -> None:
+        """Have `settle` flush what is written; it is given a descriptor, and closes that."""
+        with suppress(OSError):  # too many are open: the kernel does it in a while
+            settle(os.dup(self._descriptor))
+
     def hold_reserve(self) -> None:
         """Take some room of the disk, as far as there is any, for what must be written one day."""
         with suppress(OSError):
@@ -178,6 +183,8 @@ class JournalWriter:
         os.close(self._descriptor)
         self._descriptor = descriptor
         self._size = self._rewritten = len(data)
+        with suppress(OSError):  # it is in its place, and a power loss leaves one of the two
+            sync_folder(self._path.parent)
 
     def close(self) -> None:
         """Nothing more will be appended."""

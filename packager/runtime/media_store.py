@@ -6,25 +6,29 @@ says.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from packager.cmaf.boxes import Buffer
 from packager.errors import StoreError
-from packager.layout import InitName, SegmentName
-from packager.runtime.disk import append_whole
+from packager.layout import InitName, SegmentName, init_version
+from packager.runtime.disk import append_whole, sync_folder
 
 
 class MediaStore:
     """The media of one channel."""
 
-    def __init__(self, root: Path) -> None:
-        """Keep it below `root`, a folder for each track."""
+    def __init__(self, root: Path, settle: Callable[[int], None] = os.close) -> None:
+        """Keep it below `root`, a folder for each track.
+
+        `settle` is given the descriptor of every segment that is whole, and closes it.
+        """
         self._root = root
+        self._settle = settle
         self._open: dict[str, tuple[int, int]] = {}
 
     def write_init(self, track: str, version: str, data: bytes) -> None:
-        """Store an init section; one that is there already stays.
+        """Store an init section, on the disk; one that is there already stays.
 
         Raises:
             StoreError: it could not be written.
@@ -32,10 +36,15 @@ class MediaStore:
         path = self._root / track / str(InitName(version))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists() or path.stat().st_size != len(data):
+            if not path.exists() or path.read_bytes() != data:
                 partial = path.with_suffix(".partial")
-                partial.write_bytes(data)
+                with partial.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    # Every segment of the period hangs on it, and it is rarely written.
+                    os.fsync(file.fileno())
                 partial.replace(path)
+                sync_folder(path.parent)
         except OSError as error:
             raise _failed(path, error) from error
 
@@ -68,7 +77,7 @@ class MediaStore:
     def close(self, track: str) -> None:
         """The track's open segment is whole."""
         if (entry := self._open.pop(track, None)) is not None:
-            os.close(entry[1])
+            self._settle(entry[1])
 
     def close_all(self) -> None:
         """Nothing more will be appended."""
@@ -84,6 +93,49 @@ class MediaStore:
         path = self._path(track, number)
         try:
             path.unlink(missing_ok=True)
+        except OSError as error:
+            raise _failed(path, error) from error
+
+    def files(self) -> dict[str, set[str]]:
+        """The names of the segments that there are, by their folders' names.
+
+        Raises:
+            StoreError: a folder cannot be read.
+        """
+        try:
+            return {
+                folder.name: {f.name for f in os.scandir(folder) if f.name.endswith(".m4s")}
+                for folder in os.scandir(self._root)
+                if folder.is_dir()
+            }
+        except OSError as error:
+            raise _failed(self._root, error) from error
+
+    def size(self, track: str, number: int) -> int:
+        """Bytes that there are of a segment.
+
+        Raises:
+            StoreError: that cannot be told.
+        """
+        path = self._path(track, number)
+        try:
+            return path.stat().st_size
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise _failed(path, error) from error
+
+    def has_init(self, track: str, version: str) -> bool:
+        """Whether an init section is there as it was.
+
+        Raises:
+            StoreError: that cannot be told.
+        """
+        path = self._root / track / str(InitName(version))
+        try:
+            return init_version(path.read_bytes()) == version
+        except FileNotFoundError:
+            return False
         except OSError as error:
             raise _failed(path, error) from error
 

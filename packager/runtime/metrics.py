@@ -45,3 +45,6 @@ RETENTION_SEGMENTS = Counter(
 EVICTED_SEGMENTS = Counter(
     "ringside_evicted_segments", "Segments that went because the disk was full", ["channel"]
 )
+LOST_SEGMENTS = Counter(
+    "ringside_lost_segments", "Segments that were not whole when the packager started", ["channel"]
+)

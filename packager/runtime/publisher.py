@@ -1,5 +1,6 @@
 """Does what the segmenter decided: bytes first, the record second."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -7,8 +8,9 @@ from pathlib import Path
 
 from packager.actions import Action, Broken, Note, Store
 from packager.errors import DiskError, JournalError, StoreError
-from packager.layout import SegmentName
-from packager.records import ChunkAdded, Record, SegmentEnded, Trimmed
+from packager.layout import InitName, segment_file
+from packager.losses import at_risk, losses
+from packager.records import ChunkAdded, Lost, Record, SegmentEnded, Trimmed
 from packager.retention import STAY
 from packager.runtime import metrics
 from packager.runtime.journal_writer import JournalWriter
@@ -29,16 +31,25 @@ class Publisher:
     """The store and the journal of one channel, kept in step."""
 
     def __init__(
-        self, channel: str, folder: Path, journal: JournalWriter, *, makes_room: bool
+        self,
+        channel: str,
+        folder: Path,
+        journal: JournalWriter,
+        *,
+        makes_room: bool,
+        flush: Callable[[int], None] | None = None,
     ) -> None:
         """Publish below `folder`.
 
         `makes_room`: when the disk is full, the oldest segments go, but for the newest few.
+        `flush` is given the descriptors of what shall be on the disk soon; None leaves it to the
+        kernel.
         """
         self._channel = channel
         self._folder = folder
         self.journal = journal
-        self.store = MediaStore(folder)
+        self.store = MediaStore(folder, flush or os.close)
+        self._flush = flush
         self.evicted = 0
         """Segments that went because the disk was full."""
         self._makes_room = makes_room
@@ -84,7 +95,7 @@ class Publisher:
 
     def _write_down(self, records: list[Record]) -> None:
         try:
-            self._with_room(partial(self.journal.append, records))
+            self.note(records)
         except JournalError:
             for track in {r.track for r in records if isinstance(r, ChunkAdded)}:
                 self._back_to_the_record(track)
@@ -106,6 +117,44 @@ class Publisher:
             metrics.MEDIA_BYTES.labels(self._channel, track).inc(tally.octets)
         self._tallies = {}
 
+    def mend(self) -> list[Lost]:
+        """Write down what a power loss has taken; what that is.
+
+        It can have taken the newest segments, or a part of them, and the record of a trim.
+
+        Raises:
+            StoreError: it cannot be told.
+            JournalError: it could not be written down.
+        """
+        sizes = {item: self.store.size(*item) for item in at_risk(self.timeline)}
+        files = self.store.files()
+        for track in self.timeline.tracks.values():
+            named = {segment_file(number): number for number in track.segments.every_number}
+            for name in sorted(named.keys() - files.get(track.id, set())):
+                sizes[track.id, named[name]] = 0
+        if lost := list(losses(self.timeline, sizes)):
+            metrics.LOST_SEGMENTS.labels(self._channel).inc(len(lost))
+            self.note(lost)
+        return lost
+
+    def missing_inits(self) -> list[str]:
+        """The init sections, as `track/file`, that segments need and that are not there.
+
+        Raises:
+            StoreError: that cannot be told.
+        """
+        described = {
+            (track.id, track.version)
+            for period in self.timeline.periods
+            for track in period.tracks.values()
+            if self.timeline.tracks[track.id].segments.of_period(period.index)
+        }
+        return sorted(
+            f"{track}/{InitName(version)}"
+            for track, version in described
+            if not self.store.has_init(track, version)
+        )
+
     def end_open_segments(self, now: UtcMicros) -> None:
         """Whatever an earlier run left open is whole as it is."""
         ended = [
@@ -117,12 +166,18 @@ class Publisher:
             self.note(ended)
 
     def note(self, records: Sequence[Record]) -> None:
-        """Write down what needs no media.
+        """Write down `records`, whose media is stored.
 
         Raises:
             DiskError: it could not be written.
         """
         self._with_room(partial(self.journal.append, records))
+        if not all(isinstance(record, ChunkAdded) for record in records):
+            self._flush_journal()
+
+    def _flush_journal(self) -> None:
+        if self._flush is not None:
+            self.journal.flush(self._flush)
 
     def _with_room(self, write: Callable[[], None]) -> None:
         """Do `write`; where the disk is full, with as much room as there can be made."""
@@ -176,6 +231,7 @@ class Publisher:
                 raise
             self.journal.give_up_reserve()
             self.journal.append([Trimmed(before)])
+        self._flush_journal()
 
     def _remove(self, track: str, number: int) -> StoreError | None:
         try:
@@ -191,14 +247,13 @@ class Publisher:
         and its removals.
         """
         named = {
-            f"{track.id}/{SegmentName(number)}"
+            track.id: {segment_file(n) for n in [*track.segments.every_number, track.open_number]}
             for track in self.timeline.tracks.values()
-            for number in [*(s.number for s in track.segments), track.open_number]
         }
         strays = [
-            path
-            for path in self._folder.glob("*/*.m4s")
-            if f"{path.parent.name}/{path.name}" not in named
+            self._folder / track / name
+            for track, names in self.store.files().items()
+            for name in names - named.get(track, set())
         ]
         for path in strays:
             path.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from packager.records import (
     Ended,
     Header,
     Listed,
+    Lost,
     PeriodStarted,
     Record,
     SegmentEnded,
@@ -54,6 +55,7 @@ STORY: list[Record] = [
     ended("a0", 10),
     Carried("v0", 2_000_000, 9),
     Listed(10),
+    Lost("a0", 10),
     chunk("v0", 11),
     chunk("v0", 11, 1),
     Trimmed(11),
@@ -77,6 +79,7 @@ def content(timeline: Timeline) -> bytes:
             t.peak,
             (t.open_number, t.open_period) if t.open else 0,
             t.open,
+            t.lost,
         )
         for name, t in timeline.tracks.items()
     }

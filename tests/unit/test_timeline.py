@@ -19,6 +19,7 @@ from packager.records import (
     EventRemoved,
     EventSet,
     Header,
+    Lost,
     PeriodStarted,
     Record,
     SegmentEnded,
@@ -29,7 +30,7 @@ from packager.rewrite import records_of
 from packager.segments import Chunk, Packed, Segment, Segments
 from packager.ticks import Grid, Ticks, UtcMicros, micros_of, rescale
 from packager.timeline import Timeline, apply, fold
-from tests.strategies import any_record, described, journals
+from tests.strategies import any_record, described, journals, journals_with_losses
 
 GRID = Grid(Fraction(48, 25))
 D = 172_800
@@ -38,7 +39,15 @@ D = 172_800
 def snapshot(timeline: Timeline) -> bytes:
     """Everything that a timeline says, as bytes."""
     tracks = {
-        name: (list(t.segments.rows()), t.open_number, t.open, t.open_period, t.longest, t.peak)
+        name: (
+            list(t.segments.rows()),
+            t.open_number,
+            t.open,
+            t.open_period,
+            t.longest,
+            t.peak,
+            t.lost,
+        )
         for name, t in timeline.tracks.items()
     }
     whole = (
@@ -65,7 +74,10 @@ def content(timeline: Timeline) -> object:
         timeline.channel,
         timeline.grid,
         timeline.periods,
-        {name: (list(t.segments.rows()), t.longest, t.peak) for name, t in timeline.tracks.items()},
+        {
+            name: (list(t.segments.rows()), t.longest, t.peak, t.lost)
+            for name, t in timeline.tracks.items()
+        },
         opened,
         timeline.edge,
         timeline.trimmed,
@@ -73,7 +85,7 @@ def content(timeline: Timeline) -> object:
     )
 
 
-@given(journals())
+@given(journals_with_losses())
 def test_nothing_that_was_changes(records: list[Record]) -> None:
     timelines, snapshots = [Timeline()], [snapshot(Timeline())]
     for record in records:
@@ -89,7 +101,7 @@ def test_nothing_that_was_changes(records: list[Record]) -> None:
     assert [snapshot(timeline) for timeline in timelines] == snapshots
 
 
-@given(journals())
+@given(journals_with_losses())
 def test_every_prefix_can_be_rewritten(records: list[Record]) -> None:
     timeline = Timeline()
     for record in records:
@@ -98,14 +110,14 @@ def test_every_prefix_can_be_rewritten(records: list[Record]) -> None:
         assert content(again) == content(timeline)
 
 
-@given(journals(), st.data())
+@given(journals_with_losses(), st.data())
 def test_a_rewritten_journal_goes_on_the_same(records: list[Record], data: st.DataObject) -> None:
     place = data.draw(st.integers(1, len(records)))
     rewritten = fold(records_of(fold(records[:place]), VERSION))
     assert content(fold(records[place:], rewritten)) == content(fold(records))
 
 
-@given(journals())
+@given(journals_with_losses())
 def test_the_edge_never_goes_back(records: list[Record]) -> None:
     timeline = Timeline()
     for record in records:
@@ -125,7 +137,7 @@ def test_the_edge_never_goes_back(records: list[Record]) -> None:
         timeline = after
 
 
-@given(journals())
+@given(journals_with_losses())
 def test_the_longest_and_the_peak_never_shrink(records: list[Record]) -> None:
     timeline = Timeline()
     for record in records:
@@ -139,7 +151,7 @@ def test_the_longest_and_the_peak_never_shrink(records: list[Record]) -> None:
         timeline = after
 
 
-@given(journals())
+@given(journals_with_losses())
 def test_segments_are_their_chunks(records: list[Record]) -> None:
     timeline = fold(records)
     for track in timeline.tracks.values():
@@ -344,6 +356,109 @@ def test_reached_is_where_media_lies() -> None:
     timeline = fold([chunk("v0", 14)], timeline)
     assert (timeline.last_number, timeline.reached) == (14, 14)
     assert Timeline().reached == -1
+
+
+# What the store has lost.
+
+
+def numbers(timeline: Timeline, track: str) -> list[int]:
+    return [segment.number for segment in timeline.tracks[track].segments]
+
+
+def stretches(timeline: Timeline) -> list[tuple[int, Fraction]]:
+    """Those of the current period: the number that each begins with, and where it does."""
+    assert timeline.period is not None
+    return [(each.number, each.begin) for each in timeline.period.stretches]
+
+
+def at(number: int) -> tuple[int, Fraction]:
+    return number, number * GRID.duration
+
+
+def both(*numbers: int) -> list[Record]:
+    return [record for number in numbers for record in whole(number, "v0", "a0")]
+
+
+def lost(timeline: Timeline, *numbers: int, tracks: tuple[str, ...] = ("v0", "a0")) -> Timeline:
+    return fold([Lost(track, number) for number in numbers for track in tracks], timeline)
+
+
+def test_a_lost_segment_is_a_hole() -> None:
+    before = fold(both(10, 11, 12, 13), live("v0", "a0"))
+    after = lost(before, 11, tracks=("v0",))
+    assert (numbers(after, "v0"), numbers(after, "a0")) == ([10, 12, 13], [10, 11, 12, 13])
+    assert stretches(after) == [at(12)]
+    assert (after.edge, after.last_number) == (13, 13)
+    assert after.version > before.version
+
+
+def test_a_lost_segment_is_lost_once() -> None:
+    once = lost(fold(both(10, 11, 12), live("v0", "a0")), 11)
+    assert content(lost(once, 11)) == content(once)
+
+
+def test_a_hole_grows_from_either_side() -> None:
+    whole = fold(both(*range(10, 20)), live("v0", "a0"))
+    assert stretches(lost(whole, 12, 13, 14)) == [at(15)]
+    assert stretches(lost(whole, 14, 13, 12)) == [at(15)]
+    assert stretches(lost(whole, 12, 14, 13)) == [at(15)]
+    assert stretches(lost(whole, 12, 16)) == [at(13), at(17)]
+
+
+def test_a_stretch_begins_where_any_track_does() -> None:
+    whole = fold(both(10, 11, 15, 16), live("v0", "a0"))
+    one = lost(whole, 15, tracks=("v0",))
+    assert stretches(one) == [at(15)]
+    assert stretches(lost(one, 15, tracks=("a0",))) == [at(16)]
+
+
+def test_the_ends_of_a_period_are_no_holes_within_it() -> None:
+    timeline = fold(both(10, 11, 12), live("v0", "a0"))
+    assert stretches(lost(timeline, 10, 12)) == []
+    timeline = fold([PeriodStarted(1, 15, ANCHOR), TrackAdded(described("v0", 1))], timeline)
+    timeline = lost(fold([*whole(15, "v0"), *whole(16, "v0")], timeline), 12, 15)
+    assert [period.stretches for period in timeline.periods] == [(), ()]
+
+
+def test_the_number_of_what_was_lost_never_comes_again() -> None:
+    timeline = lost(fold(both(10, 11, 12), live("v0", "a0")), 11, 12)
+    assert (timeline.edge, timeline.last_number) == (12, 12)
+    assert timeline.reached >= 12
+    for record in (chunk("v0", 12), PeriodStarted(1, 12, ANCHOR)):
+        with pytest.raises(JournalError):
+            apply(timeline, record)
+        with pytest.raises(JournalError):
+            apply(fold(records_of(timeline, VERSION)), record)
+    timeline = fold([PeriodStarted(1, 13, ANCHOR), TrackAdded(described("v0", 1))], timeline)
+    assert timeline.edge == 12
+    assert fold(whole(13, "v0"), timeline).edge == 13
+
+
+def test_what_follows_a_loss_begins_a_stretch() -> None:
+    timeline = lost(fold(both(10, 11), live("v0", "a0")), 11)
+    assert stretches(fold(both(12), timeline)) == [at(12)]
+
+
+def test_an_open_segment_is_cut_back_to_what_is_left() -> None:
+    timeline = fold(both(10), live("v0", "a0"))
+    thirds = [
+        ChunkAdded("v0", 11, Ticks(11 * D + index * D // 3), Ticks(D // 3), 100 + index)
+        for index in range(3)
+    ]
+    timeline = fold(thirds, timeline)
+    cut = apply(timeline, Lost("v0", 11, 2))
+    assert [piece.size for piece in cut.tracks["v0"].open] == [100, 101]
+    ended = apply(cut, SegmentEnded("v0", 11, UtcMicros(0)))
+    assert (ended.tracks["v0"].segments[-1].size, ended.edge) == (201, 10)
+    none = apply(timeline, Lost("v0", 11))
+    assert (none.tracks["v0"].open, none.last_number) == ((), 11)
+    with pytest.raises(JournalError):
+        apply(none, SegmentEnded("v0", 11, UtcMicros(0)))
+
+
+def test_a_loss_of_an_unknown_track_is_refused() -> None:
+    with pytest.raises(JournalError, match="loss of segment 10 of track v9, which is not there"):
+        apply(live("v0"), Lost("v9", 10))
 
 
 # Views of segments.
