@@ -240,12 +240,14 @@ class Segmenter:
     def _is_jump(self, track: _TrackState, run: Run) -> bool:
         """Whether the times of a track break off.
 
-        They do not where it was away and is back where the others have gone on to meanwhile.
+        They do not where it was away and is back where the others have gone on to meanwhile, unless
+        the others are cut where its keyframes are.
         """
         expected, shift = track.expected, track.shift
         if expected is None or not _off(run.start - expected, track.timescale):
             return False
-        if shift is None or run.start < expected:
+        cuts_others = track is self._lead and not self.on_grid
+        if shift is None or run.start < expected or cuts_others:
             return True
         others = [
             Fraction(other.expected + other.shift, other.timescale)

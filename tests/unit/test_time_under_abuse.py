@@ -464,3 +464,15 @@ def test_a_rendition_that_comes_back_goes_on_in_its_period() -> None:
         for name, playlist in found.hls.items():
             gone = [FIRST + 2, FIRST + 3, FIRST + 4] if name == f"v{index}" else []
             assert playlist.missing == gone, name
+
+
+def test_a_picture_that_was_away_from_a_feed_that_is_passed_through_begins_a_period() -> None:
+    """It says where the sound is cut: one segment of sound would last as long as the hole."""
+    video, audio = feed(20, "passed")
+    source = Source.stamped(without(video, Fraction(5), Fraction(11)), audio)
+    played = deliver_all(source, "passed")
+    found = checked(played, source)
+    assert len(found.breaks) == 1
+    assert found.periods == ["p0", "p1"]
+    for playlist in found.hls.values():
+        assert all(piece.duration < 2 * D for piece in playlist.media)
