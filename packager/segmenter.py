@@ -13,12 +13,14 @@ The rules:
   ahead of it, and no number is used twice.
 - A video segment starts with the first keyframe in its cell of the grid.
 - An audio segment starts with the frame nearest to the lead's boundary.
-- Times that break off by more than `_JUMP` end the period; the next keyframe starts another.
+- Times that break off by more than `_JUMP` end the period; the next keyframe starts another. A
+  track that was away, and is back where the others are, has a hole instead.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import floor
 
 from packager.actions import Action, Broken, Note, Store
 from packager.cmaf.init import InitFacts
@@ -36,6 +38,8 @@ from packager.track import Track, TrackKind, TrackSpec
 
 _JUMP = 1
 """Seconds that a track's times may break off by before the period ends."""
+_APART = Fraction(1, 2)
+"""Seconds that a track may be ahead of all others when it comes back."""
 _PENDING = 1024
 """Runs of one track held back for the lead; older ones are dropped."""
 _PATIENCE = 2 * MICROS
@@ -46,6 +50,8 @@ _CUTS = 64
 _AHEAD = 2
 """The part of a segment that media may be ahead of the clock by: frames do not come evenly, and an
 encoder that the machine kept waiting at its start catches up."""
+_LEAP = 5 * MICROS // 4
+"""Microseconds that media may be ahead of the clock by in any case: a leap second sets it back."""
 _SET_BACK = 60 * MICROS
 """Microseconds."""
 
@@ -157,7 +163,7 @@ class Segmenter:
             self.dropped += 1
             return
         track.behind = False
-        if track.expected is not None and _off(run.start - track.expected, track.timescale):
+        if self._is_jump(track, run):
             yield from self._break(track, run, now)
         if self.on_grid and track.spec.kind is TrackKind.AUDIO:
             even = evened(run, track.expected)
@@ -214,7 +220,7 @@ class Segmenter:
         A source that sends what it has all at once after the period's first keyframe does that.
         Where it is further ahead than any source sends at once, the clock was set back.
         """
-        least = self.grid.duration * MICROS / _AHEAD
+        least = max(self.grid.duration * MICROS / _AHEAD, Fraction(_LEAP))
         if self.anchored and self.lag is not None and least < -self.lag < _SET_BACK:
             yield from self._end_period(f"media ran {-self.lag // 1000} ms ahead of the clock", now)
 
@@ -230,6 +236,26 @@ class Segmenter:
     def _reached(self, track: _TrackState) -> int:
         """The newest cell of the grid that a track's media lies in."""
         return self.grid.number_at(track.end - track.half, track.timescale)
+
+    def _is_jump(self, track: _TrackState, run: Run) -> bool:
+        """Whether the times of a track break off.
+
+        They do not where it was away and is back where the others have gone on to meanwhile, unless
+        the others are cut where its keyframes are.
+        """
+        expected, shift = track.expected, track.shift
+        if expected is None or not _off(run.start - expected, track.timescale):
+            return False
+        cuts_others = track is self._lead and not self.on_grid
+        if shift is None or run.start < expected or cuts_others:
+            return True
+        others = [
+            Fraction(other.expected + other.shift, other.timescale)
+            for other in self._tracks.values()
+            if other is not track and other.expected is not None and other.shift is not None
+        ]
+        foremost = max(others, default=Fraction(0))
+        return Fraction(run.start + shift, track.timescale) > foremost + _APART
 
     def _is_before_jump(self, track: _TrackState, run: Run, now: UtcMicros) -> bool:
         """Whether `run` belongs to what the break ended: tracks reach it at different times."""
@@ -249,6 +275,8 @@ class Segmenter:
         run = lead.pending.pop()
         length = rescale(run.duration, lead.timescale, MICROS)
         number = self.grid.number_at_micros(now - length)
+        if self.grid.micros(self.last_number) > now + _SET_BACK:
+            number = self.last_number + 1  # rather than to wait until the clock is there again
         if not run.keyframe or number <= self.last_number:
             self.dropped += 1
             return
@@ -388,10 +416,10 @@ class Segmenter:
     ) -> tuple[Run | None, Run | None]:
         """What of `run` the open segment takes, and what is left.
 
-        All of it is left where the lead has not shown yet where the segment ends, or is more than
-        a segment behind.
+        All of it is left where the lead has not shown yet where the segment ends, or the picture
+        is more than a segment behind.
         """
-        ahead = run.start - rescale(self._lead.end, self._lead.timescale, track.timescale)
+        ahead = run.start - floor(self._shown() * track.timescale)
         if final and ahead > _JUMP * track.timescale:
             self.dropped += 1
             return None, None
@@ -415,6 +443,15 @@ class Segmenter:
             return run, None
         head, tail = run.split(index)
         return (head if index else None), tail
+
+    def _shown(self) -> Fraction:
+        """Seconds since the epoch that the picture has reached.
+
+        On the grid any rendition shows it: the lead may have died alone.
+        """
+        pictures = [t for t in self._tracks.values() if t.spec.kind is TrackKind.VIDEO]
+        shown = pictures if self.on_grid else [self._lead]
+        return max(Fraction(track.end, track.timescale) for track in shown)
 
     def _number_at(self, track: _TrackState, time: int) -> int:
         """The segment that audio at `time` belongs to."""

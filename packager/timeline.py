@@ -327,6 +327,18 @@ def _bundled(timeline: Timeline, record: Bundle) -> Timeline:
     return replace(timeline, tracks=_with_track(timeline, after), version=timeline.version + 1)
 
 
+def _begin_of(timeline: Timeline, segment: Segment, begin: Fraction) -> Fraction:
+    """Where its number begins, in seconds: a track that was not away may have more of it."""
+    begins = [begin]
+    for track in timeline.tracks.values():
+        there = track.open if track.open_number == segment.number else ()
+        known = there[0] if there else track.segments.numbered(segment.number)
+        period = track.open_period if there else segment.period
+        if known is not None and period == segment.period:
+            begins.append(Fraction(known.start, timeline.track(track.id, period).timescale))
+    return min(begins)
+
+
 def _parted(
     timeline: Timeline, before: Segment, after: Segment, timescale: int
 ) -> tuple[Period, ...]:
@@ -334,8 +346,9 @@ def _parted(
 
     The first track to pass a hole says where; if the others pass it elsewhere, each says so.
     """
+    begin = _begin_of(timeline, after, Fraction(after.start, timescale))
     return tuple(
-        replace(period, stretches=_with_stretch(period.stretches, before, after, timescale))
+        replace(period, stretches=_with_stretch(period.stretches, before, after, begin))
         if before.period == after.period == period.index
         else period
         for period in timeline.periods
@@ -343,12 +356,12 @@ def _parted(
 
 
 def _with_stretch(
-    stretches: tuple[Stretch, ...], before: Segment, after: Segment, timescale: int
+    stretches: tuple[Stretch, ...], before: Segment, after: Segment, begin: Fraction
 ) -> tuple[Stretch, ...]:
     at = bisect_right(stretches, after.number, key=_first_number)
     if at and stretches[at - 1].number > before.number:
         return stretches
-    stretch = Stretch(after.number, Fraction(after.start, timescale))
+    stretch = Stretch(after.number, begin)
     return (*stretches[:at], stretch, *stretches[at:])
 
 

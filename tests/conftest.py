@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests.paths import GOLDEN
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=200, deadline=None)
+settings.register_profile("raw", max_examples=50, deadline=None, phases=[Phase.generate])
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 

@@ -22,6 +22,8 @@ CHUNKS = 4
 """Chunks a segment: a quarter is whole frames for every segment duration of the design."""
 
 _TIMESCALE = 90_000
+_SLIP = 0.01
+"""Seconds that sound may slip from its timestamps before silence or a cut makes it good."""
 _COPYABLE = {
     "h264": "avc1",
     "hevc": "hvc1",
@@ -201,7 +203,9 @@ def _encoded(
 ) -> list[Stream]:
     picture, sound = streams
     video = picture if isinstance(feed, PatternFeed) else picture.video
-    parts = video.filter_multi_output("split", len(ladder.video))
+    # To the nearest: fps_mode alone lets a picture be a frame late for good.
+    even = video.filter("fps", fps=str(ladder.frame_rate), round="near")
+    parts = even.filter_multi_output("split", len(ladder.video))
     outputs = [
         ffmpeg.output(
             _scaled(parts.stream(index), rung),
@@ -212,10 +216,10 @@ def _encoded(
     ]
     if info.audio:
         rung = ladder.audio
-        # async: sound follows its timestamps, by stretching or with silence.
+        # async: sound follows its timestamps, by a little by stretching, the rest at once.
         outputs.append(
             ffmpeg.output(
-                sound.audio.filter("aresample", **{"async": 1000}),
+                sound.audio.filter("aresample", **{"async": 1000, "min_hard_comp": _SLIP}),
                 f"pipe:{pipes[len(ladder.video)]}",
                 **{"c:a": "aac", "b:a": rung.bitrate, "ar": rung.sample_rate, "ac": rung.channels},
                 **_muxer(segment),
@@ -242,9 +246,11 @@ def _x264(
     rung: VideoRung, ladder: EncodeLadder, segment: Fraction, *, threads: int
 ) -> dict[str, object]:
     frames = round_half_up(segment * ladder.frame_rate)
-    # Half a frame early: the comparison is in floating point, the frames are exact.
+    # Counted from the first picture. Half a frame early: the comparison is in floating point, the
+    # frames are exact.
     half = seconds(1 / ladder.frame_rate / 2, 6)
-    keyframes = f"expr:gte(t,n_forced*{segment.numerator}/{segment.denominator}-{half})"
+    due = f"gte(t-ld(0),n_forced*{segment.numerator}/{segment.denominator}-{half})"
+    keyframes = f"expr:if(n,{due},st(0,t)+1)"
     return {
         "c:v": "libx264",
         "preset": rung.preset,
@@ -260,8 +266,7 @@ def _x264(
         "force_key_frames": keyframes,
         "forced-idr": 1,
         "flags": "+cgop+bitexact",
-        "r": str(ladder.frame_rate),
-        "fps_mode": "cfr",
+        "fps_mode": "vfr",
         "video_track_timescale": timescale_for(ladder.frame_rate),
         **_muxer(segment, "frag_keyframe"),
     }

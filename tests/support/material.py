@@ -44,6 +44,44 @@ def made_up(
     return out
 
 
+def flashing(
+    out: Path,
+    *,
+    seconds: int,
+    starts: float,
+    picture_late: int = 0,
+    sound_late: int = 0,
+    silent: tuple[int, int] | None = None,
+) -> Path:
+    """A flash and a beep each second, together, 0.52 s after each that is full.
+
+    Args:
+        out: an MPEG-TS file.
+        seconds: how long either lasts.
+        starts: its first timestamp, in seconds; the 33 bits of it wrap.
+        picture_late: seconds that the picture begins after the sound.
+        sound_late: seconds that the sound begins after the picture.
+        silent: seconds between which no sound is sent at all.
+    """
+    flash = "between(mod(t,1),0.51,0.71)"
+    beep = "between(mod(t,1),0.52,0.72)"
+    picture = f"color=black:size=160x90:rate=25:duration={seconds}"
+    picture += f",drawbox=w=iw:h=ih:color=white:thickness=fill:enable='{flash}'"
+    sound = f"aevalsrc='0.5*sin(2*PI*1000*t)*{beep}':s=48000:d={seconds}"
+    lost: list[str] = []
+    if silent:
+        first, last = (second * 48_000 // 1024 for second in silent)
+        lost = ["-bsf:a", f"noise=drop=between(n\\,{first}\\,{last})"]
+    _ffmpeg(
+        "-itsoffset", str(picture_late), "-f", "lavfi", "-i", picture,
+        "-itsoffset", str(sound_late), "-f", "lavfi", "-i", sound,
+        "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency",
+        "-pix_fmt", "yuv420p", "-g", "25", "-c:a", "aac", *lost,
+        "-output_ts_offset", str(starts), "-muxdelay", "0", "-muxpreload", "0", str(out),
+    )  # fmt: skip
+    return out
+
+
 def anamorphic(out: Path) -> Path:
     """White all over, 16:9 with pixels of 4:3."""
     _ffmpeg(
