@@ -26,6 +26,7 @@ from packager.actions import Action, Broken, Note, Store
 from packager.cmaf.init import InitFacts
 from packager.cmaf.mend import evened, without_jumps
 from packager.cmaf.run import Run, write
+from packager.drift import Drift
 from packager.records import (
     Anchor,
     ChunkAdded,
@@ -33,6 +34,7 @@ from packager.records import (
     SegmentEnded,
     TrackAdded,
 )
+from packager.slew import Slew
 from packager.ticks import MICROS, Grid, Ticks, UtcMicros, micros_of, rescale, round_half_up
 from packager.track import Track, TrackKind, TrackSpec
 
@@ -131,6 +133,8 @@ class Segmenter:
     _cuts: dict[int, int] = field(init=False, default_factory=dict[int, int])
     """Where the lead's segments start, in its ticks since the epoch; the newest few."""
     _jump: _Jump | None = field(init=False, default=None)
+    _drift: Drift = field(init=False, default_factory=Drift)
+    _slew: Slew = field(init=False, default_factory=Slew)
 
     def __post_init__(self) -> None:
         """Find the lead among the specs."""
@@ -141,6 +145,16 @@ class Segmenter:
     def anchored(self) -> bool:
         """Whether a period has started."""
         return self._period_number is not None
+
+    @property
+    def clock_rate(self) -> int:
+        """Parts per million that media time gains on the source's clock, to stay with UTC."""
+        return self._drift.rate
+
+    @property
+    def _cuts_by_grid(self) -> bool:
+        """Whether the grid tells where segments end; else the lead's keyframes do."""
+        return self.on_grid and self._slew.is_still
 
     def init(self, track_id: str, facts: InitFacts, version: str) -> Iterator[Action]:
         """The init section of a track is known and stored."""
@@ -172,6 +186,7 @@ class Segmenter:
                 return
             run = even
         track.expected = run.start + run.duration
+        run = self._slew.applied(run, track.timescale)
         if not self.anchored:
             self._hold(track, run)
             if track is self._lead:
@@ -183,6 +198,8 @@ class Segmenter:
             self._hold(track, run)
         if track is self._lead:
             self.lag = self._lag(run, now)
+            if self._drift.seen(self.lag, now):
+                self._slew.turn(self._drift.rate)
             for other in self._tracks.values():
                 yield from self._drain(other, now)
         else:
@@ -230,6 +247,8 @@ class Segmenter:
         self.last_number = max(self.last_number, *map(self._reached, self._tracks.values()))
         self._period_number = self.lag = None
         self._cuts.clear()
+        self._drift = Drift()
+        self._slew.reset()
         for track in self._tracks.values():
             track.shift = track.expected = None
 
@@ -246,7 +265,7 @@ class Segmenter:
         expected, shift = track.expected, track.shift
         if expected is None or not _off(run.start - expected, track.timescale):
             return False
-        cuts_others = track is self._lead and not self.on_grid
+        cuts_others = track is self._lead and not self._cuts_by_grid
         if shift is None or run.start < expected or cuts_others:
             return True
         others = [
@@ -349,7 +368,7 @@ class Segmenter:
             self.dropped += 1
             return
         yield self._store(track, run)
-        if self.on_grid:
+        if self._cuts_by_grid:
             boundary = self.grid.boundary(track.number + 1, track.timescale)
             if run.start + run.duration + track.half_sample(run) >= boundary:
                 yield from self._end(track, now)
@@ -450,12 +469,12 @@ class Segmenter:
         On the grid any rendition shows it: the lead may have died alone.
         """
         pictures = [t for t in self._tracks.values() if t.spec.kind is TrackKind.VIDEO]
-        shown = pictures if self.on_grid else [self._lead]
+        shown = pictures if self._cuts_by_grid else [self._lead]
         return max(Fraction(track.end, track.timescale) for track in shown)
 
     def _number_at(self, track: _TrackState, time: int) -> int:
         """The segment that audio at `time` belongs to."""
-        if self.on_grid:
+        if self._cuts_by_grid:
             return self.grid.number_at(time, track.timescale)
         numbers = [
             number
@@ -466,7 +485,7 @@ class Segmenter:
 
     def _next_cut(self, track: _TrackState) -> int | None:
         """Where the segment after the open one starts, in the track's ticks; None if unknown."""
-        if self.on_grid:
+        if self._cuts_by_grid:
             return self.grid.boundary(track.number + 1, track.timescale)
         following = [start for number, start in self._cuts.items() if number > track.number]
         if not following:

@@ -102,7 +102,9 @@ def survive(folder: Path, was: Before, cut: int, damage: Mapping[Name, int]) -> 
     """
     lay(folder, was, damage)
     journal = folder / JOURNAL
-    ahead, behind, fresh = (FollowedChannel("tv", folder, Fraction(60)) for _ in range(3))
+    ahead, behind, fresh = (
+        FollowedChannel("tv", folder, Fraction(60), Fraction(600)) for _ in range(3)
+    )
     journal.write_bytes(was.journal[: cut // 2])
     behind.catch_up()
     journal.write_bytes(was.journal)

@@ -36,7 +36,9 @@ def render(
     `skip`: as a delta update (section 6.2.5.1), if that leaves anything out.
     """
     boundary = _SKIPPED_BEHIND * _target(window)
-    skippable = window.depth is None or window.depth * window.grid.duration > _LONG * boundary
+    long = window.depth is None or window.depth * window.grid.duration > _LONG * boundary
+    # What is over is for whoever comes later, from any server, but for who asks for what is new.
+    skippable = long and (skip or not window.ended)
     lines = [
         "#EXTM3U",
         f"#EXT-X-VERSION:{9 if skippable else 8}",
