@@ -12,11 +12,13 @@ from packager.track import TRACK_ID
 
 MOST = 1000
 """Events of a channel."""
+LONGEST_ORDER = 4096
+"""Bytes."""
 _FAR = 10**10 * MICROS
 """2286-11-20T17:46:40Z: what no path of a view can say any more."""
 
 
-class NoSuchEvent(RingsideError):
+class UnknownEventError(RingsideError):
     """An order for an event that is not there."""
 
     def __init__(self) -> None:
@@ -58,13 +60,13 @@ def ordered(
 
     Raises:
         ValueError: it cannot be.
-        NoSuchEvent: it would end without ever having begun.
+        UnknownEventError: it would end without ever having begun.
     """
     if TRACK_ID.fullmatch(name) is None:
         raise ValueError("an event's name is at most 32 of a-z, 0-9, - and _")
     known = events.get(name)
     if known is None and order.start is UNSET and order.end is not UNSET:
-        raise NoSuchEvent
+        raise UnknownEventError
     if known is None and len(events) >= MOST:
         raise ValueError(f"there are {MOST} events already")
     start = known.start if known else now
