@@ -141,7 +141,22 @@ def _harvest(arguments: argparse.Namespace) -> None:
         out=arguments.out,
         program=ffmpeg_program.find(config.ffmpeg) if arguments.mp4 else None,
     )
-    print(f"harvested to {harvest.run(job)}")  # noqa: T201 - as above
+    leave_on_signals()
+    done = harvest.run(job, SystemClock().now())
+    if done.less is not None:
+        print(f"ringside: {done.less}", file=sys.stderr)  # noqa: T201 - as above
+    print(f"harvested to {done.out}")  # noqa: T201 - as above
+
+
+def leave_on_signals() -> None:
+    """Clean up on the signals that end a process, as on an interrupt from the keyboard."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _leave)
+
+
+def _leave(number: int, _: object) -> None:
+    sys.exit(128 + number)
 
 
 def _run(arguments: argparse.Namespace) -> None:
