@@ -305,6 +305,21 @@ def test_a_harvest_is_all_that_a_file_server_needs(running: Service, tmp_path: P
             assert programs.frames_of(f"{url}/{file}", 60) == frames, file
     assert programs.frames_of(str(out / "reaped.mp4"), 60) == frames
     assert programs.complaints_about(out / "reaped.mp4") == ""
+    assert not out.with_name("reaped.partial").exists()
+
+
+def test_a_harvest_of_less_than_was_asked_for_says_so(running: Service, tmp_path: Path) -> None:
+    begins = iso8601(UtcMicros(first_of(running) * 1_920_000))
+    end = iso8601(UtcMicros((first_of(running) + 2) * 1_920_000))
+    ringside(running, "start", "bars", "early", "--at", "2001-01-01T00:00:00Z", "--end", end)
+    wait_until(lambda: playlist(running, "event/early/").is_endlist, "the end of the event")
+    done = harvest(running, "early", "--out", str(tmp_path / "early"))
+    assert (done.returncode, done.stdout) == (0, f"harvested to {tmp_path / 'early'}\n")
+    (said,) = (line for line in done.stderr.splitlines() if line.startswith("ringside: "))
+    assert said == (
+        f"ringside: the event early lasts from 2001-01-01T00:00:00.000Z to {end}: "
+        f"harvested is what is there of it, from {begins} to {end}"
+    )
 
 
 def test_what_cannot_be_harvested_is_one_line(running: Service, tmp_path: Path) -> None:
