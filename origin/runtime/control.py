@@ -102,6 +102,8 @@ class ControlHandlers:
                     ClientSession(connector=UnixConnector(path), timeout=_PATIENCE) as session,
                     session.request(request.method, url, data=await request.read()) as answer,
                 ):
+                    if answer.content_type != "application/json":
+                        return _refusal(502, "the packager failed: its log says how")
                     return _json(answer.status, await answer.read())
         except TimeoutError:
             return _refusal(503, "the packager does not answer")

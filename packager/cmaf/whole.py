@@ -25,7 +25,7 @@ def runs_of(segment: Buffer, defaults: Defaults) -> Iterator[Run]:
 
 def earliness(runs: Iterable[Run]) -> int:
     """Ticks by which a sample is shown before it is decoded, at most."""
-    return max((-min(run.compositions) for run in runs), default=0)
+    return max((0, *(-min(run.compositions) for run in runs)))
 
 
 def decoded_earlier(run: Run, by: int, sequence: int) -> list[Buffer]:

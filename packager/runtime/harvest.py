@@ -153,8 +153,8 @@ def _becoming(out: Path) -> Generator[Path]:
     try:
         if not _is_free(target):
             raise SetupError(f"{out} exists: a harvest starts with nothing")
-        if target.is_mount():
-            raise SetupError(f"{out} is where a disk is mounted: name a folder in it")
+        if target.is_mount() or target == Path.cwd():
+            raise SetupError(f"{out} cannot be replaced: name a folder in it")
         partial.parent.mkdir(parents=True, exist_ok=True)
         descriptor = _held(partial)
     except OSError as error:
@@ -252,19 +252,20 @@ def _joinable(window: Window) -> list[WindowTrack]:
     Raises:
         SetupError: no single file can hold them.
     """
-    kinds = (TrackKind.VIDEO, TrackKind.AUDIO)
-    tracks = [next((t for t in window.tracks if t.latest.kind is kind), None) for kind in kinds]
-    for track in tracks:
-        if track is None:
-            continue
-        name = track.latest.id
-        versions = {window.track_of(name, segment).version for segment in track.segments}
-        if len(versions) > 1 or track.segments.periods != list(window.periods):
-            raise SetupError(
-                f"the parameters of {name} changed, and no single MP4 file can hold that; "
-                "without --mp4 it can be harvested"
-            )
-    return [track for track in tracks if track is not None]
+    chosen: list[WindowTrack] = []
+    for kind in (TrackKind.VIDEO, TrackKind.AUDIO):
+        alike = [track for track in window.tracks if track.latest.kind is kind]
+        for track in alike[:1]:
+            name = track.latest.id
+            versions = {window.track_of(name, segment).version for segment in track.segments}
+            periods = {index for other in alike for index in other.segments.periods}
+            if len(versions) > 1 or periods != set(track.segments.periods):
+                raise SetupError(
+                    f"{name} changed in the middle, and no single MP4 file can hold that; "
+                    "without --mp4 it can be harvested"
+                )
+            chosen.append(track)
+    return chosen
 
 
 def _join(window: Window, tracks: list[WindowTrack], folder: Path, name: str, program: str) -> None:

@@ -28,6 +28,8 @@ class Channel:
         self.known: dict[str, EventSet] = {}
 
     def set_event(self, name: str, order: EventOrder) -> EventSet:
+        if name == "bug":
+            raise RuntimeError
         self.known[name] = ordered(name, order, self.known, NOW)
         return self.known[name]
 
@@ -83,6 +85,7 @@ async def test_an_event_from_its_start_to_its_removal(
         ("PUT", "channels/tv/events/", b"{}", 404, "not found"),
         ("POST", "channels/tv/events/x", b"{}", 405, "method not allowed"),
         ("GET", "none", b"", 404, "not found"),
+        ("PUT", "channels/tv/events/bug", b"{}", 502, "the packager failed"),
         ("PUT", "channels/tv/events/x", b"no", 400, "malformed|truncated"),
         ("PUT", "channels/tv/events/x", b"\xff", 400, "malformed"),
         ("PUT", "channels/tv/events/x", b"", 400, "truncated"),

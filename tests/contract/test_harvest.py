@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from packager.errors import DiskError, FeedError, RingsideError, SetupError
 from packager.records import Ended, EventSet
 from packager.runtime import harvest
 from packager.runtime.harvest import Job
 from tests.paths import ROOT
+from tests.strategies import described
 from tests.support.channel import FIRST, GRID, Packager, channel
 from tests.support.full_disk import files_up_to
 from tests.support.service import wait_until
@@ -134,6 +136,27 @@ def test_new_parameters_are_named_before_anything_is_copied(made: Packager, out:
         harvest.run(job(made, out, "no program at all"), now)
     assert not out.exists()
     harvest.run(job(made, out), now)
+
+
+def test_renditions_that_come_and_go_are_named_too(made: Packager, out: Path) -> None:
+    other = replace(described("v0"), id="v9", version="0" * 8)
+    made.note(*made.script.period(1, FIRST + 4, other, described("a0")))
+    made.store.write_init("v9", other.version, b"")
+    for number in (FIRST + 4, FIRST + 5):
+        made.note(*made.script.whole(number, tracks=(other, described("a0"))))
+    made.note(event(FIRST, FIRST + 6))
+    with pytest.raises(SetupError, match=r"v[09] changed in the middle"):
+        harvest.run(job(made, out, "no program at all"), GRID.micros(FIRST + 6))
+    assert not out.exists()
+
+
+def test_the_folder_one_stands_in_cannot_be_replaced(
+    made: Packager, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out.mkdir()
+    monkeypatch.chdir(out)
+    with pytest.raises(SetupError, match="name a folder in it"):
+        harvest.run(job(made, Path()), NOW)
 
 
 def test_an_empty_folder_will_do(made: Packager, out: Path) -> None:
