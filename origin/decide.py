@@ -48,7 +48,8 @@ from packager.manifest.smooth.client_manifest import LOOK_AHEAD, listed
 from packager.retention import SPARE, first_named
 from packager.segments import Segment
 from packager.smooth_clock import TIMESCALE, TOLERANCE, instant, span
-from packager.ticks import MICROS, UtcMicros, micros_of, round_half_up
+from packager.staleness import is_stale
+from packager.ticks import UtcMicros, micros_of
 from packager.timeline import FOREVER, Timeline, TrackTimeline, kept
 from packager.window import Window, rolling, stretch
 
@@ -56,8 +57,6 @@ _MISSED = TIMESCALE // 40
 """How far before its boundary a segment may start: half a frame of sound, amply."""
 _NOT_YET = Refuse(412, "not there yet", Freshness.SOON)
 """What Smooth says of a fragment that is still to come."""
-STALE_SEGMENTS = 8
-"""A live edge that trails the clock by more is no longer handed out as live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +100,6 @@ def decide(request: Request, channel: ChannelView | None, now: UtcMicros) -> Pla
 
 def _no_channel() -> Refuse:
     return Refuse(404, "no such channel", Freshness.UNKNOWN)
-
-
-def is_stale(timeline: Timeline, now: UtcMicros) -> bool:
-    """Whether the live edge trails `now` by more than a viewer may be told is live."""
-    if timeline.ended:
-        return False
-    longest = max((track.longest for track in timeline.tracks.values()), default=0)
-    segment = round_half_up(timeline.grid.duration * MICROS)
-    allowed = (STALE_SEGMENTS - 1) * segment + max(segment, longest)
-    return now - _live_edge(timeline) >= allowed
-
-
-def _live_edge(timeline: Timeline) -> UtcMicros:
-    """Where the newest listed segment ends: with rare keyframes that is far behind its number."""
-    ends = [
-        micros_of(segment.end, timeline.track(track.id, segment.period).timescale)
-        for track in timeline.tracks.values()
-        if (segment := track.segments.numbered(timeline.edge)) is not None
-    ]
-    return max(ends, default=timeline.grid.micros(timeline.edge + 1))
 
 
 def _unavailable(timeline: Timeline, reason: str) -> Refuse:

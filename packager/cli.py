@@ -22,6 +22,11 @@ from packager.ticks import MICROS, parse_iso8601
 _CANNOT = 2
 """Exit code of what cannot start: wrong configuration, wrong machine."""
 _FAILED = 1
+_AT = {
+    "start": "2026-01-01T00:00:00Z or now; where not given, now unless it has begun already",
+    "end": "2026-01-01T00:00:00Z; where not given, now",
+}
+"""What may be said of when an event begins and ends."""
 _FAR = 4_102_444_800 * MICROS
 """2100-01-01T00:00:00Z."""
 
@@ -88,7 +93,7 @@ def _add_event(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         required=True, metavar="ORDER"
     )
     for name, text in (
-        ("start", "Begin an event, now or at a time; again to change its start"),
+        ("start", "Begin an event, now or at a time; again to move, pin or unpin it"),
         ("end", "End an event, now or at a time"),
         ("remove", "Forget an event; what it pinned may leave the retention"),
         ("list", "Say what events a channel has"),
@@ -100,11 +105,13 @@ def _add_event(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         if name != "list":
             order.add_argument("event", metavar="EVENT")
         if name in ("start", "end"):
-            order.add_argument("--at", default="now", metavar="TIME", help="2026-01-01T00:00:00Z")
+            order.add_argument("--at", metavar="TIME", help=_AT[name])
         if name == "start":
             order.add_argument("--end", metavar="TIME", help="where that is known already")
             order.add_argument(
-                "--pin", action="store_true", help="keep it when the retention has passed it"
+                "--pin",
+                action=argparse.BooleanOptionalAction,
+                help="keep it when the retention has passed it, or do so no longer",
             )
 
 
@@ -134,7 +141,22 @@ def _harvest(arguments: argparse.Namespace) -> None:
         out=arguments.out,
         program=ffmpeg_program.find(config.ffmpeg) if arguments.mp4 else None,
     )
-    print(f"harvested to {harvest.run(job)}")  # noqa: T201 - as above
+    leave_on_signals()
+    done = harvest.run(job, SystemClock().now())
+    if done.less is not None:
+        print(f"ringside: {done.less}", file=sys.stderr)  # noqa: T201 - as above
+    print(f"harvested to {done.out}")  # noqa: T201 - as above
+
+
+def leave_on_signals() -> None:
+    """Clean up on the signals that end a process, as on an interrupt from the keyboard."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _leave)
+
+
+def _leave(number: int, _: object) -> None:
+    sys.exit(128 + number)
 
 
 def _run(arguments: argparse.Namespace) -> None:

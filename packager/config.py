@@ -10,10 +10,9 @@ from typing import Annotated, Literal, cast
 import msgspec
 
 from packager.errors import ConfigError
-from packager.events import MOST
+from packager.events import MOST, instant
 from packager.profile import Ladder, PassthroughLadder, Pixels, segment_fault
 from packager.retention import SPARE
-from packager.ticks import parse_iso8601
 from packager.track import TRACK_ID
 from packager.units import format_duration, parse_duration, parse_size
 from packager.yaml_text import Words, convert, read_yaml
@@ -82,12 +81,15 @@ class FileSource(
 Source = PatternSource | FileSource
 
 
+_Instant = Annotated[int, msgspec.Meta(description="a time such as 2026-01-01T00:00:00Z")]
+
+
 class EventConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A stretch of the timeline that is known beforehand."""
 
-    start: int
+    start: _Instant
     """Microseconds since the Unix epoch; in YAML, ISO 8601."""
-    end: int | None = None
+    end: _Instant | None = None
     """The same; none while it is not known."""
     pin: bool = False
     """Whether it stays when the retention has passed it."""
@@ -108,7 +110,8 @@ class ChannelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     retention_size: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Bytes of media that are kept at most; 0 for any number."""
     events: Annotated[
-        dict[str, EventConfig], msgspec.Meta(max_length=MOST, description="at most 1000 events")
+        dict[str, EventConfig],
+        msgspec.Meta(max_length=MOST, description=f"a mapping of at most {MOST} names to events"),
     ] = msgspec.field(default_factory=dict[str, EventConfig])
     """The schedule, by name."""
 
@@ -137,8 +140,8 @@ _WORDS: Words = {
     "window": parse_duration,
     "retention": parse_duration,
     "retention_size": parse_size,
-    "start": parse_iso8601,
-    "end": parse_iso8601,
+    "start": instant,
+    "end": instant,
 }
 
 

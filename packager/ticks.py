@@ -51,7 +51,11 @@ def parse_iso8601(text: str) -> UtcMicros:
     Raises:
         ValueError: not ISO 8601, or without an offset from UTC.
     """
-    when = datetime.fromisoformat(text)
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        msg = f"{text[:64]!r}: write it as 2026-01-01T00:00:00Z"
+        raise ValueError(msg) from None
     if when.tzinfo is None:
         msg = f"{text!r} has no offset from UTC: end it with Z or +hh:mm"
         raise ValueError(msg)

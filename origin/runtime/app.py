@@ -42,8 +42,7 @@ async def serve(config: Config, data: Path, listeners: Listeners, clock: Clock) 
     _raise_file_limit()
     origin = config.origin
     handlers = Handlers(channels, data, origin.cdn, clock)
-    control = web.Application()
-    control.add_routes(ControlHandlers(channels, data, origin.port, clock).routes())
+    control = ControlHandlers(channels, data, origin.port, clock).application()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

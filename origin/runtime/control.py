@@ -1,6 +1,6 @@
 """The control port: status page, players, metrics and the status API."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,7 @@ from origin.runtime import players
 from origin.runtime.follow import FollowedChannel
 from origin.runtime.metrics import TimelineCollector, exposition, live_edge
 from packager.clock import Clock
-from packager.events import encode_events
+from packager.events import LONGEST_ORDER, encode_events
 from packager.layout import STATUS, is_name
 from packager.listening import control_address
 from packager.status import ChannelStatus, decode
@@ -48,8 +48,15 @@ class ControlHandlers:
         self._clock = clock
         self._version = version("ringside")
 
-    def routes(self) -> list[web.RouteDef]:
+    def application(self) -> web.Application:
         """What the port serves."""
+        application = web.Application(
+            client_max_size=LONGEST_ORDER, middlewares=[_refusals_of_the_api]
+        )
+        application.add_routes(self._routes())
+        return application
+
+    def _routes(self) -> list[web.RouteDef]:
         return [
             web.get("/", self._index),
             web.get("/page/{file}", self._page),
@@ -80,15 +87,14 @@ class ControlHandlers:
     async def _events(self, request: web.Request) -> web.Response:
         channel = self._channels.get(request.match_info["channel"])
         if channel is None:
-            return _json(404, msgspec.json.encode({"error": "no such channel"}))
+            return _refusal(404, "no such channel")
         return _json(200, encode_events(channel.timeline.events))
 
     async def _order(self, request: web.Request) -> web.Response:
         """Hand an order to the packager, which alone writes the journal."""
         names = request.match_info["channel"], request.match_info["event"]
         if not all(map(is_name, names)):
-            said = "a channel's or event's name is at most 32 of a-z, 0-9, - and _"
-            return _json(400, msgspec.json.encode({"error": said}))
+            return _refusal(400, "a channel's or event's name is at most 32 of a-z, 0-9, - and _")
         url = "http://packager/api/channels/{}/events/{}".format(*names)
         try:
             with control_address(self._data) as path:
@@ -96,10 +102,13 @@ class ControlHandlers:
                     ClientSession(connector=UnixConnector(path), timeout=_PATIENCE) as session,
                     session.request(request.method, url, data=await request.read()) as answer,
                 ):
+                    if answer.content_type != "application/json":
+                        return _refusal(502, "the packager failed: its log says how")
                     return _json(answer.status, await answer.read())
-        except (ClientError, OSError, TimeoutError) as error:
-            said = f"no packager is at work on this machine: {error}"
-            return _json(503, msgspec.json.encode({"error": said}))
+        except TimeoutError:
+            return _refusal(503, "the packager does not answer")
+        except (ClientError, OSError) as error:
+            return _refusal(503, f"no packager is at work on this machine: {error}")
 
     async def _metrics(self, _: web.Request) -> web.Response:
         collector = TimelineCollector(self._channels, self._clock.now)
@@ -130,6 +139,25 @@ def _json(status: int, body: bytes) -> web.Response:
         content_type="application/json",
         headers={"Cache-Control": "no-store"},
     )
+
+
+def _refusal(status: int, reason: str) -> web.Response:
+    return _json(status, msgspec.json.encode({"error": reason}))
+
+
+@web.middleware
+async def _refusals_of_the_api(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer programs in JSON, whatever is wrong."""
+    try:
+        return await handler(request)
+    except web.HTTPRequestEntityTooLarge:
+        return _refusal(413, f"an order is no longer than {LONGEST_ORDER} bytes")
+    except web.HTTPException as refusal:
+        if refusal.status < 400 or not request.path.startswith("/api/"):  # noqa: PLR2004 - HTTP's
+            raise
+        return _refusal(refusal.status, refusal.reason.lower())
 
 
 def _read_status(channel: FollowedChannel) -> ChannelStatus | None:

@@ -3,14 +3,21 @@
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
+from typing import TypeVar
 
 import msgspec
 
 from packager.errors import SetupError
-from packager.events import EventSaid
+from packager.events import EventSaid, UnknownEventError, instant
+from packager.layout import is_name
 
 _PATIENCE = 10
 """Seconds."""
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""The environment's proxies lead to the world, not to this machine."""
+_STRANGE = "what answers there is no Ringside, or broke off"
+_T = TypeVar("_T")
 
 
 def listed(base: str, channel: str) -> list[str]:
@@ -19,31 +26,49 @@ def listed(base: str, channel: str) -> list[str]:
     Raises:
         SetupError: nobody answers, or there is no such channel.
     """
+    channel = _named(channel, "a channel's")
     data = _ask("GET", f"{base}/api/channels/{channel}/events")
-    return [_line(event) for event in msgspec.json.decode(data, type=list[EventSaid])]
+    return [_line(event) for event in _decoded(data, list[EventSaid])]
 
 
 def give(base: str, channel: str, event: str, said: Mapping[str, object]) -> str:
     """Do what a command's arguments say; what there is to tell of it.
 
     Raises:
+        UnknownEventError: there is none to end or to remove.
         SetupError: it was refused, or nobody answers.
     """
+    channel, event = _named(channel, "a channel's"), _named(event, "an event's")
     url = f"{base}/api/channels/{channel}/events/{event}"
     match said["order"]:
         case "start":
-            order = {"start": said["at"]}
-            if said["end"]:
-                order["end"] = said["end"]
-            if said["pin"]:
-                order["pinned"] = True
+            order = {"start": _time(said["at"], "--at") or "begun"}
+            if said["end"] is not None:
+                order["end"] = _time(said["end"], "--end")
+            if said["pin"] is not None:
+                order["pinned"] = said["pin"]
         case "end":
-            order = {"end": said["at"]}
+            order = {"end": _time(said["at"], "--at") or "now"}
         case _:
             _ask("DELETE", url)
             return f"{event}: removed"
-    data = _ask("PUT", url, msgspec.json.encode(order))
-    return _line(msgspec.json.decode(data, type=EventSaid))
+    return _line(_decoded(_ask("PUT", url, msgspec.json.encode(order)), EventSaid))
+
+
+def _named(name: str, whose: str) -> str:
+    if not is_name(name):
+        raise SetupError(f"{whose} name is at most 32 of a-z, 0-9, - and _, got {name!r}")
+    return name
+
+
+def _time(said: object, option: str) -> object:
+    """What an option says, once that is known to be a time."""
+    if isinstance(said, str) and said != "now":
+        try:
+            instant(said)
+        except ValueError as error:
+            raise SetupError(f"{option} {error}") from error
+    return said
 
 
 def _line(event: EventSaid) -> str:
@@ -55,17 +80,30 @@ def _ask(method: str, url: str, body: bytes | None = None) -> bytes:
     request = urllib.request.Request(url, data=body, method=method)  # noqa: S310 - http alone
     request.add_header("Content-Type", "application/json")
     try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310 - as above
+        with _DIRECT.open(request, timeout=_PATIENCE) as answer:
             return bytes(answer.read())
     except urllib.error.HTTPError as error:
         with error:
-            raise SetupError(_reason(error.read()) or f"{url}: {error}") from error
+            reason = _reason(error) or f"{url}: {error}"
+        if reason == str(UnknownEventError()):
+            raise UnknownEventError from error
+        raise SetupError(reason) from error
     except OSError as error:
         raise SetupError(f"{url}: {getattr(error, 'reason', error)}") from error
+    except HTTPException as error:
+        raise SetupError(f"{url}: {_STRANGE}") from error
 
 
-def _reason(data: bytes) -> str:
+def _reason(error: urllib.error.HTTPError) -> str:
     try:
-        return str(msgspec.json.decode(data, type=dict[str, str]).get("error", ""))
-    except msgspec.DecodeError:
+        said = msgspec.json.decode(error.read(), type=dict[str, str])
+    except (OSError, HTTPException, msgspec.DecodeError):
         return ""
+    return said.get("error", "")
+
+
+def _decoded(data: bytes, kind: type[_T]) -> _T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError as error:
+        raise SetupError(f"the control port: {_STRANGE}") from error

@@ -202,16 +202,53 @@ def test_an_event_from_its_beginning_to_its_end(running: Service) -> None:
         (("list", "none"), "no such channel"),
         (("start", "bars", "x", "--at", "yesterday"), "yesterday"),
         (("end", "bars", "all", "--at", "2000-01-01T00:00:00Z"), "which is not after"),
-        (("remove", "bars", "nothing"), "no such event"),
+        (("start", "bars", "ü"), "an event's name is at most 32 .* got 'ü'"),
+        (("start", "bars", "\udcff"), "an event's name is at most 32 .* got "),
+        (("start", "bars", "a b"), "an event's name is at most 32 .* got 'a b'"),
+        (("remove", "bars", "a/b"), "an event's name is at most 32 .* got 'a/b'"),
+        (("end", "bars", ""), "an event's name is at most 32 .* got ''"),
+        (("end", "a/b", "x"), "a channel's name is at most 32 .* got 'a/b'"),
+        (("list", "../x"), "a channel's name is at most 32 .* got '../x'"),
+        (("start", "bars", "x", "--at", ""), "--at '': write it as 2026-01-01T00:00:00Z"),
+        (("start", "bars", "x", "--end", "\udcff"), "--end '.*': write it as 2026"),
+        (("start", "bars", "x", "--at", "1969-12-31T23:00:00Z"), "not between the years 1970"),
+        (("start", "bars", "x", "--end", "9999-12-31T00:00:00Z"), "not between the years 1970"),
     ],
 )
 def test_an_order_that_cannot_be_is_one_line(
     running: Service, words: tuple[str, ...], reason: str
 ) -> None:
     done = ringside(running, *words)
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert re.search(reason, done.stderr), done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("order", ["end", "remove"])
+def test_what_never_began_cannot_end(running: Service, order: str) -> None:
+    done = ringside(running, order, "bars", "nothing")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "ringside: no such event\n")
+    assert "nothing" not in ringside(running, "list", "bars").stdout
+
+
+def test_an_event_is_pinned_and_unpinned_later(running: Service) -> None:
+    begun = ringside(running, "start", "bars", "late", "--at", "2020-01-01T00:00:00Z").stdout
+    assert begun == "late: 2020-01-01T00:00:00.000Z to ...\n"
+    for words, after in (
+        (["--pin"], "late: 2020-01-01T00:00:00.000Z to ..., pinned\n"),
+        ([], "late: 2020-01-01T00:00:00.000Z to ..., pinned\n"),
+        (["--no-pin"], begun),
+    ):
+        assert ringside(running, "start", "bars", "late", *words).stdout == after
+    assert ringside(running, "start", "bars", "late", "--at", "now").stdout != begun
+    assert ringside(running, "remove", "bars", "late").returncode == 0
+
+
+def test_a_proxy_of_the_environment_is_for_the_world(
+    running: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert ringside(running, "list", "bars").returncode == 0
 
 
 def test_events_outlive_everything(running: Service) -> None:
@@ -269,6 +306,21 @@ def test_a_harvest_is_all_that_a_file_server_needs(running: Service, tmp_path: P
             assert programs.frames_of(f"{url}/{file}", 60) == frames, file
     assert programs.frames_of(str(out / "reaped.mp4"), 60) == frames
     assert programs.complaints_about(out / "reaped.mp4") == ""
+    assert not out.with_name("reaped.partial").exists()
+
+
+def test_a_harvest_of_less_than_was_asked_for_says_so(running: Service, tmp_path: Path) -> None:
+    begins = iso8601(UtcMicros(first_of(running) * 1_920_000))
+    end = iso8601(UtcMicros((first_of(running) + 2) * 1_920_000))
+    ringside(running, "start", "bars", "early", "--at", "2001-01-01T00:00:00Z", "--end", end)
+    wait_until(lambda: playlist(running, "event/early/").is_endlist, "the end of the event")
+    done = harvest(running, "early", "--out", str(tmp_path / "early"))
+    assert (done.returncode, done.stdout) == (0, f"harvested to {tmp_path / 'early'}\n")
+    (said,) = (line for line in done.stderr.splitlines() if line.startswith("ringside: "))
+    assert said == (
+        f"ringside: the event early lasts from 2001-01-01T00:00:00.000Z to {end}: "
+        f"harvested is what is there of it, from {begins} to {end}"
+    )
 
 
 def test_what_cannot_be_harvested_is_one_line(running: Service, tmp_path: Path) -> None:

@@ -82,6 +82,19 @@ def flashing(
     return out
 
 
+def with_b_frames(out: Path, depth: int) -> Path:
+    """Eight seconds at 25 fps with `depth` B-frames in a row, a keyframe each 48 frames."""
+    pyramid = "normal" if depth > 1 else "none"
+    _ffmpeg(
+        "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=8",
+        "-f", "lavfi", "-i", "sine=sample_rate=48000:duration=8",
+        "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "48",
+        "-bf", str(depth), "-b_strategy", "0",
+        "-x264-params", f"b-pyramid={pyramid}:scenecut=0", "-c:a", "aac", str(out),
+    )  # fmt: skip
+    return out
+
+
 def anamorphic(out: Path) -> Path:
     """White all over, 16:9 with pixels of 4:3."""
     _ffmpeg(

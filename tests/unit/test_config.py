@@ -380,6 +380,10 @@ def test_a_schedule() -> None:
         ("fight-1", "Fight", "events.Fight"),
         ("22:30:00+01:00", "19:30:00+01:00", "events.fight-1.end: not after the start"),
         ("20:00:00Z", "20:00:00", "events.open.start: '2026-11-28T20:00:00' has no offset"),
+        ("2026-11-28T20:00:00Z", "now", "events.open.start: 'now': write it as 2026-01-01T"),
+        ("2026-11-28T20:00:00Z", "[a]", "events.open.start: expected a time such as 2026-01-01T"),
+        ("2026-11-28T20", "9999-11-28T20", "events.fight-1.start: '9999-11-28T20:00:00+01:00': n"),
+        ("2026-11-28T22:30", "2286-11-28T22:30", "events.fight-1.end: '2286-11-28T22:30:00+01:0"),
         ("pin: true", "pin: maybe", "events.fight-1.pin: "),
         ("pin: true", "pinn: true", "events.fight-1.pinn: unknown key (did you mean pin?)"),
     ],
@@ -390,3 +394,12 @@ def test_a_fault_of_a_schedule(good: str, bad: str, reason: str) -> None:
     said = str(caught.value)
     assert said.startswith(f"x.yaml: channels.arena.{reason}"), said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(("bad", "got"), [("[f]", "a list of 1"), ("fight", "'fight'")])
+def test_a_schedule_is_a_mapping_of_names(bad: str, got: str) -> None:
+    text = f"{SCHEDULE.partition('    events:')[0]}    events: {bad}\n"
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, "x.yaml")
+    wanted = f"expected a mapping of at most 1000 names to events, got {got}"
+    assert str(caught.value) == f"x.yaml: channels.arena.events: {wanted}"

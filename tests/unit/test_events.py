@@ -1,13 +1,23 @@
 import msgspec
 import pytest
 
-from packager.events import MOST, EventOrder, decode_order, encode_events, ordered, said
+from packager.events import (
+    MOST,
+    EventOrder,
+    UnknownEventError,
+    decode_order,
+    encode_events,
+    instant,
+    ordered,
+    said,
+)
 from packager.records import EventSet
 from packager.ticks import UtcMicros, parse_iso8601
 
 NOW = parse_iso8601("2026-01-01T20:00:00Z")
 HOUR = 3_600_000_000
 KNOWN = EventSet("fight", UtcMicros(NOW - HOUR))
+TO_COME = EventSet("fight", UtcMicros(NOW + HOUR), pinned=True)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +27,10 @@ KNOWN = EventSet("fight", UtcMicros(NOW - HOUR))
         ({"start": "now"}, {}, EventSet("fight", NOW)),
         ({"start": "2026-01-01T21:00:00+01:00"}, {}, EventSet("fight", NOW)),
         ({"start": "now"}, {"fight": KNOWN}, EventSet("fight", NOW)),
+        ({"start": "begun"}, {}, EventSet("fight", NOW)),
+        ({"start": "begun"}, {"fight": KNOWN}, KNOWN),
+        ({"start": "begun"}, {"fight": TO_COME}, EventSet("fight", NOW, pinned=True)),
+        ({"pinned": False}, {"fight": TO_COME}, EventSet("fight", TO_COME.start)),
         ({"end": "now"}, {"fight": KNOWN}, EventSet("fight", KNOWN.start, NOW)),
         ({"pinned": True}, {"fight": KNOWN}, EventSet("fight", KNOWN.start, None, pinned=True)),
         (
@@ -43,9 +57,12 @@ def test_what_an_order_leaves_out_stays(
     [
         ("UPPER", "{}", "an event's name"),
         ("a/b", "{}", "an event's name"),
-        ("fight", '{"end": "2026-01-01T19:00:00Z"}', "which is not after"),
+        ("fight", '{"start": "now", "end": "2026-01-01T19:00:00Z"}', "which is not after"),
         ("fight", '{"start": "now", "end": "now"}', "which is not after"),
         ("fight", '{"start": "2026-01-01T19:00:00"}', "no offset"),
+        ("fight", '{"start": "yesterday"}', "write it as 2026-01-01T00:00:00Z"),
+        ("fight", '{"start": "1969-12-31T23:59:59Z"}', "not between the years 1970 and 2286"),
+        ("fight", '{"start": "2026-01-01T19:00:00Z", "end": "9999-12-31T00:00:00Z"}', "2286"),
         ("fight", '{"begin": "now"}', "unknown field"),
         ("fight", '{"start": 5}', "str"),
         ("fight", "no", "truncated"),
@@ -54,6 +71,35 @@ def test_what_an_order_leaves_out_stays(
 def test_an_order_that_cannot_be(name: str, order: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         ordered(name, decode_order(order.encode()), {}, NOW)
+
+
+@pytest.mark.parametrize("order", ['{"end": "now"}', '{"end": null}'])
+def test_the_end_of_what_never_began_makes_no_event(order: str) -> None:
+    with pytest.raises(UnknownEventError, match="no such event"):
+        ordered("fight", decode_order(order.encode()), {}, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("2286-11-20T17:46:39.999999Z", 10**16 - 1),
+        ("2286-11-20T17:46:40Z", None),
+        ("1969-12-31T23:59:59.999999Z", None),
+        ("0001-01-01T00:00:00+23:59", None),
+        ("9999-12-31T23:59:59.999999-23:59", None),
+        ("2026-01-01", None),
+        ("\udcff", None),
+        ("", None),
+    ],
+)
+def test_the_times_an_event_may_have(text: str, told: int | None) -> None:
+    if told is not None:
+        assert instant(text) == told
+        return
+    with pytest.raises(ValueError, match=r"1970|2026-01-01") as caught:
+        instant(text)
+    assert "\n" not in str(caught.value)
 
 
 def test_events_are_bounded() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from origin.decide import STALE_SEGMENTS, ChannelView, decide, is_stale
+from origin.decide import ChannelView, decide
 from origin.plan import (
     Freshness,
     Plan,
@@ -44,6 +44,7 @@ from packager.records import (
 from packager.retention import SPARE
 from packager.rewrite import records_of
 from packager.smooth_clock import TOLERANCE, smooth_time, span
+from packager.staleness import STALE_SEGMENTS, is_stale
 from packager.ticks import MICROS, Ticks, UtcMicros
 from packager.timeline import Timeline, apply, fold
 from packager.track import TrackKind

@@ -1,0 +1,84 @@
+"""What was harvested is played to its end from a file server that knows nothing of media."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from playwright.async_api import BrowserContext
+
+from packager.ticks import Grid, iso8601
+from tests.browser.test_kill import CHANNEL, newest, wait_for_growth, wait_for_mid_segment
+from tests.browser.test_rewind import LADDER_SEGMENT, order
+from tests.browser.viewer import PLAYERS, Viewer
+from tests.paths import ROOT
+from tests.support.service import Service
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+EVENT = "reaped"
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """The page is of another origin."""
+
+    def end_headers(self) -> None:
+        self.send_header("Access-Control-Allow-Origin", "*")
+        super().end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def file_server(folder: Path) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=folder)) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def harvest(running: Service, out: Path) -> None:
+    """Harvest an event of what was there before a kill and after it."""
+    edge = wait_for_mid_segment(running)
+    running.kill("ffmpeg")
+    wait_for_growth(running, edge)
+    grid = Grid(LADDER_SEGMENT)
+    times = "--at", iso8601(grid.micros(edge - 1)), "--end", iso8601(grid.micros(newest(running)))
+    order(running, "start", CHANNEL, EVENT, *times)
+    config = str(running.folder / "ringside.yaml")
+    command = [sys.executable, "-m", "packager", "harvest", EVENT, "-c", config, "--out", str(out)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=30)
+
+
+async def test_a_harvest_is_played_to_its_end(
+    browser: BrowserContext, watching: str, running: Service, tmp_path: Path, measure: list[str]
+) -> None:
+    await asyncio.to_thread(harvest, running, tmp_path / "reaped")
+    running.stop()
+    with file_server(tmp_path / "reaped") as base:
+        # There is no Smooth without an origin.
+        engines = [engine for engine in PLAYERS if engine != "smooth"]
+        viewers = [await Viewer.come(browser, watching, engine) for engine in engines]
+        for viewer in viewers:
+            await viewer.load(base)
+        for viewer in viewers:
+            over = await viewer.until("watch.ended()", 60)
+            report = await viewer.report()
+            assert over, f"{viewer.engine} did not end\n{report.seen}\n{viewer.refused}"
+            assert report.moved > 0, viewer.engine
+            assert report.loudest > 0, viewer.engine
+            # hls.js names the hole, and goes on behind it.
+            assert not report.errors or viewer.engine == "hls", report.seen
+            assert viewer.refused == [], viewer.engine
+            stalls = ", ".join(f"{stall.ms:.0f}" for stall in report.stalls)
+            measure.append(f"harvest {viewer.engine:10} stalls [{stalls}] ms")
+            await viewer.page.close()
