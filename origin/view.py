@@ -15,7 +15,8 @@ FROM, TO, EVENT = "from", "to", "event"
 _TIME = re.compile(r"(0|[1-9][0-9]{0,9})(?:\.([0-9]{0,2}[1-9]))?")
 _LOOSE = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,9}))?")
 """Unix seconds as people write them."""
-_FAR = 10**10 * MICROS
+_FAR = (10**10 - 1000) * MICROS
+"""A segment after it can still be said in a path."""
 _MILLI = 1000
 """Microseconds."""
 
@@ -82,8 +83,9 @@ def parse_instant(text: str) -> UtcMicros:
         ValueError: neither, or not between the years 1970 and 2286.
     """
     if (match := _LOOSE.fullmatch(text)) is not None:
-        return UtcMicros(int(match[1]) * MICROS + int((match[2] or "")[:6].ljust(6, "0")))
-    instant = parse_iso8601(text)
+        instant = UtcMicros(int(match[1]) * MICROS + int((match[2] or "")[:6].ljust(6, "0")))
+    else:
+        instant = parse_iso8601(text)
     if not 0 <= instant < _FAR:
         raise ValueError(text)
     return instant

@@ -6,9 +6,17 @@ from fractions import Fraction
 from msgspec.structs import replace
 
 from packager.journal import decode_line
-from packager.records import Anchor, ChunkAdded, Header, PeriodStarted, Record
+from packager.records import (
+    Anchor,
+    ChunkAdded,
+    EventRemoved,
+    EventSet,
+    Header,
+    PeriodStarted,
+    Record,
+)
 from packager.rewrite import records_of
-from packager.timeline import Timeline, apply
+from packager.timeline import Timeline, apply, fold
 
 
 def records_behind(damage: bytes) -> list[Record]:
@@ -25,12 +33,14 @@ def new_start(sound: Timeline, header: Header, lost: list[Record]) -> Iterator[R
 
     A segment that is open there may have ended in `lost`: its URL may only ever mean that.
     No number and no index of a period that is in `lost` comes again, nor the next: the damaged
-    record may have named that.
+    record may have named that. Events stand for themselves.
     """
     if not sound.channel:
         sound = apply(sound, header)
     tracks = {name: replace(t, open=(), open_number=-1) for name, t in sound.tracks.items()}
-    yield from records_of(replace(sound, tracks=tracks), header.version)
+    ordered = [r for r in lost if isinstance(r, EventSet | EventRemoved)]
+    told = fold(ordered, replace(sound, tracks=tracks))
+    yield from records_of(told, header.version)
     periods = [r.index for r in lost if isinstance(r, PeriodStarted)]
     periods += [period.index for period in sound.periods]
     numbers = [r.number for r in lost if isinstance(r, PeriodStarted | ChunkAdded)]

@@ -10,6 +10,8 @@ class ChannelState(StrEnum):
 
     STARTING = "starting"
     LIVE = "live"
+    DEGRADED = "degraded"
+    """On air, but what it keeps is less than it should."""
     BACKING_OFF = "backing-off"
     ENDED = "ended"
     STOPPED = "stopped"
@@ -38,6 +40,8 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How far the newest chunk trails the wall clock, in milliseconds."""
     drift_ms: int | None = None
     """How much that changed since the period began: the source's clock against UTC."""
+    clock_ppm: int | None = None
+    """Parts per million that media time gains on the source's clock, to stay with UTC."""
 
 
 def encode(status: ChannelStatus) -> bytes:

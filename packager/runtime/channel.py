@@ -48,6 +48,8 @@ must not have gone stale before another one is running."""
 _TRAILING_SEGMENTS = 4
 """Segment durations that media may trail the clock by: further back the live edge would go stale,
 and ffmpeg wins back little of what it has lost."""
+_DEGRADED = 60.0
+"""Seconds that a channel is degraded after segments had to go early."""
 _HOUSEKEEPING = 2.0
 """Seconds between two looks at status, stall and retention."""
 
@@ -82,6 +84,8 @@ class Channel:
         self._publisher: Publisher | None = None
         self._evicted = 0
         """Segments that are known to have gone for want of room."""
+        self._short_of_room = float("-inf")
+        """Monotonic time at which some last had to."""
         self._seen_troubles: dict[Trouble, float] = {}
 
     async def run(self) -> None:
@@ -106,7 +110,8 @@ class Channel:
                 self._config.name, self._folder, journal, makes_room=True, flush=flusher.flush
             )
             self._mend(publisher)
-            if strays := publisher.sweep():
+            # Media that only a damaged journal names stays as long as that does.
+            if not journal.damaged.exists() and (strays := publisher.sweep()):
                 self._log.info("store.swept", files=strays)
             self._publisher = publisher
             self._announce(publisher)
@@ -347,21 +352,28 @@ class Channel:
             counted = segmenter.dropped
             publisher.count()
             self._keep_store(publisher)
-            self._measure(segmenter.lag, segmenter.anchor_lag)
+            self._measure(segmenter.lag, segmenter.anchor_lag, segmenter.clock_rate)
             if (lag := segmenter.lag or 0) > _TRAILING_SEGMENTS * self._config.segment * MICROS:
                 raise FeedError(f"too slow: media trails the clock by {lag / MICROS:.1f} s")
             for broken in run.intake.keep_behind_the_clock():
                 self._problem("timeline.broken", broken.reason)
-            live = ChannelState.LIVE if segmenter.anchored else ChannelState.STARTING
-            self._set(live)
+            self._set(self._on_air() if segmenter.anchored else ChannelState.STARTING)
 
-    def _measure(self, lag: int | None, anchor_lag: int | None) -> None:
+    def _on_air(self) -> ChannelState:
+        short_of_room = monotonic() - self._short_of_room < _DEGRADED
+        return ChannelState.DEGRADED if short_of_room else ChannelState.LIVE
+
+    def _measure(self, lag: int | None, anchor_lag: int | None, rate: int) -> None:
         if lag is None or anchor_lag is None:
             return
         metrics.LAG_SECONDS.labels(self._config.name).set(lag / MICROS)
         metrics.DRIFT_SECONDS.labels(self._config.name).set((lag - anchor_lag) / MICROS)
+        metrics.CLOCK_RATE.labels(self._config.name).set(rate)
         self._status = msgspec.structs.replace(
-            self._status, lag_ms=lag // 1000, drift_ms=(lag - anchor_lag) // 1000
+            self._status,
+            lag_ms=lag // 1000,
+            drift_ms=(lag - anchor_lag) // 1000,
+            clock_ppm=rate,
         )
 
     async def _keep_retention(self, publisher: Publisher) -> NoReturn:
@@ -380,6 +392,7 @@ class Channel:
         if publisher.evicted > self._evicted:
             gone = publisher.evicted - self._evicted
             self._evicted = publisher.evicted
+            self._short_of_room = monotonic()
             metrics.EVICTED_SEGMENTS.labels(self._config.name).inc(gone)
             self._problem("disk.full", f"the disk is full: {gone} segments went early")
 
@@ -404,14 +417,24 @@ class Channel:
             changes["since"] = self._clock.now()
             self._log.info("channel.state", state=state)
         self._status = msgspec.structs.replace(self._status, state=state, **changes)
+        try:
+            self._write_status()
+        except OSError as error:
+            # Only people miss it; the media goes on.
+            self._log.warning("status.unwritten", problem=str(error))
+
+    def _write_status(self) -> None:
         path = self._folder / STATUS
         partial = path.with_suffix(".partial")
         try:
             partial.write_bytes(encode(self._status))
-            partial.replace(path)
-        except OSError as error:
-            # Only people miss it; the media goes on.
-            self._log.warning("status.unwritten", problem=str(error))
+        except OSError:
+            if self._publisher is None:
+                raise
+            # What is wrong with a full disk must be told all the same.
+            self._publisher.journal.give_up_reserve()
+            partial.write_bytes(encode(self._status))
+        partial.replace(path)
 
 
 def _describe(config: LoadedChannel) -> str:

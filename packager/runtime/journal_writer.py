@@ -37,6 +37,8 @@ class JournalWriter:
         """Bytes of a torn or damaged end that were dropped on opening."""
         self.set_aside: Path | None = None
         """The journal as it was, where it was damaged before its end."""
+        self.damaged = self._path.with_suffix(".damaged")
+        """Where it is kept, until somebody takes it away."""
         self._reserve = self._path.with_suffix(".reserve")
         self._size = 0
         self._version = VERSION
@@ -97,7 +99,7 @@ class JournalWriter:
 
         Readers take that for the new one that it is.
         """
-        self.set_aside = self._path.with_suffix(".damaged")
+        self.set_aside = self.damaged
         self.set_aside.unlink(missing_ok=True)
         self.set_aside.hardlink_to(self._path)
         self._replace(records)

@@ -39,6 +39,12 @@ DRIFT_SECONDS = Gauge(
     ["channel"],
     multiprocess_mode="mostrecent",
 )
+CLOCK_RATE = Gauge(
+    "ringside_clock_rate_ppm",
+    "Parts per million that media time gains on the source's clock, to stay with UTC",
+    ["channel"],
+    multiprocess_mode="mostrecent",
+)
 RETENTION_SEGMENTS = Counter(
     "ringside_trimmed_segments", "Segments that left the retention", ["channel"]
 )

@@ -209,14 +209,16 @@ class Publisher:
                 could not be rewritten and goes on as it is.
             StoreError: a file could not be removed; all the others are.
         """
+        failed: list[StoreError] = []
         if gone := leaving(self.timeline, before):
             # First nobody is told of them any more, then they go.
             self._note_trim(before)
             failed = [error for item in gone if (error := self._remove(*item)) is not None]
             self._hold_reserve()
-            self.journal.rewrite_if_worth_it()
-            if failed:
-                raise failed[0]
+        # Also where nothing goes for hours: a restart reads it all.
+        self.journal.rewrite_if_worth_it()
+        if failed:
+            raise failed[0]
         return len(gone)
 
     def _hold_reserve(self) -> None:

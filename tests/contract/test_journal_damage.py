@@ -15,8 +15,19 @@ from origin.runtime.follow import FollowedChannel
 from packager.errors import JournalError
 from packager.journal import VERSION, encode
 from packager.layout import JOURNAL
-from packager.records import Anchor, ChunkAdded, Header, PeriodStarted, Record, TrackAdded, Trimmed
+from packager.records import (
+    Anchor,
+    ChunkAdded,
+    EventRemoved,
+    EventSet,
+    Header,
+    PeriodStarted,
+    Record,
+    TrackAdded,
+    Trimmed,
+)
 from packager.runtime.journal_writer import JournalWriter
+from packager.ticks import UtcMicros
 from packager.timeline import fold
 from tests.strategies import described, journals
 from tests.support.full_disk import fill, small_disk
@@ -81,6 +92,16 @@ def test_what_is_sound_counts_and_the_whole_is_kept(tmp_path: Path, behind: byte
     assert (tmp_path / DAMAGED).read_bytes() == before
     with closing(opened(tmp_path)) as writer:
         assert (writer.timeline, writer.cut_off, writer.set_aside) == (after, 0, None)
+
+
+def test_events_behind_the_damage_are_as_they_were_ordered(tmp_path: Path) -> None:
+    path = told(tmp_path, [*STORY, EventSet("one", UtcMicros(1)), EventSet("two", UtcMicros(1))])
+    orders = [EventSet("three", UtcMicros(5), None, pinned=True), EventRemoved("one")]
+    path.write_bytes(path.read_bytes() + b"damage\n" + b"".join(map(encode, orders)))
+    with closing(opened(tmp_path)) as writer:
+        events = writer.timeline.events
+    assert set(events) == {"two", "three"}
+    assert events["three"].pinned
 
 
 def test_no_number_of_a_damaged_header_comes_again(tmp_path: Path) -> None:

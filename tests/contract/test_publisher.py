@@ -481,6 +481,18 @@ def test_the_folder_stays_small_however_long_it_runs(tmp_path: Path) -> None:
     assert names(timeline) == media(tmp_path)
 
 
+def test_a_journal_is_rewritten_though_nothing_goes_for_hours(tmp_path: Path) -> None:
+    with channel(tmp_path) as publisher:
+        publisher.publish(actions([*begin(0, 10), *whole(10, 11)]))
+        while (tmp_path / JOURNAL).stat().st_size < MEBIBYTE:
+            filled(publisher, tmp_path)
+        publisher.trim(0)
+        assert (tmp_path / JOURNAL).stat().st_size < MEBIBYTE // 2
+        assert publisher.timeline.trimmed == 0
+        again, timeline = stored(tmp_path), publisher.timeline
+        assert (again.tracks, again.edge) == (timeline.tracks, timeline.edge)
+
+
 # Sweeps.
 
 

@@ -84,6 +84,7 @@ def test_a_retention_that_the_disk_has_no_room_for_is_as_long_as_it_can_be(tmp_p
         assert published(running, "bars").period == 0
         assert running.events("channel.failed") == []
         assert running.events("publish.failed") == []
+        assert running.status("bars")["state"] == "degraded"
         found = re.search(
             r"^ringside_evicted_segments_total.* ([0-9.]+)$",
             fetch(f"{running.control}/metrics").text,
@@ -91,3 +92,16 @@ def test_a_retention_that_the_disk_has_no_room_for_is_as_long_as_it_can_be(tmp_p
         )
         assert found is not None
         assert float(found[1]) > 0
+
+
+def test_a_disk_full_of_what_is_pinned_is_named(tmp_path: Path) -> None:
+    """What an event has stays; the channel says that it has no room, though the disk is full."""
+    bars = f"""
+  bars:
+    source: {{type: pattern, width: 320, height: 180}}
+    ladder: {SMALL}
+    events: {{all: {{start: 2001-01-01T00:00:00Z, pin: true}}}}"""
+    with small_disk(tmp_path / "data", "1200k"), service(tmp_path, bars) as running:
+        running.wait_for_segments("bars", 2)
+        wait_until(lambda: running.status("bars")["state"] == "backing-off", "a full disk", 90)
+        assert "No space left on device" in running.status("bars")["problem"]

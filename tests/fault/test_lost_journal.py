@@ -52,5 +52,8 @@ def test_a_damaged_journal_is_set_aside_and_no_number_comes_again(tmp_path: Path
             kept = before[name].etags.keys() & after.etags.keys()
             assert all(before[name].etags[number] == after.etags[number] for number in kept)
             assert (tmp_path / "data" / name / "journal.damaged").exists()
+            # Media that only the damaged journal names stays as long as that does.
+            folder = tmp_path / "data" / name / TRACK[name]
+            assert all((folder / f"{number}.m4s").exists() for number in before[name].etags)
         named = running.events("journal.damaged")
         assert {event["channel"] for event in named} == set(NAMES)

@@ -269,3 +269,10 @@ def test_a_delta_update_is_asked_for_at_media_playlists_alone(query: str, *, ski
 )
 def test_what_can_name_no_patch(file: str) -> None:
     assert parse(f"/live/tv/{file}") == Unknown()
+
+
+@pytest.mark.parametrize(
+    "query", ["start=", "start=&end=", "end=5", "start=9999999999.9", "start=1&end=9999999999"]
+)
+def test_what_is_no_stretch(query: str) -> None:
+    assert isinstance(parse("/live/tv/index.mpd", query), Bad)
