@@ -67,6 +67,7 @@ bench: setup
 	$(PIP) --editable '.[bench]'
 	$(PY) bench/cost.py
 	$(PY) bench/smooth.py
+	$(PY) bench/window.py
 
 fmt: setup-test
 	$(PY) -m ruff format

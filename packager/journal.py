@@ -7,17 +7,20 @@ the end of the bytes is a torn write: it is "not yet" to a reader and cut off by
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from hashlib import blake2b
 from zlib import crc32
 
 import msgspec
 
 from packager.errors import JournalError
-from packager.records import Header, Record
+from packager.records import Header, Listed, Record
 
 VERSION = 3
 """Of what is written; all from 1 on are read. 2 has bundles, 3 has losses."""
 MAX_LINE = 64 * 1024
 """Bytes; a longer line is damage, not a record."""
+TAIL = 128
+"""Bytes before a place in a journal that tell it from that place in another."""
 
 
 def _to_json(value: object) -> object:
@@ -52,6 +55,24 @@ def decode_line(line: bytes) -> Record | None:
         return _decoder.decode(body)
     except (msgspec.MsgspecError, ValueError, ZeroDivisionError, RecursionError):
         return None
+
+
+def place_of(tail: bytes, offset: int) -> str:
+    """Tells a place in a journal, by the `TAIL` bytes before it, from all other places."""
+    return blake2b(tail + offset.to_bytes(8), digest_size=8).hexdigest()
+
+
+def end_of_rewrite(data: bytes, place: str) -> int | None:
+    """Where a journal goes on that says, up to there, what another did up to `place`.
+
+    None where `data` is no such journal.
+    """
+    at = data.find(b' ["listed",')
+    start, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
+    if min(at, end) < 0:
+        return None
+    record = decode_line(data[start:end])
+    return end + 1 if isinstance(record, Listed) and record.of == place else None
 
 
 @dataclass(slots=True)

@@ -149,6 +149,8 @@ class Listed(_Record, frozen=True, tag="listed"):
 
     number: int
     """The newest segment that the manifests list; -1 where there is none."""
+    of: str = ""
+    """The place in the journal before up to which all is said here (see `packager.journal`)."""
 
 
 class Lost(_Record, frozen=True, tag="lost"):

@@ -26,8 +26,11 @@ _MOST_CHUNKS = 1000
 """In one record, whose line has a limit."""
 
 
-def records_of(timeline: Timeline, version: int) -> Iterator[Record]:
-    """The shortest journal (of format `version`) that folds to `timeline`'s content."""
+def records_of(timeline: Timeline, version: int, of: str = "") -> Iterator[Record]:
+    """The shortest journal (of format `version`) that folds to `timeline`'s content.
+
+    `of` is the place in the journal before up to which that is what it says.
+    """
     yield Header(version, timeline.channel, timeline.grid.duration)
     yield from _records_of_events(timeline)
     if timeline.trimmed:
@@ -44,7 +47,7 @@ def records_of(timeline: Timeline, version: int) -> Iterator[Record]:
             yield Lost(track.id, track.lost)
     if timeline.ended:
         yield Ended(_last_published(timeline), timeline.ended_source)
-    yield Listed(timeline.edge)
+    yield Listed(timeline.edge, of)
 
 
 def _records_of_events(timeline: Timeline) -> Iterator[Record]:

@@ -17,7 +17,7 @@ from cachetools import LRUCache
 from origin.answer import Answer
 from origin.decide import ChannelView
 from packager.errors import JournalError
-from packager.journal import Reader
+from packager.journal import TAIL, Reader, end_of_rewrite, place_of
 from packager.layout import JOURNAL
 from packager.manifest.text import Tapes
 from packager.timeline import Timeline, apply
@@ -26,8 +26,6 @@ _LOOK = 1.0
 """Seconds between two looks that nobody asked for."""
 _READ = 4 << 20
 """Bytes."""
-_TAIL = 128
-"""Bytes: more than the record of a chunk, which no other one is equal to."""
 _MOST_RENDERED = 64 << 20
 """Bytes of a channel's manifests that are kept: of twelve hours, one may have three million."""
 _WATCHED = Mask.MODIFY | Mask.MOVED_TO | Mask.CREATE
@@ -81,9 +79,12 @@ class FollowedChannel:
     def catch_up(self) -> None:
         """Read what the journal has gained since the last look."""
         try:
-            replaced = self._is_replaced()
-            timeline, self._offset = self._read_on(Timeline() if replaced else self.timeline)
-            self._tail = self._before(self._offset)
+            timeline, replaced = self.timeline, self._is_replaced()
+            if replaced:
+                # Whatever the file before has gained until it was replaced.
+                timeline = self._read_on(timeline)
+                replaced = not self._goes_on()
+            timeline = self._read_on(Timeline() if replaced else timeline)
         except OSError as error:
             self._identity = None  # from the start, next time
             self._log.warning("journal.unreadable", problem=str(error))
@@ -99,7 +100,7 @@ class FollowedChannel:
         grown.set()
 
     def _is_replaced(self) -> bool:
-        """Open the journal if it is not the file that was read so far; whether that was so."""
+        """Whether the journal is not the file that was read so far."""
         path = self.folder / JOURNAL
         try:
             found = path.stat()
@@ -111,38 +112,52 @@ class FollowedChannel:
         # goes on in its place.
         if known and self._before(self._offset) == self._tail:
             return False
-        self.close()
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._identity, self._offset, self._reported = identity, 0, -1
+        if identity == self._identity:
+            self.close()  # what it has before the offset is not what was read
         return True
+
+    def _goes_on(self) -> bool:
+        """Open the journal that has taken the place of the one before.
+
+        Returns: whether it is the same written anew, of which nothing needs to be read again.
+        """
+        place = place_of(self._tail, self._offset)
+        self.close()
+        self._descriptor = os.open(self.folder / JOURNAL, os.O_RDONLY | os.O_CLOEXEC)
+        found = os.fstat(self._descriptor)
+        self._identity, self._reported = (found.st_dev, found.st_ino), -1
+        end = end_of_rewrite(os.pread(self._descriptor, found.st_size, 0), place)
+        self._offset = end or 0
+        self._tail = self._before(self._offset)
+        return end is not None
 
     def _before(self, offset: int) -> bytes:
         if self._descriptor < 0:
             return b""
-        size = min(_TAIL, offset)
+        size = min(TAIL, offset)
         return os.pread(self._descriptor, size, offset - size)
 
-    def _read_on(self, timeline: Timeline) -> tuple[Timeline, int]:
-        """Fold what the journal has after the last whole record; where that ends now.
+    def _read_on(self, timeline: Timeline) -> Timeline:
+        """Fold what the journal has after the last whole record.
 
         A torn end is read again every time: the packager may have cut it off meanwhile and gone on
         in its place.
         """
-        offset = self._offset
         if self._descriptor < 0:
-            return timeline, offset
-        reader, at = Reader(offset), offset
+            return timeline
+        reader, at = Reader(self._offset), self._offset
         try:
             while not reader.damaged and (data := os.pread(self._descriptor, _READ, at)):
                 at += len(data)
                 for record in reader.feed(data):
                     timeline = apply(timeline, record)
-                    offset = reader.offset
+                    self._offset = reader.offset
             if reader.damaged:
-                self._report("a line that is no record", offset)
+                self._report("a line that is no record", self._offset)
         except JournalError as error:
-            self._report(str(error), offset)
-        return timeline, offset
+            self._report(str(error), self._offset)
+        self._tail = self._before(self._offset)
+        return timeline
 
     def _report(self, problem: str, offset: int) -> None:
         if self._reported != offset:

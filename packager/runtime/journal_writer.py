@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from packager.errors import JournalError
-from packager.journal import MAX_LINE, VERSION, Reader, encode
+from packager.journal import MAX_LINE, TAIL, VERSION, Reader, encode, place_of
 from packager.journal_damage import new_start, records_behind
 from packager.layout import JOURNAL
 from packager.records import Header, Listed, Record
@@ -162,7 +162,11 @@ class JournalWriter:
         """
         if self._size - self._rewritten < max(_REWRITE_AFTER, self._rewritten // 4):
             return
-        self._replace(records_of(self.timeline, VERSION))
+        try:
+            tail = os.pread(self._descriptor, TAIL, max(0, self._size - TAIL))
+        except OSError as error:
+            raise _failed(self._path, error) from error
+        self._replace(records_of(self.timeline, VERSION, place_of(tail, self._size)))
 
     def _replace(self, records: Iterable[Record]) -> None:
         fresh = self._path.with_suffix(".rewritten")

@@ -547,6 +547,23 @@ def test_a_follower_reads_on_in_the_new_file_after_a_rewrite(tmp_path: Path) -> 
         assert content(channel.timeline) == content(writer.timeline)
 
 
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_follower_in_step_reads_nothing_twice(tmp_path: Path, *, looks: bool) -> None:
+    told(tmp_path)
+    with closing(opened(tmp_path)) as writer, following(tmp_path) as channel:
+        channel.catch_up()
+        tapes = channel.tapes
+        writer.append(ballast(writer.timeline))
+        if looks:
+            channel.catch_up()
+        writer.append([NEXT])
+        writer.rewrite_if_worth_it()
+        writer.append([ended("v0", 11)])
+        channel.catch_up()
+        assert channel.tapes is tapes
+        assert content(channel.timeline) == content(writer.timeline)
+
+
 STEPS = st.lists(
     st.sampled_from(["append", "append", "rewrite", "look", "open again"]), max_size=30
 )

@@ -51,10 +51,17 @@ class SegmentList:
         def write(first: int, last: int) -> str:
             return "".join(self.entries(first, last))
 
-        first, last = self.segments[0].number, self.segments[-1].number
-        # How long the last run lasts shows when there is another.
-        settled = self.segments.last_run - 1
-        passage = Passage(first, first, last, settled, known=last, lead=write, middle=write)
+        first, open_run = self.segments[0].number, self.segments.last_run
+        passage = Passage(
+            first=first,
+            opened=first,
+            last=open_run,
+            # How long it lasts shows when there is another.
+            settled=open_run - 1,
+            known=self.segments[-1].number,
+            lead=write,
+            middle=write,
+        )
         return tapes.of("dash", self.track).cut(passage)
 
 
