@@ -193,7 +193,7 @@ def _of_view(channel: str, rest: list[str]) -> Request:
 
 def _queried(manifest: Manifest, query: str) -> Request:
     """`manifest`, the other view of it that a query asks for, or what is new in it."""
-    values = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+    values = dict(parse_qsl(query)) if query else {}
     said = {name: values[name] for name in _ASKED if name in values}
     if not said:
         skip = manifest.kind is ManifestKind.HLS_MEDIA and values.get(_SKIP) in ("YES", "v2")

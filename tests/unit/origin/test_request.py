@@ -271,8 +271,6 @@ def test_what_can_name_no_patch(file: str) -> None:
     assert parse(f"/live/tv/{file}") == Unknown()
 
 
-@pytest.mark.parametrize(
-    "query", ["start=", "start=&end=", "end=5", "start=9999999999.9", "start=1&end=9999999999"]
-)
+@pytest.mark.parametrize("query", ["end=5", "start=9999999999.9", "start=1&end=9999999999"])
 def test_what_is_no_stretch(query: str) -> None:
     assert isinstance(parse("/live/tv/index.mpd", query), Bad)
