@@ -6,10 +6,12 @@ from them.
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+
+from cachetools import LRUCache
 
 _GZIP_HEAD = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF])
 _GZIP_LAST = b"\x03\x00"
@@ -18,6 +20,7 @@ _LEVEL = 6
 _BLOCK = 128
 """Segments whose text is a piece."""
 _MOST_LEADS = 64
+_MOST_TEXTS = 64
 _MOST_BLOCKS = 4096
 """Of one tape: six days and more of two-second segments."""
 
@@ -44,9 +47,15 @@ class Piece:
 class Text:
     """Pieces, one after the other."""
 
-    def __init__(self, pieces: Iterable[Piece]) -> None:
-        """The text of `pieces`."""
+    def __init__(self, pieces: Iterable[Piece], before: "Text | None" = None) -> None:
+        """The text of `pieces`; `before` is one that may begin alike, of which that is known."""
         self._pieces = [piece for piece in pieces if piece.raw]
+        self._known: list[tuple[Piece, tuple[int, int]]] = []
+        if before is not None:
+            known = zip(before._pieces, before._sums, strict=False)  # noqa: SLF001 - of the same class
+            self._known = list(known)
+        self._sums: list[tuple[int, int]] = []
+        """Check and size up to the end of each piece, once they are known."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Text) and self.plain() == other.plain()
@@ -64,14 +73,25 @@ class Text:
 
     def gzipped(self) -> bytes:
         """As one gzip member."""
-        check = size = 0
-        for piece in self._pieces:
-            check = zlib.crc32(piece.raw, check)
-            size += len(piece.raw)
+        check, size = self._sum()
         trailer = check.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
         return b"".join(
             [_GZIP_HEAD, *(piece.deflated for piece in self._pieces), _GZIP_LAST, trailer]
         )
+
+    def _sum(self) -> tuple[int, int]:
+        """The CRC-32 and the size of it all."""
+        for mine, (theirs, sums) in zip(self._pieces, self._known, strict=False):
+            if mine is not theirs and mine.raw != theirs.raw:
+                break
+            self._sums.append(sums)
+        check, size = self._sums[-1] if self._sums else (0, 0)
+        for piece in self._pieces[len(self._sums) :]:
+            check = zlib.crc32(piece.raw, check)
+            size += len(piece.raw)
+            self._sums.append((check, size))
+        self._known = []
+        return check, size
 
 
 Writer = Callable[[int, int], str]
@@ -151,7 +171,14 @@ class Tapes:
         """None yet; `block` segments make a piece."""
         self._block = block
         self._tapes: dict[tuple[str, ...], Tape] = {}
+        self._texts: LRUCache[Hashable, Text] = LRUCache(_MOST_TEXTS)
 
     def of(self, *key: str) -> Tape:
         """The one for a kind of manifest, a track, and whatever else its text depends on."""
         return self._tapes.setdefault(key, Tape(self._block))
+
+    def text(self, key: Hashable, pieces: Iterable[Piece]) -> Text:
+        """A text that begins, as far as it can, like the one with this key before."""
+        text = Text(pieces, self._texts.get(key))
+        self._texts[key] = text
+        return text

@@ -58,9 +58,9 @@ def render(
         place = replace(_place(window, track, first), described=-1)
         entries = _entries(window, track, folder, place, (first, window.last))
         return Text([_piece([*lines, *entries, *tail])])
-    tape = (tapes or Tapes()).of("hls", track.latest.id, folder)
-    listed = tape.cut(_passage(window, track, folder))
-    return Text([_piece(lines), *listed, _piece(tail)])
+    tapes, key = tapes or Tapes(), ("hls", track.latest.id, folder)
+    listed = tapes.of(*key).cut(_passage(window, track, folder))
+    return tapes.text((*key, window.first), [_piece(lines), *listed, _piece(tail)])
 
 
 def _piece(lines: Iterable[str]) -> Piece:

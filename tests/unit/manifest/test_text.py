@@ -59,6 +59,7 @@ def test_what_goes_on_from_a_tape_is_what_is_written_anew(
         for text, expected in zip(manifests(window, tapes), anew, strict=True):
             assert text.plain() == expected.plain()
             assert text.digest == expected.digest
+            assert gzip.decompress(text.gzipped()) == text.plain()
 
 
 @given(journals(calm=True), st.integers(1, 5))
