@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import psutil
 import pytest
 
 from packager.clock import SystemClock, monotonic
@@ -18,6 +19,20 @@ pytestmark = pytest.mark.fault
 HOURS = 12
 LONGEST = 10.0
 """Seconds; two are meant, on a machine that has nothing else to do."""
+
+
+MOST = 100_000_000
+"""Bytes of an origin that has all manifests of such a window."""
+
+
+def memory_with_all(running: Service, view: str) -> int:
+    """Bytes of the origin when somebody has asked for everything, each form of it."""
+    files = ["index.mpd", "index.ism/Manifest", *(f"{t.id}/index.m3u8" for t in TRACKS)]
+    for file in files:
+        for coding in ("gzip", "identity"):
+            url = f"{running.live('bars')}/{view}/{file}"
+            assert fetch(url, **{"Accept-Encoding": coding}).status == 200
+    return psutil.Process(running.pid_of("origin")).memory_full_info().uss
 
 
 def answers(running: Service, path: str) -> bool:
@@ -49,6 +64,7 @@ def test_after_twelve_hours_it_is_back_within_seconds(
             wait_until(lambda: answers(running, "270p/index.m3u8"), "a new segment")
             assert answers(running, f"from/{begin}/v0/index.m3u8")
             whole = monotonic() - started
+            memory = memory_with_all(running, f"from/{begin}")
             segment = fetch(f"{running.live('bars')}/v0/{first}.m4s")
             assert (segment.status, len(segment.body)) == (200, CHUNKS * SIZE)
             assert running.events("store.lost") == running.events("store.swept") == []
@@ -59,6 +75,8 @@ def test_after_twelve_hours_it_is_back_within_seconds(
         shutil.rmtree(folder)
     with capsys.disabled():
         said = f"serving after {serving:.2f} s, packaging after {packaging:.2f} s"
-        print(f"\n{HOURS} hours: {said}, a new segment after {whole:.2f} s")  # noqa: T201
+        said = f"{said}, a new segment after {whole:.2f} s; the origin has {memory >> 20} MiB"
+        print(f"\n{HOURS} hours: {said}")  # noqa: T201
     assert serving < LONGEST
     assert packaging < LONGEST
+    assert memory < MOST
