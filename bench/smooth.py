@@ -19,9 +19,9 @@ from pathlib import Path
 from media import ladder
 
 from packager.cmaf.smooth import smooth_fragment
+from packager.fold import fold
 from packager.journal import Reader
 from packager.smooth_clock import span
-from packager.timeline import fold
 
 
 def median_of(work: Callable[[], object], rounds: int) -> float:

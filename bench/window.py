@@ -28,6 +28,7 @@ from origin.decide import ChannelView, decide
 from origin.plan import Plan, ServeManifest
 from origin.render import render
 from origin.request import parse
+from packager.fold import fold
 from packager.journal import VERSION
 from packager.manifest.text import Tapes
 from packager.records import (
@@ -41,7 +42,7 @@ from packager.records import (
 )
 from packager.rewrite import records_of
 from packager.ticks import Grid, Ticks, UtcMicros
-from packager.timeline import Timeline, fold
+from packager.timeline import Timeline
 from packager.track import Track, TrackKind
 
 LENGTHS = {"2 min": 120, "1 h": 3600, "4 h": 14_400, "12 h": 43_200, "24 h": 86_400}

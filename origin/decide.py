@@ -43,10 +43,10 @@ from origin.request import (
     Unknown,
 )
 from origin.view import Between, From, OfEvent, Rolling, canonical, path_of
+from packager.columns import Segment
 from packager.layout import ChunkName, InitName, PatchName, SegmentName
 from packager.manifest.smooth.client_manifest import LOOK_AHEAD, listed
 from packager.retention import SPARE, first_named
-from packager.segments import Segment
 from packager.smooth_clock import TIMESCALE, TOLERANCE, instant, span
 from packager.staleness import is_stale
 from packager.ticks import UtcMicros, micros_of

@@ -6,8 +6,8 @@ from enum import Enum, auto
 from fractions import Fraction
 
 from origin.request import Manifest
+from packager.columns import Segment
 from packager.layout import InitName, SegmentName
-from packager.segments import Segment
 from packager.ticks import UtcMicros
 from packager.track import Track, TrackKind
 from packager.window import Window

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
+from packager.fold import apply, fold
 from packager.journal import decode_line
 from packager.records import (
     Anchor,
@@ -16,7 +17,7 @@ from packager.records import (
     Record,
 )
 from packager.rewrite import records_of
-from packager.timeline import Timeline, apply, fold
+from packager.timeline import Timeline
 
 
 def records_behind(damage: bytes) -> list[Record]:

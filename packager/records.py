@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import msgspec
 
-from packager.segments import Packed
+from packager.columns import Packed
 from packager.ticks import Ticks, UtcMicros
 from packager.track import Track
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from packager.columns import Chunk
 from packager.records import (
     Bundle,
     Carried,
@@ -18,7 +19,6 @@ from packager.records import (
     TrackAdded,
     Trimmed,
 )
-from packager.segments import Chunk
 from packager.ticks import Ticks, UtcMicros
 from packager.timeline import Period, Timeline
 

@@ -4,234 +4,11 @@ They are a view over append-only columns that all later timelines share, so that
 costs the same in a window of two minutes and of twelve hours, and twelve hours fit in little room.
 """
 
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
-from operator import add, sub
-from typing import NamedTuple, overload
+from typing import overload
 
-import msgspec
-
-from packager.ticks import UtcMicros
-
-
-class Chunk(msgspec.Struct, frozen=True, gc=False):
-    """A run of samples: `size` bytes from `offset` of its segment. Times in ticks."""
-
-    start: int
-    duration: int
-    offset: int
-    size: int
-
-
-class Segment(msgspec.Struct, frozen=True, gc=False):
-    """A whole segment of one track. Times in ticks since the Unix epoch."""
-
-    number: int
-    period: int
-    """Index of its period."""
-    start: int
-    duration: int
-    size: int
-    """Bytes."""
-    published: UtcMicros
-    """When it was whole."""
-
-    @property
-    def end(self) -> int:
-        """Where the next sample starts."""
-        return self.start + self.duration
-
-
-class Run(NamedTuple):
-    """Segments alike: numbers without a gap, one period, one duration, each where the last ends.
-
-    Times in ticks since the Unix epoch.
-    """
-
-    number: int
-    """Of the first."""
-    start: int
-    duration: int
-    """Of each."""
-    length: int
-    """Segments."""
-
-    @property
-    def end(self) -> int:
-        """Where the next sample starts."""
-        return self.start + self.length * self.duration
-
-
-class Packed(msgspec.Struct, frozen=True, array_like=True):
-    """Whole segments of one period, in order, as the fewest numbers."""
-
-    number: int
-    """Of the first."""
-    steps: list[int]
-    """From each segment's number to that of the next."""
-    published: list[int]
-    """Microseconds since the Unix epoch."""
-    counts: list[int]
-    """Chunks of each segment, at least one."""
-    start: int
-    """Ticks since the Unix epoch: where the first chunk begins."""
-    gaps: list[int]
-    """Ticks between each chunk's end and the start of the next."""
-    durations: list[int]
-    """Of the chunks, in ticks."""
-    sizes: list[int]
-    """Of the chunks, in bytes."""
-
-
-class _Columns:
-    """A row a segment, and one a chunk, of 64 bits a value.
-
-    Durations, sizes and chunks of the segments are kept as totals up to and with each.
-    """
-
-    __slots__ = (
-        "begins",
-        "chunk_duration",
-        "chunk_size",
-        "chunk_start",
-        "chunks",
-        "number",
-        "octets",
-        "period",
-        "published",
-        "start",
-        "ticks",
-    )
-
-    def __init__(self) -> None:
-        self.number = array("q")
-        self.period = array("q")
-        self.start = array("q")
-        self.published = array("q")
-        self.ticks = array("q")
-        self.octets = array("q")
-        self.chunks = array("q")
-        self.chunk_start = array("q")
-        self.chunk_duration = array("q")
-        self.chunk_size = array("q")
-        self.begins = array("q")
-        """Rows that a run begins with."""
-
-    def append(self, segment: Segment, chunks: Iterable[Chunk]) -> None:
-        for chunk in chunks:
-            self.chunk_start.append(chunk.start)
-            self.chunk_duration.append(chunk.duration)
-            self.chunk_size.append(chunk.size)
-        self.number.append(segment.number)
-        self.period.append(segment.period)
-        self.start.append(segment.start)
-        self.published.append(segment.published)
-        self.ticks.append(_before(self.ticks, len(self.ticks)) + segment.duration)
-        self.octets.append(_before(self.octets, len(self.octets)) + segment.size)
-        self.chunks.append(len(self.chunk_start))
-        self._begin_run_unless_alike(len(self.number) - 1)
-
-    def _begin_run_unless_alike(self, row: int) -> None:
-        if row:
-            last, this = self.segment(row - 1), self.segment(row)
-            told = (last.number + 1, last.period, last.end, last.duration)
-            if told == (this.number, this.period, this.start, this.duration):
-                return
-        self.begins.append(row)
-
-    @staticmethod
-    def unpacked(packed: Packed, period: int) -> "_Columns":
-        """Raises: ValueError, OverflowError: the numbers do not belong together."""
-        columns = _Columns()
-        segments, chunks = len(packed.counts), len(packed.sizes)
-        if not segments or {len(packed.steps) + 1, len(packed.published)} != {segments}:
-            raise ValueError("not as many of each for the segments")
-        if {len(packed.gaps) + 1, len(packed.durations), sum(packed.counts)} != {chunks}:
-            raise ValueError("not as many of each for the chunks")
-        if min(packed.counts) < 1 or min(packed.steps, default=1) < 1:
-            raise ValueError("segments out of order, or without a chunk")
-        starts = list(accumulate(map(add, packed.gaps, packed.durations), initial=packed.start))
-        octets = list(accumulate(packed.sizes))
-        stops = list(accumulate(packed.counts))
-        lasts = [stop - 1 for stop in stops]
-        begins = [starts[first] for first in [0, *stops[:-1]]]
-        ends = [starts[last] + packed.durations[last] for last in lasts]
-        columns.number.extend(accumulate(packed.steps, initial=packed.number))
-        columns.period.extend([period] * segments)
-        columns.start.extend(begins)
-        columns.published.extend(packed.published)
-        lengths = list(map(sub, ends, begins))
-        columns.ticks.extend(accumulate(lengths))
-        columns.begins.append(0)
-        columns.begins.extend(
-            row
-            for row, alike in enumerate(
-                zip(packed.steps, begins[1:], ends, lengths[1:], lengths, strict=False), 1
-            )
-            if alike[0] != 1 or alike[1] != alike[2] or alike[3] != alike[4]
-        )
-        columns.octets.extend(octets[last] for last in lasts)
-        columns.chunks.extend(stops)
-        columns.chunk_start.extend(starts)
-        columns.chunk_duration.extend(packed.durations)
-        columns.chunk_size.extend(packed.sizes)
-        return columns
-
-    def packed(self, rows: range) -> Packed:
-        """`rows`, which are not none."""
-        numbers, stops = (column[rows.start : rows.stop] for column in (self.number, self.chunks))
-        chunks = slice(_before(self.chunks, rows.start), stops[-1])
-        starts, durations = self.chunk_start[chunks], self.chunk_duration[chunks]
-        return Packed(
-            number=numbers[0],
-            steps=list(map(sub, numbers[1:], numbers)),
-            published=self.published[rows.start : rows.stop].tolist(),
-            counts=list(map(sub, stops, [chunks.start, *stops])),
-            start=starts[0],
-            gaps=list(map(sub, starts[1:], map(add, starts, durations))),
-            durations=durations.tolist(),
-            sizes=self.chunk_size[chunks].tolist(),
-        )
-
-    def segment(self, row: int) -> Segment:
-        return Segment(
-            self.number[row],
-            self.period[row],
-            self.start[row],
-            self.ticks[row] - _before(self.ticks, row),
-            self.octets[row] - _before(self.octets, row),
-            UtcMicros(self.published[row]),
-        )
-
-    def chunks_of(self, row: int) -> Iterator[Chunk]:
-        offset = 0
-        for at in range(_before(self.chunks, row), self.chunks[row]):
-            size = self.chunk_size[at]
-            yield Chunk(self.chunk_start[at], self.chunk_duration[at], offset, size)
-            offset += size
-
-    def take(self, other: "_Columns", rows: range) -> None:
-        """Append `rows` of another, which are not none."""
-        chunks = slice(_before(other.chunks, rows.start), other.chunks[rows.stop - 1])
-        for name in ("number", "period", "start", "published"):
-            getattr(self, name).extend(getattr(other, name)[rows.start : rows.stop])
-        for name in ("ticks", "octets", "chunks"):
-            mine, theirs = getattr(self, name), getattr(other, name)
-            more = _before(mine, len(mine)) - _before(theirs, rows.start)
-            mine.extend([total + more for total in theirs[rows.start : rows.stop]])
-        for name in ("chunk_start", "chunk_duration", "chunk_size"):
-            getattr(self, name).extend(getattr(other, name)[chunks])
-        at, more = len(self.number) - len(rows), len(self.number) - rows.stop
-        self._begin_run_unless_alike(at)
-        begins = other.begins
-        inside = begins[bisect_right(begins, rows.start) : bisect_left(begins, rows.stop)]
-        self.begins.extend([row + more for row in inside])
-
-
-def _before(totals: "array[int]", row: int) -> int:
-    return totals[row - 1] if row else 0
+from packager.columns import Chunk, Columns, Packed, Run, Segment, total_before
 
 
 class Segments(Sequence[Segment]):
@@ -242,8 +19,8 @@ class Segments(Sequence[Segment]):
 
     __slots__ = ("_columns", "_runs")
 
-    def __init__(self, columns: _Columns | None = None, runs: tuple[range, ...] = ()) -> None:
-        self._columns = columns or _Columns()
+    def __init__(self, columns: Columns | None = None, runs: tuple[range, ...] = ()) -> None:
+        self._columns = columns or Columns()
         self._runs = runs
 
     def __len__(self) -> int:
@@ -296,13 +73,13 @@ class Segments(Sequence[Segment]):
     def ticks(self) -> int:
         """Of all together, in their track's timescale."""
         totals = self._columns.ticks
-        return sum(totals[run[-1]] - _before(totals, run.start) for run in self._runs)
+        return sum(totals[run[-1]] - total_before(totals, run.start) for run in self._runs)
 
     @property
     def octets(self) -> int:
         """Bytes of all together."""
         totals = self._columns.octets
-        return sum(totals[run[-1]] - _before(totals, run.start) for run in self._runs)
+        return sum(totals[run[-1]] - total_before(totals, run.start) for run in self._runs)
 
     def chunks(self, index: int) -> tuple[Chunk, ...]:
         """The chunks of the segment at this position."""
@@ -319,13 +96,13 @@ class Segments(Sequence[Segment]):
         columns.append(segment, chunks)
         return Segments(columns, _with_rows(runs, range(row, row + 1)))
 
-    def _growable(self) -> tuple[_Columns, tuple[range, ...]]:
+    def _growable(self) -> tuple[Columns, tuple[range, ...]]:
         """Columns and rows, with nothing behind the rows: another view may have gone on."""
         last = self._runs[-1].stop if self._runs else 0
         return (self._columns, self._runs) if last == len(self._columns.number) else self._copied()
 
-    def _copied(self) -> tuple[_Columns, tuple[range, ...]]:
-        columns = _Columns()
+    def _copied(self) -> tuple[Columns, tuple[range, ...]]:
+        columns = Columns()
         for run in self._runs:
             columns.take(self._columns, run)
         count = len(columns.number)
@@ -337,7 +114,7 @@ class Segments(Sequence[Segment]):
         Raises:
             ValueError, OverflowError: they do not fit together.
         """
-        more = _Columns.unpacked(packed, period)
+        more = Columns.unpacked(packed, period)
         if self._runs and more.number[0] <= self._columns.number[self._runs[-1][-1]]:
             raise ValueError("segments out of order")
         columns, runs = self._growable()
@@ -351,7 +128,7 @@ class Segments(Sequence[Segment]):
         for run in self._runs:
             begin = run.start
             for row in run:
-                if row > begin and chunks[row] - _before(chunks, begin) > most:
+                if row > begin and chunks[row] - total_before(chunks, begin) > most:
                     yield self._columns.packed(range(begin, row))
                     begin = row
             yield self._columns.packed(range(begin, run.stop))

@@ -5,7 +5,7 @@ UTC since 1970 at 10 MHz is above 2^53, where players that hold it in a double r
 difference of two boundaries, so that nothing drifts.
 """
 
-from packager.segments import Segment
+from packager.columns import Segment
 from packager.ticks import MICROS, UtcMicros, rescale
 
 TIMESCALE = 10_000_000

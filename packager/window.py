@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from packager.segments import Segment, Segments
+from packager.columns import Segment
+from packager.segments import Segments
 from packager.ticks import Grid, UtcMicros, micros_of, round_half_up
 from packager.timeline import Period, Timeline
 from packager.track import Track, TrackKind

@@ -12,11 +12,12 @@ from packager.cmaf.init import InitFacts
 from packager.cmaf.run import DELTA_FLAGS, SYNC_FLAGS, Defaults, Run, read
 from packager.cmaf.splitter import Fragment, Splitter
 from packager.ffmpeg.command import timescale_for
+from packager.fold import apply
 from packager.journal import VERSION
 from packager.records import ChunkAdded, Header, PeriodStarted, Record, SegmentEnded
 from packager.segmenter import Segmenter
 from packager.ticks import MICROS, Grid, UtcMicros, round_half_up
-from packager.timeline import Timeline, apply
+from packager.timeline import Timeline
 from packager.track import TrackKind, TrackSpec
 
 START = UtcMicros(1_767_225_600 * MICROS)

@@ -9,7 +9,9 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from packager.cmaf.run import Run
+from packager.columns import Packed
 from packager.errors import JournalError
+from packager.fold import apply
 from packager.journal import VERSION
 from packager.layout import init_version
 from packager.records import (
@@ -27,9 +29,8 @@ from packager.records import (
     TrackAdded,
     Trimmed,
 )
-from packager.segments import Packed
 from packager.ticks import MICROS, Grid, Ticks, UtcMicros
-from packager.timeline import Timeline, apply
+from packager.timeline import Timeline
 from packager.track import Track, TrackKind
 from tests.feeds import START, FeedTrack, audio_track, video_track
 

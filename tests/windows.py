@@ -7,6 +7,8 @@ from itertools import product
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from packager.columns import Segment
+from packager.fold import apply, fold
 from packager.journal import VERSION
 from packager.records import (
     Anchor,
@@ -17,9 +19,8 @@ from packager.records import (
     SegmentEnded,
     TrackAdded,
 )
-from packager.segments import Segment
 from packager.ticks import Grid, Ticks, micros_of
-from packager.timeline import Timeline, apply, fold
+from packager.timeline import Timeline
 from packager.track import Track, TrackKind
 from packager.window import Window, WindowTrack, rolling
 from tests.strategies import described, journals, journals_with_losses

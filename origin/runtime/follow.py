@@ -17,10 +17,11 @@ from cachetools import LRUCache
 from origin.answer import Answer
 from origin.decide import ChannelView
 from packager.errors import JournalError
+from packager.fold import apply
 from packager.journal import TAIL, Reader, end_of_rewrite, place_of
 from packager.layout import JOURNAL
 from packager.manifest.text import Tapes
-from packager.timeline import Timeline, apply
+from packager.timeline import Timeline
 
 _LOOK = 1.0
 """Seconds between two looks that nobody asked for."""

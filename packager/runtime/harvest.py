@@ -17,13 +17,14 @@ from packager.cmaf.init import read_init
 from packager.cmaf.run import Run
 from packager.cmaf.whole import decoded_earlier, earliness, runs_of
 from packager.errors import DiskError, FeedError, JournalError, SetupError
+from packager.fold import fold
 from packager.journal import Reader
 from packager.layout import JOURNAL, InitName, SegmentName
 from packager.records import EventSet
 from packager.runtime.still import write_manifests
 from packager.staleness import is_stale
 from packager.ticks import MICROS, UtcMicros, iso8601, seconds
-from packager.timeline import FOREVER, Timeline, fold, kept
+from packager.timeline import FOREVER, Timeline, kept
 from packager.track import TrackKind
 from packager.window import Window, WindowTrack, stretch
 

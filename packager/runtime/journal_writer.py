@@ -7,13 +7,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from packager.errors import JournalError
+from packager.fold import apply, fold
 from packager.journal import MAX_LINE, TAIL, VERSION, Reader, encode, place_of
 from packager.journal_damage import new_start, records_behind
 from packager.layout import JOURNAL
 from packager.records import Header, Listed, Record
 from packager.rewrite import records_of
 from packager.runtime.disk import append_whole, sync_folder
-from packager.timeline import Timeline, apply, fold
+from packager.timeline import Timeline
 
 _REWRITE_AFTER = 1 << 20
 """Bytes appended, at least, before a journal is rewritten."""

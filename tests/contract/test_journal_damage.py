@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from origin.runtime.follow import FollowedChannel
 from packager.errors import JournalError
+from packager.fold import fold
 from packager.journal import VERSION, encode
 from packager.layout import JOURNAL
 from packager.records import (
@@ -28,7 +29,6 @@ from packager.records import (
 )
 from packager.runtime.journal_writer import JournalWriter
 from packager.ticks import UtcMicros
-from packager.timeline import fold
 from tests.strategies import described, journals
 from tests.support.full_disk import fill, small_disk
 from tests.support.story import (

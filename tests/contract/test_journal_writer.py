@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from origin.answer import plain
 from origin.runtime.follow import FollowedChannel
 from packager.errors import JournalError
+from packager.fold import apply, fold
 from packager.journal import MAX_LINE, VERSION, Reader, encode
 from packager.layout import JOURNAL
 from packager.records import (
@@ -26,7 +27,7 @@ from packager.records import (
     Trimmed,
 )
 from packager.runtime.journal_writer import JournalWriter
-from packager.timeline import Timeline, apply, fold
+from packager.timeline import Timeline
 from tests.strategies import described, journals, split
 from tests.support.full_disk import files_up_to
 from tests.support.story import (

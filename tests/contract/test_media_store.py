@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from packager.cmaf.boxes import Buffer
 from packager.errors import StoreError
+from packager.fold import fold
 from packager.journal import VERSION
 from packager.layout import parse_media_name
 from packager.records import (
@@ -25,7 +26,6 @@ from packager.records import (
 )
 from packager.runtime.media_store import MediaStore
 from packager.ticks import Ticks, UtcMicros
-from packager.timeline import fold
 from tests.strategies import described
 from tests.support.full_disk import files_up_to
 

@@ -10,6 +10,7 @@ import pytest
 from lxml import etree
 
 from origin.view import From, path_of
+from packager.fold import fold
 from packager.journal import Reader
 from packager.layout import JOURNAL, InitName
 from packager.losses import told
@@ -18,7 +19,6 @@ from packager.runtime import flusher as flushing
 from packager.runtime import journal_writer
 from packager.runtime.flusher import Flusher
 from packager.runtime.publisher import Publisher
-from packager.timeline import fold
 from tests.strategies import described, init_data
 from tests.support.channel import FIRST, GRID, Packager, channel, packager
 from tests.support.service import wait_until

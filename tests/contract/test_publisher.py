@@ -17,6 +17,7 @@ from prometheus_client import REGISTRY
 
 from packager.actions import Action, Broken, Note, Store
 from packager.errors import JournalError, RingsideError, StoreError
+from packager.fold import apply, fold
 from packager.journal import VERSION, Reader
 from packager.layout import JOURNAL, STATUS, SegmentName
 from packager.records import (
@@ -32,7 +33,7 @@ from packager.records import (
 from packager.runtime.journal_writer import JournalWriter
 from packager.runtime.publisher import Publisher
 from packager.ticks import Ticks, UtcMicros
-from packager.timeline import Timeline, apply, fold
+from packager.timeline import Timeline
 from tests.strategies import described, journals
 from tests.support.full_disk import files_up_to, fill, small_disk
 

@@ -15,10 +15,11 @@ from origin.decide import ChannelView, decide
 from origin.plan import ServeManifest
 from origin.render import render
 from origin.request import Manifest, ManifestKind
+from packager.fold import fold
 from packager.journal import Reader
 from packager.manifest.text import Tapes
 from packager.ticks import parse_iso8601
-from packager.timeline import Timeline, fold
+from packager.timeline import Timeline
 from tests.paths import FEEDS, ROOT
 from tests.support import material, programs
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from origin.view import From, path_of
+from packager.fold import fold
 from packager.journal import Reader
 from packager.layout import JOURNAL
-from packager.timeline import Timeline, fold
+from packager.timeline import Timeline
 from tests.fault.test_processes import SMALL, no_process_left
 from tests.support.service import Service, fetch, service, wait_until
 

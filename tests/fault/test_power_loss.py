@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from packager.fold import fold
 from packager.journal import Reader
 from packager.layout import JOURNAL
-from packager.timeline import fold
 from tests.fault.test_processes import SMALL
 from tests.support.power_loss import GONE, Before, Name, before, lengths, survive
 from tests.support.service import fetch, service, wait_until

@@ -7,9 +7,9 @@ import psutil
 import pytest
 
 from packager.clock import SystemClock, monotonic
+from packager.fold import fold
 from packager.journal import Reader
 from packager.layout import JOURNAL
-from packager.timeline import fold
 from tests.fault.test_processes import SMALL
 from tests.support.long_journal import CHUNKS, GRID, SIZE, TRACKS, lay
 from tests.support.service import Service, fetch, service, wait_until

@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
+from packager.columns import Packed
 from packager.journal import VERSION, encode
 from packager.layout import JOURNAL, InitName, SegmentName
 from packager.records import (
@@ -17,7 +18,6 @@ from packager.records import (
     Record,
     TrackAdded,
 )
-from packager.segments import Packed
 from packager.ticks import Grid, UtcMicros
 from packager.track import Track
 from tests.strategies import described, init_data

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from origin.runtime.follow import FollowedChannel
+from packager.fold import fold
 from packager.journal import Reader
 from packager.layout import JOURNAL, SegmentName
 from packager.manifest.dash import mpd
@@ -17,7 +18,7 @@ from packager.records import ChunkAdded, EventSet, PeriodStarted, Record
 from packager.runtime.journal_writer import JournalWriter
 from packager.runtime.publisher import Publisher
 from packager.ticks import UtcMicros
-from packager.timeline import Timeline, fold
+from packager.timeline import Timeline
 from packager.window import rolling
 from tests.feeds import Played, audio_track, in_media_order, play, video_track
 from tests.support.channel import GRID, Packager, packager, publish

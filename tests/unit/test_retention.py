@@ -1,10 +1,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from packager.fold import apply, fold
 from packager.records import EventSet, Record, Trimmed
 from packager.retention import first_within, over
 from packager.ticks import UtcMicros
-from packager.timeline import FOREVER, Timeline, apply, fold, kept, leaving
+from packager.timeline import FOREVER, Timeline, kept, leaving
 from tests.strategies import journals
 
 events = st.lists(

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from packager.columns import Chunk, Packed, Segment
 from packager.errors import JournalError
+from packager.fold import apply, fold
 from packager.journal import VERSION
 from packager.records import (
     Anchor,
@@ -27,9 +29,9 @@ from packager.records import (
     Trimmed,
 )
 from packager.rewrite import records_of
-from packager.segments import Chunk, Packed, Segment, Segments
+from packager.segments import Segments
 from packager.ticks import Grid, Ticks, UtcMicros, micros_of, rescale
-from packager.timeline import Timeline, apply, fold
+from packager.timeline import Timeline
 from tests.strategies import any_record, described, journals, journals_with_losses
 
 GRID = Grid(Fraction(48, 25))

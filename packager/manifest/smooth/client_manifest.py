@@ -6,8 +6,9 @@ from operator import sub
 
 from lxml import etree
 
+from packager.columns import Segment
 from packager.manifest.text import Passage, Piece, Tapes, Text
-from packager.segments import Segment, Segments
+from packager.segments import Segments
 from packager.smooth_clock import TIMESCALE, span
 from packager.ticks import round_half_up
 from packager.track import UNDETERMINED, Track, TrackKind

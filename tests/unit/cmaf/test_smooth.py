@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from packager.cmaf.boxes import children, find
 from packager.cmaf.run import SYNC_FLAGS, Run, write
 from packager.cmaf.smooth import smooth_fragment
+from packager.columns import Segment
 from packager.errors import MediaError
-from packager.segments import Segment
 from packager.smooth_clock import EPOCH, TIMESCALE, instant, smooth_time, span
 from packager.ticks import UtcMicros, micros_of
 from tests.feeds import START

@@ -28,6 +28,7 @@ from origin.plan import (
 from origin.render import render
 from origin.request import Fragment, Manifest, ManifestKind, Media, parse
 from origin.view import canonical, path_of
+from packager.fold import apply, fold
 from packager.journal import VERSION
 from packager.layout import InitName, SegmentName
 from packager.manifest.text import Tapes
@@ -46,7 +47,7 @@ from packager.rewrite import records_of
 from packager.smooth_clock import TOLERANCE, smooth_time, span
 from packager.staleness import STALE_SEGMENTS, is_stale
 from packager.ticks import MICROS, Ticks, UtcMicros
-from packager.timeline import Timeline, apply, fold
+from packager.timeline import Timeline
 from packager.track import TrackKind
 from packager.window import Window
 from tests.feeds import START
