@@ -11,10 +11,12 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, we
 from origin.runtime import players
 from origin.runtime.follow import FollowedChannel
 from origin.runtime.metrics import TimelineCollector, exposition, live_edge
+from origin.view import OfEvent, canonical, path_of
 from packager.clock import Clock
 from packager.events import LONGEST_ORDER, encode_events
 from packager.layout import STATUS, is_name
 from packager.listening import control_address
+from packager.retention import first_named
 from packager.status import ChannelStatus, decode
 from packager.ticks import MICROS, UtcMicros, iso8601, micros_of
 from packager.timeline import Timeline, TrackTimeline
@@ -22,6 +24,8 @@ from packager.window import window_track
 
 _PAGE = Path(__file__).parent / "page"
 _PAGE_FILES = {"index.html", "page.js", "page.css"}
+_MOST_EVENTS = 50
+"""That the page has room for: the newest."""
 _HISTORY = 60
 """Segments of a track whose bit rates are shown."""
 _PATIENCE = ClientTimeout(total=5)
@@ -187,8 +191,23 @@ def _channel(channel: FollowedChannel, now: UtcMicros) -> dict[str, object]:
             "dash": f"{base}/index.mpd",
             "smooth": f"{base}/index.ism/Manifest",
         },
+        "views": _views(timeline),
         "tracks": list(_tracks(timeline)),
     }
+
+
+def _views(timeline: Timeline) -> dict[str, str]:
+    """What stands behind the channel in the addresses of each stretch, by a name for people."""
+    views = {"live": ""}
+    if timeline.edge < 0:
+        return views
+    oldest = [t.segments[0].number for t in timeline.tracks.values() if t.segments]
+    first = max(first_named(timeline), min(oldest, default=0))
+    views["all that is kept"] = path_of(canonical(timeline.grid.micros(first), None, timeline.grid))
+    newest_first = sorted(timeline.events.values(), key=lambda event: event.start, reverse=True)
+    for event in newest_first[:_MOST_EVENTS]:
+        views[f"event {event.name}"] = path_of(OfEvent(event.name))
+    return views
 
 
 def _tracks(timeline: Timeline) -> Iterator[dict[str, object]]:

@@ -32,6 +32,11 @@ async def test_status_page_plays_all_formats(browser: BrowserContext, running: S
         card = page.locator(f"[data-player={name}][data-state=playing]")
         await card.wait_for(timeout=20_000)
         await card.locator("[data-stat=latency]", has_text=LATENCY).wait_for(timeout=20_000)
+    await page.get_by_label("View").select_option("all that is kept")
+    assert "/from/" in await page.get_by_role("textbox", name="HLS").input_value()
+    await page.get_by_role("button", name="Play all").click()
+    for name in FORMATS:
+        await page.locator(f"[data-player={name}][data-state=playing]").wait_for(timeout=20_000)
     SCREENSHOT.parent.mkdir(exist_ok=True)
     await page.screenshot(path=SCREENSHOT, full_page=True)
     await page.close()

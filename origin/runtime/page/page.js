@@ -261,7 +261,8 @@ function showChosen(channels) {
   document.title = channel ? `${name}: ${channel.state} – Ringside` : "Ringside";
   if (shown !== (channel ? name : null)) {
     shown = channel ? name : null;
-    for (const player of players) player.reset();
+    byId("view").replaceChildren();
+    stopPlayers();
     dropPlot();
   }
   if (!channel) return;
@@ -269,6 +270,7 @@ function showChosen(channels) {
   putState(byId("state"), channel.state);
   put(byId("problem"), channel.problem ?? "").hidden = !channel.problem;
   showFacts(channel);
+  showViews(channel);
   showUrls(channel);
   showTracks(channel.tracks ?? []);
   showPlot(channel);
@@ -307,9 +309,27 @@ const FORMATS = { hls: "HLS", dash: "DASH", smooth: "Smooth" };
 
 /** The address on the public port: this page may be looked at by any name of the host. */
 function publicUrl(channel, format) {
-  const path = channel.urls?.[format];
+  const view = channel.views?.[byId("view").value] ?? "";
+  const path = channel.urls?.[format]?.replace(/^(\/live\/[^/]+\/)/, `$1${view}`);
   return path ? `${location.protocol}//${location.hostname}:${status.public_port}${path}` : "";
 }
+
+/** The stretches that addresses and players can be of; what has been chosen stays. */
+function showViews(channel) {
+  const select = byId("view");
+  const chosen = select.value;
+  keep(select, Object.keys(channel.views ?? {}), (name) => make("option", "", name));
+  if (select.value !== chosen) stopPlayers();
+}
+
+function stopPlayers() {
+  for (const player of players) player.reset();
+}
+
+byId("view").addEventListener("change", () => {
+  stopPlayers();
+  showChosen(status.channels);
+});
 
 function showUrls(channel) {
   const formats = Object.keys(FORMATS).filter((format) => publicUrl(channel, format));
