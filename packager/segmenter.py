@@ -37,6 +37,7 @@ from packager.records import (
 from packager.slew import Slew
 from packager.ticks import MICROS, Grid, Ticks, UtcMicros, micros_of, rescale, round_half_up
 from packager.track import Track, TrackKind, TrackSpec
+from packager.track_state import TrackState
 
 _JUMP = 1
 """Seconds that a track's times may break off by before the period ends."""
@@ -56,45 +57,6 @@ _LEAP = 5 * MICROS // 4
 """Microseconds that media may be ahead of the clock by in any case: a leap second sets it back."""
 _SET_BACK = 60 * MICROS
 """Microseconds."""
-
-
-@dataclass(slots=True)
-class _TrackState:
-    spec: TrackSpec
-    facts: InitFacts | None = None
-    version: str = ""
-    shift: int | None = None
-    """Ticks from source time to UTC."""
-    composition: int = 0
-    """Of the first keyframe: taken off every sample, so that a segment's decode time is its
-    presentation time."""
-    expected: int | None = None
-    """Source ticks that the next run should start at."""
-    number: int = -1
-    """The open segment; -1 between segments."""
-    size: int = 0
-    """Bytes of the open segment."""
-    ticks: int = 0
-    """Its length."""
-    chunks: int = 0
-    end: int = 0
-    """Where the newest chunk ends, in ticks since the epoch."""
-    half: int = 0
-    """Half a sample: how far a boundary may be missed."""
-    last: int = -1
-    """The newest segment ended."""
-    pending: list[Run] = field(default_factory=list[Run])
-    behind: bool = False
-    """Another track broke off, and this one may not have reached the break yet."""
-
-    @property
-    def timescale(self) -> int:
-        return self.facts.timescale if self.facts else 1
-
-    def half_sample(self, run: Run) -> int:
-        if self.spec.frame_rate:
-            return round_half_up(self.timescale / self.spec.frame_rate / 2)
-        return run.durations[0] // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +89,8 @@ class Segmenter:
     """The same at the start of the period."""
     dropped: int = 0
     """Runs that no segment could take: before a keyframe or before the period."""
-    _tracks: dict[str, _TrackState] = field(init=False)
-    _lead: _TrackState = field(init=False)
+    _tracks: dict[str, TrackState] = field(init=False)
+    _lead: TrackState = field(init=False)
     _period_number: int | None = field(init=False, default=None)
     _cuts: dict[int, int] = field(init=False, default_factory=dict[int, int])
     """Where the lead's segments start, in its ticks since the epoch; the newest few."""
@@ -138,7 +100,7 @@ class Segmenter:
 
     def __post_init__(self) -> None:
         """Find the lead among the specs."""
-        self._tracks = {spec.id: _TrackState(spec) for spec in self.specs}
+        self._tracks = {spec.id: TrackState(spec) for spec in self.specs}
         self._lead = next(t for t in self._tracks.values() if t.spec.kind is TrackKind.VIDEO)
 
     @property
@@ -172,7 +134,7 @@ class Segmenter:
         for piece in without_jumps(run, _JUMP * track.timescale):
             yield from self._push(track, piece, now)
 
-    def _push(self, track: _TrackState, run: Run, now: UtcMicros) -> Iterator[Action]:
+    def _push(self, track: TrackState, run: Run, now: UtcMicros) -> Iterator[Action]:
         if track.behind and self._is_before_jump(track, run, now):
             self.dropped += 1
             return
@@ -205,7 +167,7 @@ class Segmenter:
         else:
             yield from self._drain(track, now)
 
-    def _hold(self, track: _TrackState, run: Run) -> None:
+    def _hold(self, track: TrackState, run: Run) -> None:
         track.pending.append(run)
         if len(track.pending) > _PENDING:
             del track.pending[0]
@@ -218,7 +180,7 @@ class Segmenter:
             yield from self._end(track, now)
             track.pending.clear()
 
-    def _break(self, track: _TrackState, run: Run, now: UtcMicros) -> Iterator[Action]:
+    def _break(self, track: TrackState, run: Run, now: UtcMicros) -> Iterator[Action]:
         before = Fraction(track.expected or 0, track.timescale)
         after = Fraction(run.start, track.timescale)
         self._jump = _Jump(before, after, now + _PATIENCE)
@@ -252,11 +214,11 @@ class Segmenter:
         for track in self._tracks.values():
             track.shift = track.expected = None
 
-    def _reached(self, track: _TrackState) -> int:
+    def _reached(self, track: TrackState) -> int:
         """The newest cell of the grid that a track's media lies in."""
         return self.grid.number_at(track.end - track.half, track.timescale)
 
-    def _is_jump(self, track: _TrackState, run: Run) -> bool:
+    def _is_jump(self, track: TrackState, run: Run) -> bool:
         """Whether the times of a track break off.
 
         They do not where it was away and is back where the others have gone on to meanwhile, unless
@@ -276,7 +238,7 @@ class Segmenter:
         foremost = max(others, default=Fraction(0))
         return Fraction(run.start + shift, track.timescale) > foremost + _APART
 
-    def _is_before_jump(self, track: _TrackState, run: Run, now: UtcMicros) -> bool:
+    def _is_before_jump(self, track: TrackState, run: Run, now: UtcMicros) -> bool:
         """Whether `run` belongs to what the break ended: tracks reach it at different times."""
         jump, time = self._jump, Fraction(run.start, track.timescale)
         if jump is None or now > jump.until:
@@ -319,7 +281,7 @@ class Segmenter:
             else:
                 yield from self._drain(track, now)
 
-    def _shift(self, track: _TrackState) -> int:
+    def _shift(self, track: TrackState) -> int:
         """Ticks from a track's source time to UTC: the anchor's, whole by construction."""
         lead = self._lead
         if lead.shift is None or track is lead:
@@ -327,7 +289,7 @@ class Segmenter:
             raise AssertionError(msg)
         return rescale(lead.shift, lead.timescale, track.timescale)
 
-    def _describe(self, track: _TrackState) -> Track:
+    def _describe(self, track: TrackState) -> Track:
         facts, spec = track.facts, track.spec
         if facts is None:
             msg = f"track {spec.id} is not known yet"
@@ -351,7 +313,7 @@ class Segmenter:
 
     # Video
 
-    def _video(self, track: _TrackState, run: Run, now: UtcMicros) -> Iterator[Action]:
+    def _video(self, track: TrackState, run: Run, now: UtcMicros) -> Iterator[Action]:
         if track.shift is None and (not run.keyframe or not self._place(track, run)):
             self.dropped += 1
             return
@@ -373,7 +335,7 @@ class Segmenter:
             if run.start + run.duration + track.half_sample(run) >= boundary:
                 yield from self._end(track, now)
 
-    def _place(self, track: _TrackState, run: Run) -> bool:
+    def _place(self, track: TrackState, run: Run) -> bool:
         """Relate a video track's times to UTC at its first keyframe of the period."""
         number = self._period_number or 0
         composition = run.compositions[0]
@@ -388,7 +350,7 @@ class Segmenter:
         track.shift, track.composition = shift, composition
         return True
 
-    def _cut(self, track: _TrackState, start: int) -> None:
+    def _cut(self, track: TrackState, start: int) -> None:
         """Remember where the lead's segments start, as far back as audio may trail it."""
         if track is self._lead:
             self._cuts[track.number] = start
@@ -397,9 +359,7 @@ class Segmenter:
 
     # Audio
 
-    def _drain(
-        self, track: _TrackState, now: UtcMicros, *, final: bool = False
-    ) -> Iterator[Action]:
+    def _drain(self, track: TrackState, now: UtcMicros, *, final: bool = False) -> Iterator[Action]:
         """Give a track's held samples to the segments whose boundaries are known."""
         if track.spec.kind is TrackKind.VIDEO or not self.anchored or not track.pending:
             return
@@ -419,7 +379,7 @@ class Segmenter:
                     yield from self._end(track, now)
                 run = rest
 
-    def _in_period(self, track: _TrackState, run: Run) -> Run | None:
+    def _in_period(self, track: TrackState, run: Run) -> Run | None:
         """What of `run` lies at or after the start of the period, to the nearest frame."""
         if track.number >= 0 or track.last >= (self._period_number or 0):
             return run
@@ -431,7 +391,7 @@ class Segmenter:
         return run.split(index)[1] if index else run
 
     def _cut_audio(
-        self, track: _TrackState, run: Run, *, final: bool
+        self, track: TrackState, run: Run, *, final: bool
     ) -> tuple[Run | None, Run | None]:
         """What of `run` the open segment takes, and what is left.
 
@@ -472,7 +432,7 @@ class Segmenter:
         shown = pictures if self._cuts_by_grid else [self._lead]
         return max(Fraction(track.end, track.timescale) for track in shown)
 
-    def _number_at(self, track: _TrackState, time: int) -> int:
+    def _number_at(self, track: TrackState, time: int) -> int:
         """The segment that audio at `time` belongs to."""
         if self._cuts_by_grid:
             return self.grid.number_at(time, track.timescale)
@@ -483,7 +443,7 @@ class Segmenter:
         ]
         return max(numbers, default=self._period_number or 0)
 
-    def _next_cut(self, track: _TrackState) -> int | None:
+    def _next_cut(self, track: TrackState) -> int | None:
         """Where the segment after the open one starts, in the track's ticks; None if unknown."""
         if self._cuts_by_grid:
             return self.grid.boundary(track.number + 1, track.timescale)
@@ -492,7 +452,7 @@ class Segmenter:
             return None
         return rescale(min(following), self._lead.timescale, track.timescale)
 
-    def _is_whole(self, track: _TrackState, rest: Run | None) -> bool:
+    def _is_whole(self, track: TrackState, rest: Run | None) -> bool:
         """Whether nothing more can come for the open segment."""
         if track.number < 0:
             return False
@@ -503,7 +463,7 @@ class Segmenter:
 
     # Segments
 
-    def _store(self, track: _TrackState, run: Run) -> Store:
+    def _store(self, track: TrackState, run: Run) -> Store:
         parts = write(run, (track.number << 6) + track.chunks)
         size = sum(map(len, parts))
         length = run.duration
@@ -515,7 +475,7 @@ class Segmenter:
         track.half = run.durations[-1] // 2
         return Store(record, parts)
 
-    def _end(self, track: _TrackState, now: UtcMicros) -> Iterator[Action]:
+    def _end(self, track: TrackState, now: UtcMicros) -> Iterator[Action]:
         if track.chunks:
             yield from self._measure(track)
             yield Note(SegmentEnded(track.spec.id, track.number, now))
@@ -523,7 +483,7 @@ class Segmenter:
         track.number = -1
         track.size = track.ticks = track.chunks = 0
 
-    def _measure(self, track: _TrackState) -> Iterator[Action]:
+    def _measure(self, track: TrackState) -> Iterator[Action]:
         """Take the first segment's rate for a nominal one that nobody gave."""
         if track.spec.bitrate or track.spec.id in self.bitrates:
             return
