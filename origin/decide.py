@@ -198,8 +198,18 @@ def _lasts(channel: ChannelView, window: Window) -> Fraction | None:
         return None
     duration = timeline.grid.duration
     by_time = window.first + channel.retention // duration - timeline.edge - SPARE
+    if not timeline.trimmed:
+        return max(0, by_time) * duration
     by_room = window.first - first_named(timeline)
-    return max(0, min(by_time, by_room) if timeline.trimmed else by_time) * duration
+    return min(max(0, min(by_time, by_room)) * duration, _room(timeline, window.first))
+
+
+def _room(timeline: Timeline, first: int) -> Fraction:
+    """Seconds until media takes the room of all before a segment, coming as fast as it ever did."""
+    tracks = timeline.tracks.values()
+    octets = sum(t.segments.between(timeline.trimmed, first - 1).octets for t in tracks)
+    fastest = sum(track.peak for track in tracks)
+    return Fraction(octets * 8, max(1, fastest))
 
 
 def _patch(request: Manifest, timeline: Timeline, window: Window, asked: PatchName) -> Plan:
@@ -330,25 +340,25 @@ def _found_fragment(
 ) -> Plan:
     """The first of `segments`, which names those after it."""
     found, *following = segments
-    if not following and _goes_on(timeline, track, now):
+    goes_on = _goes_on(timeline, track)
+    if not following and goes_on and not is_stale(timeline, now):
         return Wait(timeline.grid.duration / 2, _NOT_YET)
     return ServeFragment(
         request.channel,
         timeline.track(track.id, found.period),
         found,
         tuple(_span(timeline, track.id, segment) for segment in following),
+        final=not (following or goes_on),
     )
 
 
-def _goes_on(timeline: Timeline, track: TrackTimeline, now: UtcMicros) -> bool:
+def _goes_on(timeline: Timeline, track: TrackTimeline) -> bool:
     """Whether more of a track is to be expected."""
     current = timeline.period
     if timeline.ended or current is None:
         return False
     # A period that has just begun may not have named all its tracks.
-    if track.id not in current.tracks and timeline.edge >= current.number:
-        return False
-    return not is_stale(timeline, now)
+    return track.id in current.tracks or timeline.edge < current.number
 
 
 def _quality_levels(request: Fragment, timeline: Timeline) -> list[TrackTimeline]:

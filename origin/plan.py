@@ -91,6 +91,8 @@ class ServeFragment:
     segment: Segment
     following: Sequence[tuple[int, int]]
     """Start and duration, on Smooth's clock, of the fragments after it; none at an end."""
+    final: bool = False
+    """It is the last, and no other is to come."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Every prefix of a journal folds to a legal one.
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import reduce
+from itertools import pairwise
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ from packager.records import (
     Header,
     Listed,
     Lost,
+    Parted,
     PeriodStarted,
     Record,
     SegmentEnded,
@@ -62,6 +64,8 @@ def apply(timeline: Timeline, record: Record) -> Timeline:  # noqa: C901, PLR091
             return _period_started(timeline, record)
         case TrackAdded():
             return _track_added(timeline, record.track)
+        case Parted():
+            return _stretched(timeline, record)
         case Bundle():
             return _bundled(timeline, record)
         case EventSet():
@@ -99,7 +103,11 @@ def _with_event(
     scheduled = timeline.scheduled
     if record.schedule:
         scheduled = {**scheduled, record.name: record.schedule}
-    return replace(timeline, events=events, scheduled=scheduled, version=timeline.version + 1)
+    after = replace(timeline, events=events, scheduled=scheduled, version=timeline.version + 1)
+    if kept(after, after.trimmed) == kept(timeline, timeline.trimmed):
+        return after
+    # A window may now reach over what was trimmed.
+    return replace(after, retold=timeline.retold + 1)
 
 
 def _newest(timeline: Timeline) -> int:
@@ -198,6 +206,17 @@ def _segment_ended(timeline: Timeline, record: SegmentEnded) -> Timeline:
     return replace(grown, edge=edge, version=timeline.version + 1)
 
 
+def _stretched(timeline: Timeline, record: Parted) -> Timeline:
+    period = timeline.period
+    if period is None:
+        raise JournalError("stretches of no period")
+    stretches = (*period.stretches, *record.stretches)
+    if any(one.number >= two.number for one, two in pairwise(stretches)):
+        raise JournalError(f"stretches of period {period.index} out of order")
+    periods = (*timeline.periods[:-1], replace(period, stretches=stretches))
+    return replace(timeline, periods=periods, version=timeline.version + 1)
+
+
 def _bundled(timeline: Timeline, record: Bundle) -> Timeline:
     track = timeline.tracks.get(record.track)
     if track is None or track.open or timeline.period is None:
@@ -259,13 +278,28 @@ def _trimmed(timeline: Timeline, number: int) -> Timeline:
         for period in timeline.periods
         if period is timeline.periods[-1] or period.index in used
     )
-    return replace(
+    left = replace(
         timeline,
         tracks=tracks,
         periods=periods,
         trimmed=max(timeline.trimmed, number),
         version=timeline.version + 1,
     )
+    return replace(left, periods=_cut_out(left, [first for first, _ in stays[1:]]))
+
+
+def _cut_out(timeline: Timeline, firsts: list[int]) -> tuple[Period, ...]:
+    """The periods, where all right before these numbers may have gone."""
+    for first in firsts:
+        for track in timeline.tracks.values():
+            at = track.segments.index_of(first)
+            if not 0 < at < len(track.segments):
+                continue
+            before, after = track.segments[at - 1], track.segments[at]
+            if before.number < after.number - 1:
+                timescale = timeline.track(track.id, after.period).timescale
+                timeline = replace(timeline, periods=parted(timeline, before, after, timescale))
+    return timeline.periods
 
 
 def _carried(timeline: Timeline, record: Carried) -> Timeline:

@@ -9,12 +9,16 @@ from packager.fold import apply, fold
 from packager.journal import decode_line
 from packager.records import (
     Anchor,
+    Bundle,
     ChunkAdded,
     EventRemoved,
     EventSet,
     Header,
+    Listed,
+    Lost,
     PeriodStarted,
     Record,
+    SegmentEnded,
 )
 from packager.rewrite import records_of
 from packager.timeline import Timeline
@@ -43,8 +47,19 @@ def new_start(sound: Timeline, header: Header, lost: list[Record]) -> Iterator[R
     told = fold(ordered, replace(sound, tracks=tracks))
     yield from records_of(told, header.version)
     periods = [r.index for r in lost if isinstance(r, PeriodStarted)]
+    periods += [r.period for r in lost if isinstance(r, Bundle)]
     periods += [period.index for period in sound.periods]
-    numbers = [r.number for r in lost if isinstance(r, PeriodStarted | ChunkAdded)]
-    number = max([*numbers, sound.reached]) + 2
+    number = max([*map(_number_of, lost), sound.reached]) + 2
     utc = sound.grid.micros(number)
     yield PeriodStarted(max(periods, default=-1) + 2, number, Anchor(Fraction(0), utc, utc))
+
+
+def _number_of(record: Record) -> int:
+    """The highest segment number that it names; -1 where it names none."""
+    match record:
+        case Bundle(segments=packed):
+            return packed.number + sum(packed.steps)
+        case PeriodStarted() | ChunkAdded() | SegmentEnded() | Lost() | Listed():
+            return record.number
+        case _:
+            return -1

@@ -60,6 +60,12 @@ class PeriodStarted(_Record, frozen=True, tag="period"):
     """In a rewritten journal: what is known of holes whose other side has been trimmed too."""
 
 
+class Parted(_Record, frozen=True, tag="parted"):
+    """In a rewritten journal: stretches of the current period that its record has no room for."""
+
+    stretches: tuple[Stretch, ...]
+
+
 class TrackAdded(_Record, frozen=True, tag="track"):
     """The current period has this track; the same id again replaces its description."""
 
@@ -178,5 +184,6 @@ Record = (
     | Ended
     | Carried
     | Listed
+    | Parted
     | Lost
 )

@@ -14,8 +14,10 @@ from packager.records import (
     Header,
     Listed,
     Lost,
+    Parted,
     PeriodStarted,
     Record,
+    Stretch,
     TrackAdded,
     Trimmed,
 )
@@ -23,6 +25,7 @@ from packager.ticks import Ticks, UtcMicros
 from packager.timeline import Period, Timeline
 
 _MOST_CHUNKS = 1000
+_MOST_STRETCHES = 500
 """In one record, whose line has a limit."""
 
 
@@ -38,7 +41,9 @@ def records_of(timeline: Timeline, version: int, of: str = "") -> Iterator[Recor
     for track in timeline.tracks.values():
         yield Carried(track.id, track.longest, track.peak)
     for period in timeline.periods:
-        yield PeriodStarted(period.index, period.number, period.anchor, period.stretches)
+        first, *others = _batches(period.stretches)
+        yield PeriodStarted(period.index, period.number, period.anchor, first)
+        yield from map(Parted, others)
         for description in period.tracks.values():
             yield TrackAdded(description)
         yield from _records_of_period(timeline, period)
@@ -48,6 +53,12 @@ def records_of(timeline: Timeline, version: int, of: str = "") -> Iterator[Recor
     if timeline.ended:
         yield Ended(_last_published(timeline), timeline.ended_source)
     yield Listed(timeline.edge, of)
+
+
+def _batches(stretches: tuple[Stretch, ...]) -> Iterator[tuple[Stretch, ...]]:
+    """One at least."""
+    for begin in range(0, max(1, len(stretches)), _MOST_STRETCHES):
+        yield stretches[begin : begin + _MOST_STRETCHES]
 
 
 def _records_of_events(timeline: Timeline) -> Iterator[Record]:

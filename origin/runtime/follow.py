@@ -87,7 +87,9 @@ class FollowedChannel:
                 replaced = not self._goes_on()
             timeline = self._read_on(Timeline() if replaced else timeline)
         except OSError as error:
-            self._identity = None  # from the start, next time
+            # From the start, next time.
+            self.close()
+            self._identity, self._offset, self._tail = None, 0, b""
             self._log.warning("journal.unreadable", problem=str(error))
             return
         if timeline is self.timeline:

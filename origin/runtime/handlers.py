@@ -233,10 +233,7 @@ class Handlers:
         return Answer(
             status=200,
             content_type=f"{track.kind}/mp4",
-            # The last one of an end names none after it; a channel that goes on changes that.
-            cache_control=self._caching(
-                Freshness.FOREVER if plan.following else Freshness.ENDED_MANIFEST
-            ),
+            cache_control=self._caching(_freshness_of(plan)),
             body=await asyncio.to_thread(make),
             etag=f'"{segment.published:x}-{segment.size:x}-s{len(plan.following)}"',
             modified=segment.published,
@@ -299,6 +296,13 @@ def _read(body: Slice, size: int) -> bytes:
             return os.pread(file.fileno(), size, body.offset)
     except OSError as error:
         raise StoreError(str(error)) from error
+
+
+def _freshness_of(plan: ServeFragment) -> Freshness:
+    """One that names none after it changes where its channel goes on."""
+    if plan.following:
+        return Freshness.FOREVER
+    return Freshness.ENDED_MANIFEST if plan.final else Freshness.SOON
 
 
 def _read_init(path: Path, name: InitName) -> bytes:

@@ -27,6 +27,7 @@ from packager.records import (
     TrackAdded,
     Trimmed,
 )
+from packager.rewrite import records_of
 from packager.runtime.journal_writer import JournalWriter
 from packager.ticks import UtcMicros
 from tests.strategies import described, journals
@@ -102,6 +103,21 @@ def test_events_behind_the_damage_are_as_they_were_ordered(tmp_path: Path) -> No
         events = writer.timeline.events
     assert set(events) == {"two", "three"}
     assert events["three"].pinned
+
+
+def test_no_number_that_a_damaged_bundle_names_comes_again(tmp_path: Path) -> None:
+    told(tmp_path)
+    with closing(opened(tmp_path)) as writer:
+        writer.append([ended("v0", 11)])
+        for number in range(12, 60):
+            writer.append([chunk("v0", number), ended("v0", number)])
+        timeline = writer.timeline
+    path = tmp_path / JOURNAL
+    data = b"".join(map(encode, records_of(timeline, VERSION)))
+    at = data.index(b'["b"')
+    path.write_bytes(flipped(data, at + 9))
+    with closing(opened(tmp_path)) as writer:
+        assert writer.timeline.reached > timeline.last_number
 
 
 def test_no_number_of_a_damaged_header_comes_again(tmp_path: Path) -> None:

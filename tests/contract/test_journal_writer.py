@@ -1,3 +1,4 @@
+import errno
 import os
 import random
 from collections.abc import Iterator
@@ -563,6 +564,38 @@ def test_a_follower_in_step_reads_nothing_twice(tmp_path: Path, *, looks: bool) 
         channel.catch_up()
         assert channel.tapes is tapes
         assert content(channel.timeline) == content(writer.timeline)
+
+
+def test_a_follower_that_cannot_open_the_new_file_reads_it_all_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(tmp_path)
+    with closing(opened(tmp_path)) as writer, following(tmp_path) as channel:
+        channel.catch_up()
+        writer.append(ballast(writer.timeline))
+        writer.append([NEXT])
+        writer.rewrite_if_worth_it()
+
+        def no_more(*_: object) -> int:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", no_more)
+            channel.catch_up()
+        writer.append([ended("v0", 11)])
+        channel.catch_up()
+        assert content(channel.timeline) == content(writer.timeline)
+
+
+def test_a_period_with_many_holes_can_be_rewritten(tmp_path: Path) -> None:
+    told(tmp_path)
+    with closing(opened(tmp_path)) as writer:
+        writer.append([ended("v0", 11)])
+        for number in range(13, 6013, 2):
+            writer.append([chunk("v0", number), ended("v0", number)])
+        writer.append(ballast(writer.timeline))
+        writer.rewrite_if_worth_it()
+        assert content(fold(read(tmp_path))) == content(writer.timeline)
 
 
 STEPS = st.lists(

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -147,17 +148,44 @@ def test_a_clock_that_is_set_is_no_drift(by: int) -> None:
     assert drift.rate == 0
 
 
-def test_a_leap_second_is_made_up_for_slowly() -> None:
-    """The clock repeats a second: media is a second ahead of it, and then is not."""
+def followed(lag: Callable[[int], int], hours: int) -> tuple[int, int]:
+    """The correction after some hours, in microseconds, and the rate."""
     drift, offset = Drift(), 0
-    rates = []
-    for second in range(3 * HOUR):
-        lag = -MICROS * (second > HOUR) - offset
-        drift.seen(lag, second * MICROS)
+    for second in range(hours * HOUR):
+        drift.seen(lag(second) - offset, second * MICROS)
         offset += drift.rate
-        rates.append(drift.rate)
-    assert min(rates) >= -500
-    assert abs(offset + MICROS) < 50_000
+    return offset, drift.rate
+
+
+@pytest.mark.parametrize("by", [MICROS, -MICROS])
+def test_a_leap_second_is_no_drift(by: int) -> None:
+    assert followed(lambda second: by * (second > HOUR), 3) == (0, 0)
+
+
+@pytest.mark.parametrize("late", [60_000, 150_000, 600_000])
+@pytest.mark.parametrize("minutes", [1, 3, 8])
+def test_a_load_that_comes_and_goes_is_no_drift(late: int, minutes: int) -> None:
+    assert followed(lambda second: late * (second // 60 // minutes % 2), 6) == (0, 0)
+
+
+def test_a_distance_does_not_grow_while_it_cannot_be_measured() -> None:
+    def lag(second: int) -> int:
+        step = 600_000 * (second > 20 * 60)
+        return step + 60_000 * (second > 28 * 60 and second // 150 % 2)
+
+    assert followed(lag, 6) == (0, 0)
+
+
+@pytest.mark.parametrize("slow", [100, 300, 500, -500])
+def test_a_clock_that_is_off_is_followed_within_three_quarters_of_an_hour(slow: int) -> None:
+    drift, offset = Drift(), 0
+    for second in range(3 * HOUR):
+        error = second * slow - offset
+        drift.seen(error, second * MICROS)
+        offset += drift.rate
+        assert abs(error) < 200_000
+        assert second < 45 * 60 or abs(error) < 50_000, second
+    assert abs(drift.rate - slow) < 10
 
 
 # Time that is slewed.

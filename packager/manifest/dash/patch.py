@@ -8,9 +8,11 @@ from lxml import etree
 from packager.layout import PatchName
 from packager.manifest.dash.document import Document, SegmentList
 from packager.manifest.text import Piece, Tapes, Text
-from packager.ticks import iso8601
+from packager.ticks import UtcMicros, iso8601
 
 _NAMESPACE = "urn:mpeg:dash:schema:mpd-patch:2020"
+_NOBODY = iso8601(UtcMicros(0))
+"""The publish time of an MPD that nobody has."""
 
 
 def render(before: Document | None, after: Document, asked: PatchName, tapes: Tapes) -> Text:
@@ -20,16 +22,18 @@ def render(before: Document | None, after: Document, asked: PatchName, tapes: Ta
     new: from a patch that is not for the MPD that they have, players turn to the MPD itself at
     once, while they try again what is refused.
     """
-    follows = before is not None and before.name(tapes) == asked and _frame(before) == _frame(after)
-    base = before if follows and before is not None else after
     root = etree.Element("Patch", xmlns=_NAMESPACE, mpdId=after.window.channel)
-    root.set("originalPublishTime", iso8601(base.window.published))
-    root.set("publishTime", iso8601(after.window.published))
-    if base is not after:
-        _operation(root, "replace", "/MPD/@publishTime").text = iso8601(after.window.published)
+    now = iso8601(after.window.published)
+    if before is None or before.name(tapes) != asked or _frame(before) != _frame(after):
+        root.set("originalPublishTime", _NOBODY)
+        root.set("publishTime", now)
+    else:
+        root.set("originalPublishTime", iso8601(before.window.published))
+        root.set("publishTime", now)
+        _operation(root, "replace", "/MPD/@publishTime").text = now
         patch = _operation(root, "replace", "/MPD/PatchLocation[1]")
         etree.SubElement(patch, "PatchLocation").text = str(after.name(tapes))
-        for old, new in zip(base.lists, after.lists, strict=True):
+        for old, new in zip(before.lists, after.lists, strict=True):
             _grow(root, old, new)
     return Text([Piece(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))])
 

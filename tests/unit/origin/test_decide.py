@@ -1049,10 +1049,11 @@ def test_the_patch_to_what_is_next_is_awaited() -> None:
 def test_where_a_patch_would_not_do_there_is_one_for_nobody(view: str) -> None:
     had, timeline = live(*range(N, N + 5)), live(*range(N, N + 9))
     another = fold([*period(1, N + 12), *whole(N + 12)], timeline)
-    for after in (fold([Ended(START)], timeline), fold([Trimmed(N + 1)], timeline), another):
+    ended = [fold([Ended(START)], either) for either in (had, timeline)]
+    for after in (*ended, fold([Trimmed(N + 1)], timeline), another):
         changes = changes_of(patch_of(view, after, had))
         assert len(changes) == 0
-        assert changes.get("originalPublishTime") == changes.get("publishTime")
+        assert changes.get("originalPublishTime") == "1970-01-01T00:00:00.000Z"
 
 
 # Events.
@@ -1133,3 +1134,65 @@ def test_a_pinned_event_that_goes_on_keeps_all_from_its_start_on() -> None:
     timeline = fold([event(N + 3, pinned=True), Trimmed(N + 10)], live(*range(N, N + 20)))
     assert held(asked("event/fight/index.mpd", timeline)) == list(range(N + 3, N + 20))
     assert held(asked(f"{path_from(N)}index.mpd", timeline)) == list(range(N + 3, N + 20))
+
+
+@pytest.mark.parametrize(
+    "again", [event(N, pinned=True), EventSet("other", GRID.micros(N), None, pinned=True)]
+)
+def test_what_was_trimmed_out_of_an_event_that_goes_on_after_all_is_a_hole(again: EventSet) -> None:
+    """A follower that served it before says the same as one that reads the rewritten journal."""
+    tapes = Tapes(4)
+    timeline = fold([event(N, pinned=True)], live(*range(N, N + 40)))
+    files = ("v0/index.m3u8", "index.mpd", "index.ism/Manifest")
+    for file in files:
+        served = asked(f"event/fight/{file}", timeline)
+        assert isinstance(served, ServeManifest)
+        render(served, tapes)
+    after = fold([event(N, N + 9, pinned=True), Trimmed(N + 20), again], timeline)
+    assert after.retold > timeline.retold
+    fresh = fold(records_of(after, VERSION))
+    for file in files:
+        path = f"event/{again.name}/{file}"
+        one, two = asked(path, after), asked(path, fresh)
+        assert isinstance(one, ServeManifest)
+        assert isinstance(two, ServeManifest)
+        # As a follower does where what was told is told anew.
+        text = render(one, Tapes(4)).plain()
+        assert text == render(two, Tapes(4)).plain()
+        if file.endswith("m3u8"):
+            assert text.count(b"EXT-X-GAP") == 10
+        if file.endswith("mpd"):
+            numbers = [
+                t.get("startNumber") for t in etree.fromstring(text).iter("{*}SegmentTemplate")
+            ]
+            assert numbers == [str(N)] * 2 + [str(N + 20)] * 2
+
+
+def test_media_that_takes_more_room_than_before_shortens_what_is_kept() -> None:
+    small, large = range(N, N + 20), range(N + 20, N + 30)
+    records = [
+        r
+        for n in large
+        for r in [
+            ChunkAdded("v0", n, GRID.boundary(n, 90_000), Ticks(172_800), 40_000),
+            SCRIPT.end("v0", n),
+            *whole(n, tracks=(described("a0"),)),
+        ]
+    ]
+    timeline = fold([*records, Trimmed(N + 2)], live(*small))
+    view = ChannelView(timeline, Fraction(10), 100 * GRID.duration)
+    plan = decide(
+        parse(f"{CHANNEL}/{path_from(N + 10, N + 12)}index.mpd"), view, GRID.micros(N + 30)
+    )
+    assert isinstance(plan, ServeManifest)
+    # Eight segments before it make room for less than one that comes.
+    assert plan.lasts is not None
+    assert plan.lasts < GRID.duration
+
+
+def test_the_last_fragment_of_a_stale_channel_may_not_be_the_last() -> None:
+    timeline = live(N, N + 1)
+    late = fragment_of(asked(SCRIPT.fragment(N + 1), timeline, GRID.micros(N + 99)))
+    assert (late.following, late.final) == ((), False)
+    ended = fold([Ended(START)], timeline)
+    assert fragment_of(asked(SCRIPT.fragment(N + 1), ended)).final
