@@ -179,7 +179,8 @@ class Handlers:
         key = (request.kind, request.track, request.skip, request.patch, up, extent, zipped)
         if (found := channel.rendered.get(key)) is None:
             found = self._rendered(plan, channel, zipped=zipped)
-            channel.rendered[key] = found
+            if found.size <= channel.rendered.maxsize:
+                channel.rendered[key] = found
         return found
 
     def _rendered(self, plan: ServeManifest, channel: FollowedChannel, *, zipped: bool) -> Answer:
