@@ -47,8 +47,8 @@ def made(folder: Path) -> dict[str, Path]:
         "back-s": jump(folder, "back-s", 103),
         "forward-h": jump(folder, "forward-h", 3706),
         "back-h": jump(folder, "back-h", 20),
-        "picture-first": flashing(folder / "pf.ts", seconds=10, starts=9, sound_late=2),
-        "sound-first": flashing(folder / "sf.ts", seconds=10, starts=9, picture_late=2),
+        "picture-first": flashing(folder / "pf.ts", seconds=14, starts=9, sound_late=2),
+        "sound-first": flashing(folder / "sf.ts", seconds=14, starts=9, picture_late=2),
         "silent": flashing(folder / "silent.ts", seconds=16, starts=9, silent=(5, 10)),
     }
 
