@@ -115,6 +115,8 @@ class Passage:
     """Writes what a window begins with."""
     middle: Writer
     """Writes what is the same in every window."""
+    by_segment: bool = False
+    """What it writes of two stretches that follow each other is what it writes of both."""
 
 
 class Tape:
@@ -129,6 +131,8 @@ class Tape:
         self._blocks: dict[int, tuple[int, int, Piece]] = {}
         """Each with what was settled and known then."""
         self._leads: dict[tuple[int, int], Piece] = {}
+        self._newest = -1, -1, ""
+        """Of a block that is not full: its begin, up to where it is settled, the text so far."""
 
     def cut(self, passage: Passage) -> Iterator[Piece]:
         """The pieces of `passage`."""
@@ -152,7 +156,7 @@ class Tape:
     def _block(self, passage: Passage, block: int) -> Piece:
         begin, end = block * self._length, (block + 1) * self._length - 1
         if end > passage.last:
-            return Piece(passage.middle(begin, passage.last).encode())
+            return self._tail(passage, begin)
         if (found := self._blocks.get(block)) is not None:
             settled, known, piece = found
             if end <= min(settled, passage.settled) or known == passage.known:
@@ -162,6 +166,19 @@ class Tape:
             self._blocks.clear()
         self._blocks[block] = passage.settled, passage.known, piece
         return piece
+
+    def _tail(self, passage: Passage, begin: int) -> Piece:
+        """What is there of a block that is not full: it goes on from what was there before."""
+        known, until, text = self._newest
+        if known != begin or until > passage.last:
+            until, text = begin - 1, ""
+        settled = min(passage.last, passage.settled)
+        if passage.by_segment and settled > until:
+            text += passage.middle(until + 1, settled)
+            until = settled
+            self._newest = begin, until, text
+        rest = passage.middle(until + 1, passage.last) if until < passage.last else ""
+        return Piece((text + rest).encode())
 
 
 class Tapes:

@@ -91,6 +91,7 @@ def _passage(window: Window, track: WindowTrack, folder: str) -> Passage:
         known=newest,
         lead=lead,
         middle=middle,
+        by_segment=True,
     )
 
 
