@@ -9,8 +9,8 @@ from struct import Struct
 from packager.actions import Action, Broken, Note, Store
 from packager.cmaf.codecs import Codec
 from packager.cmaf.init import InitFacts
-from packager.cmaf.run import DELTA_FLAGS, SYNC_FLAGS, Defaults, Run, read
-from packager.cmaf.splitter import Fragment, Splitter
+from packager.cmaf.run import DELTA_FLAGS, SYNC_FLAGS, Defaults, Run
+from packager.cmaf.whole import runs_of
 from packager.ffmpeg.command import timescale_for
 from packager.fold import apply
 from packager.journal import VERSION
@@ -193,8 +193,7 @@ class Played:
         return [record for record in self.records if isinstance(record, kind)]
 
     def runs(self, track: str, number: int) -> list[Run]:
-        events = Splitter().feed(self.media[track, number])
-        return [read(event, _NONE) for event in events if isinstance(event, Fragment)]
+        return list(runs_of(self.media[track, number], _NONE))
 
     def numbers(self, track: str) -> list[int]:
         """Of the samples that came out, in order."""

@@ -94,6 +94,19 @@ class Text:
         return check, size
 
 
+def spliced(frame: bytes, mark: str, lists: Iterable[Iterable[Piece]]) -> Iterator[Piece]:
+    """The pieces of a document: `frame`, with each of `lists` in the place of a `mark`.
+
+    Raises:
+        ValueError: there are not as many of the one as of the other.
+    """
+    first, *others = frame.split(mark.encode())
+    yield Piece(first)
+    for pieces, rest in zip(lists, others, strict=True):
+        yield from pieces
+        yield Piece(rest)
+
+
 Writer = Callable[[int, int], str]
 """The text of the segments with the numbers from the first to the last."""
 

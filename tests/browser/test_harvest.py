@@ -3,12 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from playwright.async_api import BrowserContext
@@ -18,32 +13,12 @@ from tests.browser.test_kill import CHANNEL, newest, wait_for_growth, wait_for_m
 from tests.browser.test_rewind import LADDER_SEGMENT, order
 from tests.browser.viewer import PLAYERS, Viewer
 from tests.paths import ROOT
+from tests.support.file_server import file_server
 from tests.support.service import Service
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 EVENT = "reaped"
-
-
-class _Handler(SimpleHTTPRequestHandler):
-    """The page is of another origin."""
-
-    def end_headers(self) -> None:
-        self.send_header("Access-Control-Allow-Origin", "*")
-        super().end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def file_server(folder: Path) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=folder)) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 def harvest(running: Service, out: Path) -> None:

@@ -4,12 +4,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from urllib.parse import urljoin
 
 import m3u8
@@ -19,6 +15,7 @@ from lxml import etree
 from packager.ticks import MICROS, UtcMicros, iso8601, parse_iso8601
 from tests.paths import ROOT
 from tests.support import programs
+from tests.support.file_server import file_server
 from tests.support.service import Answer, Service, fetch, service, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -272,18 +269,6 @@ def harvest(running: Service, *words: str) -> "subprocess.CompletedProcess[str]"
         [sys.executable, "-m", "packager", "harvest", "-c", config, *words],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-
-
-@contextmanager
-def file_server(folder: Path) -> Iterator[str]:
-    """A plain one."""
-    handler = partial(SimpleHTTPRequestHandler, directory=folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 def test_a_harvest_is_all_that_a_file_server_needs(running: Service, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from itertools import pairwise
 import imageio_ffmpeg
 
 from packager.cmaf.init import read_init
-from packager.cmaf.run import Defaults, Run, read
-from packager.cmaf.splitter import Fragment, Splitter
+from packager.cmaf.run import Defaults
+from packager.cmaf.whole import runs_of
 
 _BRIGHT = 128
 """Of 256: what is on the bright side is a flash."""
@@ -22,19 +22,14 @@ _FRAME = 1024
 """Samples of a frame of sound."""
 _PATIENCE = 60
 """Seconds."""
-
-
-def runs_of(segment: bytes) -> list[Run]:
-    """The chunks of a segment."""
-    events = Splitter().feed(segment)
-    return [read(event, Defaults(0, 0, 0)) for event in events if isinstance(event, Fragment)]
+_NONE = Defaults(0, 0, 0)
 
 
 def sample_times(init: bytes, segments: Sequence[bytes]) -> list[Fraction]:
     """When each sample of a track is shown or heard, in seconds since the epoch, in order."""
     timescale = read_init(init).timescale
     times: list[Fraction] = []
-    for run in (run for segment in segments for run in runs_of(segment)):
+    for run in (run for segment in segments for run in runs_of(segment, _NONE)):
         at = run.start
         for duration, composition in zip(run.durations, run.compositions, strict=True):
             times.append(Fraction(at + composition, timescale))

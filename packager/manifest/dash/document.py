@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from packager.layout import PatchName
-from packager.manifest.text import Passage, Piece, Tapes, Text
+from packager.manifest.text import Passage, Piece, Tapes, Text, spliced
 from packager.segments import Segments
 from packager.window import Window
 
@@ -88,8 +88,4 @@ class Document:
         return PatchName(self.window.last, unnamed.digest)
 
     def _pieces(self, tapes: Tapes) -> Iterator[Piece]:
-        first, *others = self.frame.split(TIMELINE.encode())
-        yield Piece(first)
-        for listed, rest in zip(self.lists, others, strict=True):
-            yield from listed.pieces(tapes)
-            yield Piece(rest)
+        return spliced(self.frame, TIMELINE, (listed.pieces(tapes) for listed in self.lists))

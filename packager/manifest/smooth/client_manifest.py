@@ -7,7 +7,7 @@ from operator import sub
 from lxml import etree
 
 from packager.columns import Segment
-from packager.manifest.text import Passage, Piece, Tapes, Text
+from packager.manifest.text import Passage, Tapes, Text, spliced
 from packager.segments import Segments
 from packager.smooth_clock import TIMESCALE, span
 from packager.ticks import round_half_up
@@ -50,18 +50,11 @@ def render(window: Window, folder: str = "", tapes: Tapes | None = None) -> Text
     for tracks in streams:
         _stream_index(root, window, tracks, folder)
     body = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
-    return Text(_spliced(body, window, streams, tapes or Tapes()))
-
-
-def _spliced(
-    body: bytes, window: Window, streams: Sequence[Sequence[WindowTrack]], tapes: Tapes
-) -> Iterator[Piece]:
-    """The document's pieces, with the fragments of each stream in their place."""
-    first, *others = body.split(_FRAGMENTS.encode())
-    yield Piece(first)
-    for (track, *_), rest in zip(streams, others, strict=True):
-        yield from tapes.of("smooth", track.latest.id).cut(_passage(window, track))
-        yield Piece(rest)
+    written = tapes or Tapes()
+    lists = (
+        written.of("smooth", track.latest.id).cut(_passage(window, track)) for track, *_ in streams
+    )
+    return Text(spliced(body, _FRAGMENTS, lists))
 
 
 def streams_of(window: Window) -> Iterator[Sequence[WindowTrack]]:
