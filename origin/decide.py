@@ -48,13 +48,14 @@ from packager.layout import ChunkName, InitName, PatchName, SegmentName
 from packager.manifest.smooth.client_manifest import LOOK_AHEAD, listed
 from packager.retention import SPARE, first_named
 from packager.smooth_clock import TIMESCALE, TOLERANCE, instant, span
-from packager.staleness import is_stale
+from packager.staleness import is_stale, stale_at
 from packager.ticks import UtcMicros, micros_of
 from packager.timeline import FOREVER, Timeline, TrackTimeline, kept
 from packager.window import Window, rolling, stretch
 
 _MISSED = TIMESCALE // 40
 """How far before its boundary a segment may start: half a frame of sound, amply."""
+_NEVER = UtcMicros(1 << 62)
 _NOT_YET = Refuse(412, "not there yet", Freshness.SOON)
 """What Smooth says of a fragment that is still to come."""
 
@@ -96,6 +97,27 @@ def decide(request: Request, channel: ChannelView | None, now: UtcMicros) -> Pla
             return _no_channel() if channel is None else _fragment(request, channel.timeline, now)
         case _:
             assert_never(request)
+
+
+def settled_until(request: Request, channel: ChannelView | None, now: UtcMicros) -> UtcMicros:
+    """The instant before which `decide` says what it says `now`, while the timeline stays as it is.
+
+    That is now where it says the time, and never comes where time changes nothing.
+    """
+    if isinstance(request, TimeOfDay):
+        return now
+    if channel is None:
+        return _NEVER
+    changes = [stale_at(channel.timeline)]
+    if isinstance(request, Manifest):
+        match request.view:
+            case Between(end=end):
+                changes.append(end)
+            case OfEvent(name) if (event := channel.timeline.events.get(name)) is not None:
+                changes.append(event.end)
+            case _:
+                pass
+    return min((at for at in changes if at is not None and at > now), default=_NEVER)
 
 
 def _no_channel() -> Refuse:

@@ -43,6 +43,14 @@ class OriginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     control_port: _Port = 8081
     cdn: Literal["generic", "akamai", "cloudfront", "fastly", "google"] = "generic"
     """Whose caching rules the answers are made for."""
+    workers: Annotated[int, msgspec.Meta(ge=1, le=64, description="a number from 1 to 64")] = 1
+    """Processes that serve the public port."""
+    memory: Annotated[int, msgspec.Meta(ge=1 << 24)] = 256_000_000
+    """Bytes of media and manifests that each of them keeps at hand."""
+    connections: Annotated[
+        int, msgspec.Meta(ge=1, le=1_000_000, description="a number from 1 to 1000000")
+    ] = 20_000
+    """That each of them has at most."""
 
 
 class PatternSource(
@@ -140,6 +148,7 @@ _WORDS: Words = {
     "window": parse_duration,
     "retention": parse_duration,
     "retention_size": parse_size,
+    "memory": parse_size,
     "start": instant,
     "end": instant,
 }
@@ -157,7 +166,7 @@ def parse_config(text: str, file: str) -> Config:
         # One by one: msgspec names no key of a dict in its errors.
         named = cast("dict[str, object]", channels).items()
         tree["channels"] = {name: _channel(name, node, file) for name, node in named}
-    config = convert(tree, Config, file, {})
+    config = convert(tree, Config, file, _WORDS)
     _check_ports(config.origin, file)
     return config
 

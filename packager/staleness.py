@@ -9,12 +9,17 @@ STALE_SEGMENTS = 8
 
 def is_stale(timeline: Timeline, now: UtcMicros) -> bool:
     """Whether the live edge trails `now` by more than a viewer may be told is live."""
+    at = stale_at(timeline)
+    return at is not None and now >= at
+
+
+def stale_at(timeline: Timeline) -> UtcMicros | None:
+    """The instant from which the live edge is stale unless it grows; None if it never is."""
     if timeline.ended:
-        return False
+        return None
     longest = max((track.longest for track in timeline.tracks.values()), default=0)
     segment = round_half_up(timeline.grid.duration * MICROS)
-    allowed = (STALE_SEGMENTS - 1) * segment + max(segment, longest)
-    return now - _live_edge(timeline) >= allowed
+    return UtcMicros(_live_edge(timeline) + (STALE_SEGMENTS - 1) * segment + max(segment, longest))
 
 
 def _live_edge(timeline: Timeline) -> UtcMicros:

@@ -8,17 +8,21 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from origin.runtime.answers import Answers
 from origin.runtime.control import ControlHandlers
 from origin.runtime.follow import FollowedChannel, follow
 from origin.runtime.handlers import Handlers
+from origin.runtime.headers import Stamps
+from origin.runtime.hot import HotPath
+from origin.runtime.port import Port
 from origin.runtime.protocol import HttpServer
 from packager.clock import Clock
 from packager.config import Config
 from packager.errors import SetupError
 from packager.listening import BACKLOG, Listeners
 
-_KEEP_ALIVE = 75.0
-"""Seconds that an idle connection is kept: longer than a CDN keeps its own."""
+_SPARE_FILES = 256
+"""Descriptors for all but the connections of the public port."""
 _DRAIN = 5.0
 """Seconds for requests under way when asked to stop."""
 
@@ -39,35 +43,38 @@ async def serve(config: Config, data: Path, listeners: Listeners, clock: Clock) 
             channel.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SetupError(f"data directory {data}: {error.strerror}") from error
-    _raise_file_limit()
     origin = config.origin
-    handlers = Handlers(channels, data, origin.cdn, clock)
+    answers = Answers(channels, data, origin.cdn, clock, origin.memory)
+    stamps = Stamps(clock)
+    hot = HotPath(answers, clock, stamps)
+    handlers = Handlers(answers, clock, stamps)
+    port = Port(hot, answers, HttpServer(handlers.handle, stamps), _most(origin.connections))
     control = ControlHandlers(channels, data, origin.port, clock).application()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    public = HttpServer(handlers.handle, access_log=None, keepalive_timeout=_KEEP_ALIVE)
-    runners: list[web.BaseRunner] = [
-        web.ServerRunner(public, shutdown_timeout=_DRAIN),
-        web.AppRunner(control, access_log=None, shutdown_timeout=_DRAIN),
-    ]
+    runner = web.AppRunner(control, access_log=None, shutdown_timeout=_DRAIN)
     following = asyncio.create_task(follow(channels))
     try:
-        for runner, listener in zip(runners, listeners, strict=True):
-            await runner.setup()
-            await web.SockSite(runner, listener, backlog=BACKLOG).start()
+        await runner.setup()
+        await web.SockSite(runner, listeners.control, backlog=BACKLOG).start()
+        port.start(listeners.public)
         structlog.get_logger().info("origin.serving", host=origin.host, port=origin.port)
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({stopping, following}, return_when=asyncio.FIRST_COMPLETED)
         if following.done():
             following.result()
     finally:
+        await port.stop(_DRAIN)
         following.cancel()
-        for runner in runners:
-            await runner.cleanup()
+        await runner.cleanup()
 
 
-def _raise_file_limit() -> None:
-    """Each connection is a file, and a shell lets a program have 1024 of them."""
+def _most(wanted: int) -> int:
+    """How many of the wanted connections the machine lets a process have.
+
+    Each is a file, and a shell lets a program have 1024 of them.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return max(1, min(wanted, hard - _SPARE_FILES))

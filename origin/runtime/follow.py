@@ -14,8 +14,8 @@ import structlog
 from asyncinotify import Inotify, Mask
 from cachetools import LRUCache
 
-from origin.answer import Answer
 from origin.decide import ChannelView
+from origin.reply import Reply
 from packager.errors import JournalError
 from packager.fold import apply
 from packager.journal import TAIL, Reader, end_of_rewrite, place_of
@@ -32,15 +32,15 @@ _MOST_RENDERED = 64 << 20
 _WATCHED = Mask.MODIFY | Mask.MOVED_TO | Mask.CREATE
 
 
-Rendered = LRUCache[Hashable, Answer]
+Rendered = LRUCache[Hashable, Reply]
 
 
 def _nothing_rendered() -> Rendered:
     return LRUCache(_MOST_RENDERED, getsizeof=_size)
 
 
-def _size(answer: Answer) -> int:
-    return answer.size
+def _size(reply: Reply) -> int:
+    return reply.answer.size
 
 
 class FollowedChannel:
@@ -57,6 +57,8 @@ class FollowedChannel:
         """What manifests go on from, version after version."""
         self._window = window
         self._retention = retention
+        self.view = ChannelView(self.timeline, window, retention)
+        """What decisions are made from."""
         self._offset = 0
         """Where in the journal the first record lies that is not in the timeline."""
         self._reported = -1
@@ -67,11 +69,6 @@ class FollowedChannel:
         """What lies right before the offset."""
         self._grown = asyncio.Event()
         self._log = structlog.get_logger().bind(channel=name)
-
-    @property
-    def view(self) -> ChannelView:
-        """What decisions are made from."""
-        return ChannelView(self.timeline, self._window, self._retention)
 
     async def grown(self) -> None:
         """Return once there is anything new."""
@@ -95,6 +92,7 @@ class FollowedChannel:
         if timeline is self.timeline:
             return
         before, self.timeline = self.timeline, timeline
+        self.view = ChannelView(timeline, self._window, self._retention)
         if replaced or (timeline.version, timeline.edge) != (before.version, before.edge):
             self.rendered = _nothing_rendered()
         if replaced or timeline.retold != before.retold:

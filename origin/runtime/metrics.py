@@ -1,23 +1,82 @@
 """What the origin counts (Prometheus); labels are bounded: configured names, kinds, statuses."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from origin.runtime.follow import FollowedChannel
+from origin.tally import FIRST_BYTE_BOUNDS, Tallies
 from packager.ticks import MICROS, UtcMicros, micros_of
 from packager.timeline import Timeline
 
 REQUESTS = Counter("ringside_requests", "Requests answered", ["channel", "kind", "status"])
 SENT_BYTES = Counter("ringside_sent_bytes", "Bytes of bodies sent", ["channel", "kind"])
-ANSWER_SECONDS = Histogram(
-    "ringside_answer_seconds",
-    "From a request's headers to the end of its answer",
+FIRST_BYTE = Histogram(
+    "ringside_first_byte_seconds",
+    "From a request's headers to the first byte of its answer",
     ["kind"],
-    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1.0, 5.0),
+    buckets=FIRST_BYTE_BOUNDS,
 )
+READY_REQUESTS = Counter(
+    "ringside_ready_requests", "Requests answered with what was at hand", ["kind"]
+)
+SHED_REQUESTS = Counter(
+    "ringside_shed_requests", "Requests put off because of too much load", ["kind"]
+)
+DENIED_REQUESTS = Counter(
+    "ringside_denied_requests",
+    "Requests without a right to what they ask for",
+    ["channel", "reason"],
+)
+OPEN_CONNECTIONS = Gauge(
+    "ringside_open_connections", "Connections of the public port", multiprocess_mode="livesum"
+)
+CLOSED_CONNECTIONS = Counter(
+    "ringside_closed_connections", "Connections that were ended by the origin", ["reason"]
+)
+READY_BYTES = Gauge(
+    "ringside_ready_bytes",
+    "Bytes of media and manifests that are kept at hand, in all workers",
+    multiprocess_mode="livesum",
+)
+LOOP_LAG = Gauge(
+    "ringside_loop_lag_seconds",
+    "How late the busiest worker does what is due",
+    multiprocess_mode="livemax",
+)
+
+
+def hand_on(tallies: Tallies) -> None:
+    """Add to the metrics what was counted since the last time."""
+    for tally in tallies:
+        if not tally.requests:
+            continue
+        REQUESTS.labels(tally.channel, tally.kind, tally.status).inc(tally.requests)
+        SENT_BYTES.labels(tally.channel, tally.kind).inc(tally.octets)
+        if tally.ready:
+            READY_REQUESTS.labels(tally.kind).inc(tally.ready)
+        _observe_many(FIRST_BYTE.labels(tally.kind), tally.waits, tally.seconds)
+        tally.reset()
+
+
+def _observe_many(histogram: Histogram, counts: Sequence[int], total: float) -> None:
+    """Add many observations at once: how many are within each bound, and their sum.
+
+    The library has no public way for more than one at a time.
+    """
+    for bucket, count in zip(histogram._buckets, counts, strict=True):  # noqa: SLF001
+        if count:
+            bucket.inc(count)
+    histogram._sum.inc(total)  # noqa: SLF001
 
 
 def live_edge(timeline: Timeline) -> UtcMicros | None:

@@ -1,20 +1,34 @@
-"""aiohttp's connections, with our own words where it answers by itself."""
+"""aiohttp's part of a connection, with our own words where it answers by itself."""
+
+from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from origin.answer import plain
-from origin.runtime.headers import headers_of
+from origin.runtime.connection import Connection
+from origin.runtime.headers import Stamps, headers_of, lines_of
 
 _CRASHED = 500
+_FOR_EVER = 1e9
+"""Seconds."""
 _log = structlog.get_logger()
 
 
-class _Connection(RequestHandler):
-    """One connection."""
+class _Protocol(RequestHandler):
+    """What is not answered by the hot path."""
 
     __slots__ = ()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send what is left of an answer; the next request may be anybody's."""
+        sent = await super().finish_response(request, resp, start_time)
+        if isinstance(self.transport, Connection):
+            self.transport.answered(last=not sent[0].keep_alive)
+        return sent
 
     def handle_error(
         self,
@@ -32,9 +46,11 @@ class _Connection(RequestHandler):
             raise ConnectionError("the answer has begun: all that is left is to hang up")
         reason = "something went wrong" if status == _CRASHED else "not a request"
         answer = plain(status, reason, "no-store")
-        response = web.Response(
-            status=status, headers=headers_of(answer, request), body=answer.body
-        )
+        manager = self._manager
+        if not isinstance(manager, HttpServer):
+            raise ConnectionError("nobody is there any more")
+        headers = headers_of(answer, lines_of(request), manager.stamps)
+        response = web.Response(status=status, headers=headers, body=answer.body)
         response.force_close()
         return response
 
@@ -42,6 +58,14 @@ class _Connection(RequestHandler):
 class HttpServer(web.Server):
     """Gives each connection to one handler; there are no routes."""
 
+    def __init__(
+        self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], stamps: Stamps
+    ) -> None:
+        """Have `handler` answer."""
+        # Connections that do nothing are the port's to end, which knows of all their requests.
+        super().__init__(handler, access_log=None, keepalive_timeout=_FOR_EVER)
+        self.stamps = stamps
+
     def __call__(self) -> RequestHandler:
-        """A new connection."""
-        return _Connection(self, loop=self._loop, **self._kwargs)
+        """Aiohttp's part of a new connection."""
+        return _Protocol(self, loop=self._loop, **self._kwargs)

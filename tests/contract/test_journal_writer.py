@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from origin.answer import plain
+from origin.reply import Reply
 from origin.runtime.follow import FollowedChannel
+from origin.tally import Tally
 from packager.errors import JournalError
 from packager.fold import apply, fold
 from packager.journal import MAX_LINE, VERSION, Reader, encode
@@ -733,7 +735,8 @@ def test_what_was_rendered_is_forgotten_with_the_segments_it_names(
             writer.append([chunk("v0", number, index) for index in range(2600)])
             writer.append([ended("v0", number)])
         channel.catch_up()
-        channel.rendered["a manifest"] = plain(200, "names segment 10", "no-store")
+        answer = plain(200, "names segment 10", "no-store")
+        channel.rendered["a manifest"] = Reply(answer, Tally("tv", "dash", 200))
         file = file_id(tmp_path)
         writer.append([Trimmed(before)])
         writer.rewrite_if_worth_it()

@@ -1,0 +1,429 @@
+"""The answers of the public port: those that are at hand, and those that take time to be made.
+
+What a request asks for is decided anew whenever its channel's timeline has grown or its time is up,
+not for each request; what was made for one is there for all.
+"""
+
+import asyncio
+import os
+from collections.abc import Hashable, Iterator, Mapping
+from fractions import Fraction
+from itertools import count
+from pathlib import Path
+from typing import assert_never
+
+from origin.admission import Load, admits, put_off
+from origin.answer import Answer, Slice, plain
+from origin.caching import Cdn, cache_control
+from origin.decide import decide, settled_until
+from origin.plan import (
+    Freshness,
+    Plan,
+    Redirect,
+    Refuse,
+    ServeFragment,
+    ServeHealth,
+    ServeInit,
+    ServeManifest,
+    ServeMedia,
+    ServeTime,
+    Wait,
+)
+from origin.render import CONTENT_TYPES, render
+from origin.reply import Reply
+from origin.request import Fragment, Manifest, Media, Request, parse
+from origin.runtime import metrics
+from origin.runtime.follow import FollowedChannel
+from origin.shelf import Recent, Shelf
+from origin.tally import Tallies
+from origin.view import path_of
+from packager.clock import Clock
+from packager.cmaf.smooth import smooth_fragment
+from packager.errors import StoreError
+from packager.layout import InitName, SegmentName, init_version
+from packager.smooth_clock import span
+from packager.ticks import UtcMicros, iso8601
+from packager.timeline import Timeline
+
+_LONGEST_INIT = 1 << 20
+"""Bytes: init sections have a thousand or two."""
+_LARGEST_SHARE = 8
+"""A segment that takes more than one part in so many of the memory is sent from its file."""
+_OVERHEAD = 1024
+"""Bytes of an answer beside its body."""
+_TARGETS = 8192
+_REFUSALS = 1024
+
+_UNREADABLE = Refuse(503, "the media cannot be read", Freshness.UNAVAILABLE, retry_after=1)
+
+
+class Ready:
+    """What is at hand for a request, and until when it is right."""
+
+    __slots__ = (
+        "channel",
+        "kind",
+        "name",
+        "plain",
+        "plan",
+        "request",
+        "timeline",
+        "until",
+        "used",
+        "zipped",
+    )
+
+    def __init__(self, request: Request, channel: FollowedChannel) -> None:
+        """Nothing is at hand yet."""
+        self.request = request
+        self.channel = channel
+        self.name = channel.name
+        """The channel's, for counting; empty where there is none of that name."""
+        self.kind = kind_of(request)
+        self.timeline: Timeline | None = None
+        """The one that was decided from."""
+        self.until = UtcMicros(0)
+        self.plan: Plan | None = None
+        self.plain: Reply | None = None
+        self.zipped: Reply | None = None
+        """The same in gzip; of anything but manifests, the very same."""
+        self.used = False
+
+    def let_go(self) -> None:
+        """Nothing is at hand any more."""
+        self.timeline = None
+        self.plan = self.plain = self.zipped = None
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        bodies = {id(reply): len(reply.body) for reply in (self.plain, self.zipped) if reply}
+        return _OVERHEAD + sum(bodies.values())
+
+
+class Target:
+    """What the target of a request line means."""
+
+    __slots__ = ("path", "query", "ready")
+
+    def __init__(self, path: str, query: str, ready: Ready) -> None:
+        self.path = path
+        self.query = query
+        self.ready = ready
+
+
+class Answers:
+    """Makes answers, and keeps at hand what may be asked for again."""
+
+    def __init__(
+        self,
+        channels: Mapping[str, FollowedChannel],
+        data: Path,
+        cdn: Cdn,
+        clock: Clock,
+        memory: int,
+    ) -> None:
+        """Answer from `channels`, whose media lies below `data`; keep `memory` bytes at hand."""
+        self.tallies = Tallies()
+        self.load = Load()
+        self.shelf: Shelf[Request, Ready] = Shelf(memory)
+        self.targets: Recent[bytes, Target] = Recent(_TARGETS)
+        self._channels = channels
+        self._nobody = FollowedChannel("", Path(os.devnull), Fraction(0), Fraction(0))
+        self._data = data
+        self._cdn: Cdn = cdn
+        self._clock = clock
+        self._largest = memory // _LARGEST_SHARE
+        self._refusals: Recent[Hashable, Reply] = Recent(_REFUSALS)
+        self._loading: dict[Request, asyncio.Task[Answer]] = {}
+        self._chance = count()
+
+    def target(self, path: str, query: str) -> Target:
+        """What a path and a query mean, both as they came."""
+        request = parse(path, query)
+        if (ready := self.shelf.get(request)) is None:
+            channel = self._channels.get(getattr(request, "channel", ""), self._nobody)
+            ready = Ready(request, channel)
+        return Target(path, query, ready)
+
+    def at_hand(self, ready: Ready, now: UtcMicros, *, zipped: bool) -> Reply | None:
+        """The answer, if it can be had at once; None where it takes time."""
+        channel = ready.channel
+        if ready.timeline is not channel.timeline or now >= ready.until:
+            self._decide(ready, now)
+        ready.used = True
+        reply = ready.zipped if zipped else ready.plain
+        return self._make(ready, zipped=zipped) if reply is None else reply
+
+    def _decide(self, ready: Ready, now: UtcMicros) -> None:
+        view = None if ready.channel is self._nobody else ready.channel.view
+        plan = decide(ready.request, view, now)
+        ready.until = settled_until(ready.request, view, now)
+        ready.timeline = ready.channel.timeline
+        # Windows are many numbers: where manifests are kept it is known whether one is new.
+        if isinstance(plan, ServeManifest) or plan != ready.plan:
+            ready.plan, ready.plain, ready.zipped = plan, None, None
+
+    def _make(self, ready: Ready, *, zipped: bool) -> Reply | None:
+        match ready.plan:
+            case ServeManifest():
+                return self._manifest(ready, ready.plan, zipped=zipped)
+            case Refuse():
+                ready.plain = ready.zipped = self.refusal(ready.plan, ready)
+            case Redirect(location):
+                caching = self._caching(Freshness.MOVED)
+                answer = plain(302, f"it is at {location}", caching, ("Location", location))
+                ready.plain = ready.zipped = self.reply(answer, ready)
+            case ServeTime(now):
+                answer = plain(200, iso8601(now), self._caching(Freshness.NEVER))
+                ready.plain = ready.zipped = self.reply(answer, ready)
+            case ServeHealth():
+                answer = plain(200, "ok", self._caching(Freshness.NEVER))
+                ready.plain = ready.zipped = self.reply(answer, ready)
+            case _:
+                return None
+        return ready.plain
+
+    def reply(self, answer: Answer, ready: Ready) -> Reply:
+        """`answer`, ready to be sent and counted."""
+        return Reply(answer, self.tallies.of(ready.name, ready.kind, answer.status))
+
+    def refusal(self, plan: Refuse, ready: Ready) -> Reply:
+        """An error, made once for all who get it."""
+        key = (plan, ready.name, ready.kind, ready.channel.timeline.grid)
+        if (found := self._refusals.find(key)) is None:
+            retry = (("Retry-After", str(plan.retry_after)),) if plan.retry_after else ()
+            caching = self._caching(plan.freshness, ready.channel)
+            found = self.reply(plain(plan.status, plan.reason, caching, *retry), ready)
+            self._refusals.put(key, found)
+        return found
+
+    def put_off(self, ready: Ready) -> Reply:
+        """What is said to who has to come again."""
+        metrics.SHED_REQUESTS.labels(ready.kind).inc()
+        return self.refusal(put_off(next(self._chance)), ready)
+
+    @property
+    def refused(self) -> str:
+        """The Cache-Control of what is refused for a request's conditions."""
+        return self._caching(Freshness.CONDITION)
+
+    def _caching(
+        self,
+        freshness: Freshness,
+        channel: FollowedChannel | None = None,
+        lasts: Fraction | None = None,
+    ) -> str:
+        segment = channel.timeline.grid.duration if channel else Fraction(0)
+        return cache_control(freshness, self._cdn, segment, lasts)
+
+    def _manifest(self, ready: Ready, plan: ServeManifest, *, zipped: bool) -> Reply:
+        """The manifest, made once for each version of the timeline."""
+        request, window, channel = plan.request, plan.window, ready.channel
+        # Whatever the path: views that have the same to say share it.
+        up = path_of(request.view).count("/")
+        extent = (window.first, window.last, window.depth, window.ended, window.stays, plan.late)
+        key = (request.kind, request.track, request.skip, request.patch, up, extent, zipped)
+        if (found := channel.rendered.get(key)) is None:
+            if not admits(self.load, request):
+                return self.put_off(ready)
+            found = self.reply(self._rendered(plan, channel, zipped=zipped), ready)
+            if found.answer.size <= channel.rendered.maxsize:
+                channel.rendered[key] = found
+        if zipped:
+            ready.zipped = found
+        else:
+            ready.plain = found
+        self.shelf.put(request, ready, ready.size)
+        return found
+
+    def _rendered(self, plan: ServeManifest, channel: FollowedChannel, *, zipped: bool) -> Answer:
+        text = render(plan, channel.tapes)
+        ended = plan.window.ended
+        freshness = Freshness.ENDED_MANIFEST if ended else Freshness.LIVE_MANIFEST
+        coding = (("Content-Encoding", "gzip"),) if zipped else ()
+        return Answer(
+            status=200,
+            content_type=CONTENT_TYPES[plan.request.kind],
+            cache_control=self._caching(freshness, channel, plan.lasts),
+            body=text.gzipped() if zipped else text.plain(),
+            etag=f'"{text.digest}{"-gz" if zipped else ""}"',
+            modified=plan.window.published,
+            extra=(*coding, ("Vary", "Accept-Encoding"), *_lateness(plan)),
+        )
+
+    async def in_time(self, ready: Ready, *, zipped: bool) -> Answer:
+        """The answer that is not at hand, after waiting for what is about to be there.
+
+        Raises:
+            StoreError: the media is not in the store as its record says.
+            OSError: it cannot be read.
+            MediaError: no fragment can be made of it.
+        """
+        if isinstance(ready.plan, Wait):
+            await self._wait(ready, ready.plan)
+            if (reply := self.at_hand(ready, self._clock.now(), zipped=zipped)) is not None:
+                return reply.answer
+        plan = ready.plan
+        match plan:
+            case Wait(otherwise=otherwise):
+                return self.refusal(otherwise, ready).answer
+            case ServeMedia():
+                path = self._data / plan.channel / plan.track / str(plan.file)
+                body = Slice(str(path), plan.offset, plan.size)
+                if plan.size > self._largest:
+                    return self._media(plan, body)
+            case ServeInit() | ServeFragment():
+                pass
+            case _:
+                raise AssertionError(plan)
+        return await self._loaded(ready, plan)
+
+    async def _wait(self, ready: Ready, plan: Wait) -> None:
+        """Return once something else is to be said, or nothing will be in time."""
+        try:
+            async with asyncio.timeout(float(plan.at_most)):
+                while isinstance(ready.plan, Wait):
+                    await ready.channel.grown()
+                    self._decide(ready, self._clock.now())
+        except TimeoutError:
+            pass
+
+    async def _loaded(self, ready: Ready, plan: ServeMedia | ServeInit | ServeFragment) -> Answer:
+        """The answer with its media in memory: read once, however many wait for it."""
+        loading = self._loading.get(ready.request)
+        if loading is None:
+            loading = asyncio.create_task(self._load(ready, plan))
+            self._loading[ready.request] = loading
+            loading.add_done_callback(lambda _: self._loading.pop(ready.request))
+        return await asyncio.shield(loading)
+
+    async def _load(self, ready: Ready, plan: ServeMedia | ServeInit | ServeFragment) -> Answer:
+        answer = await asyncio.to_thread(self._read, plan)
+        if ready.plan == plan:
+            ready.plain = ready.zipped = self.reply(answer, ready)
+            self.shelf.put(ready.request, ready, ready.size)
+        return answer
+
+    def _read(self, plan: ServeMedia | ServeInit | ServeFragment) -> Answer:
+        match plan:
+            case ServeMedia():
+                path = self._data / plan.channel / plan.track / str(plan.file)
+                body = Slice(str(path), plan.offset, plan.size)
+                return self._media(plan, read_slice(body, plan.size))
+            case ServeInit():
+                return self._init(plan)
+            case ServeFragment():
+                return self._fragment(plan)
+            case _:
+                assert_never(plan)
+
+    def _media(self, plan: ServeMedia, body: bytes | Slice) -> Answer:
+        return Answer(
+            status=200,
+            content_type=f"{plan.kind}/mp4",
+            cache_control=self._caching(Freshness.FOREVER),
+            body=body,
+            etag=plan.etag,
+            modified=plan.modified,
+            ranges=True,
+        )
+
+    def _init(self, plan: ServeInit) -> Answer:
+        path = self._data / plan.channel / plan.track.id / str(plan.file)
+        return Answer(
+            status=200,
+            content_type=f"{plan.track.kind}/mp4",
+            cache_control=self._caching(Freshness.FOREVER),
+            body=_read_init(path, plan.file),
+            etag=f'"{plan.file.version}"',
+            modified=plan.modified,
+            ranges=True,
+        )
+
+    def _fragment(self, plan: ServeFragment) -> Answer:
+        track, segment = plan.track, plan.segment
+        path = self._data / plan.channel / track.id / str(SegmentName(segment.number))
+        data = read_slice(Slice(str(path), 0, segment.size), segment.size)
+        here = span(segment, track.timescale)
+        return Answer(
+            status=200,
+            content_type=f"{track.kind}/mp4",
+            cache_control=self._caching(_freshness_of(plan)),
+            body=smooth_fragment(data, track.timescale, here, plan.following),
+            etag=f'"{segment.published:x}-{segment.size:x}-s{len(plan.following)}"',
+            modified=segment.published,
+            ranges=True,
+        )
+
+    def unreadable(self, ready: Ready) -> Answer:
+        """What is said of media that the journal names and the store has not."""
+        return self.refusal(_UNREADABLE, ready).answer
+
+    def other_method(self, method: str) -> Answer:
+        """What is said to a method that is neither GET nor HEAD."""
+        long = self._caching(Freshness.UNKNOWN)
+        if method == "OPTIONS":
+            return plain(204, "", long, *_PREFLIGHT.items(), ("Allow", "GET, HEAD, OPTIONS"))
+        return plain(405, "only GET and HEAD", long, ("Allow", "GET, HEAD, OPTIONS"))
+
+
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": "*, Authorization, Range",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+def read_slice(body: Slice, size: int) -> bytes:
+    """The first `size` bytes, in one step: handing each small one to a thread would take longer.
+
+    Raises:
+        StoreError: the file has not all the bytes that it should have.
+    """
+    try:
+        with Path(body.path).open("rb", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size < body.offset + body.size:
+                raise StoreError(f"{body.path} is shorter than its record says")
+            return os.pread(file.fileno(), size, body.offset)
+    except OSError as error:
+        raise StoreError(str(error)) from error
+
+
+def _freshness_of(plan: ServeFragment) -> Freshness:
+    """One that names none after it changes where its channel goes on."""
+    if plan.following:
+        return Freshness.FOREVER
+    return Freshness.ENDED_MANIFEST if plan.final else Freshness.SOON
+
+
+def _read_init(path: Path, name: InitName) -> bytes:
+    """An init section; it is never kept by anybody unless it is whole.
+
+    Raises:
+        StoreError: it is not what its name says.
+    """
+    with path.open("rb") as file:
+        data = file.read(_LONGEST_INIT)
+    if init_version(data) != name.version:
+        raise StoreError(f"{path} is not what was written")
+    return data
+
+
+def _lateness(plan: ServeManifest) -> Iterator[tuple[str, str]]:
+    """Where a window begins that was asked for from earlier on."""
+    if plan.late:
+        yield "Ringside-Window-Start", iso8601(plan.window.begin)
+
+
+def kind_of(request: Request) -> str:
+    """What counts call it."""
+    match request:
+        case Manifest():
+            return request.kind
+        case Media():
+            return type(request.name).__name__.removesuffix("Name").lower()
+        case Fragment():
+            return "fragment"
+        case _:
+            return "other"

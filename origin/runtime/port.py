@@ -1,0 +1,258 @@
+"""The public port: all its connections, on one epoll that the event loop watches as a whole.
+
+An event loop spends as much on waking a callback as the hot path does on an answer, so the sockets
+are not the loop's one by one: it learns that some are ready, and then all of those are served.
+"""
+
+import asyncio
+import select
+import socket
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import islice
+
+import structlog
+
+from origin import wire
+from origin.runtime import metrics
+from origin.runtime.answers import Answers
+from origin.runtime.connection import Connection
+from origin.runtime.hot import HotPath, Outcome
+from packager.clock import monotonic
+
+_EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+_COME = ~select.EPOLLOUT
+_BATCH = 256
+"""Connections that are served before anybody else has a turn."""
+_ACCEPTED = 64
+"""Connections that are taken at once."""
+_SEPARATOR = b"\r\n\r\n"
+_IDLE = 75.0
+"""Seconds that a connection is kept without a request: longer than a CDN keeps its own."""
+_SLOW_REQUEST = 10.0
+"""Seconds from the first byte of a request to the last of its head."""
+_SLOW_READER = 30.0
+"""Seconds in which a client takes something of its answer."""
+_SLOWEST = 4096
+"""Bytes a second that a client takes, on the whole."""
+_SHUT = 2.0
+"""Seconds for a client to hang up once it was told that no more comes."""
+_SWEEP = 1.0
+_NOBODY_TAKES = 0.1
+"""Seconds after which a connection that waits at another worker's socket is taken from there."""
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nCache-Control: no-store\r\nRetry-After: 2\r\n"
+    b"Access-Control-Allow-Origin: *\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+)
+_LOOKED_AT = 256
+"""Connections that are looked at to find an idle one."""
+_log = structlog.get_logger()
+
+
+class Port:
+    """Takes connections, reads requests, hands on what the hot path does not answer."""
+
+    def __init__(
+        self,
+        hot: HotPath,
+        answers: Answers,
+        protocol: Callable[[], asyncio.Protocol],
+        most: int,
+    ) -> None:
+        """Serve at most `most` connections; `protocol` makes aiohttp's part of one."""
+        self.tick = monotonic()
+        """Monotonic seconds, at the last batch."""
+        self._hot = hot
+        self._answers = answers
+        self._protocol = protocol
+        self._most = most
+        self._epoll = select.epoll()
+        self._open: dict[int, Connection] = {}
+        self._listeners: dict[int, socket.socket] = {}
+        self._neighbours: list[socket.socket] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, listener: socket.socket, neighbours: Iterable[socket.socket] = ()) -> None:
+        """Take what comes at `listener`, and what nobody takes at `neighbours`."""
+        loop = asyncio.get_running_loop()
+        for sock in (listener, *neighbours):
+            sock.settimeout(0)
+            with suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._listeners[listener.fileno()] = listener
+        self._neighbours = list(neighbours)
+        self._epoll.register(listener.fileno(), select.EPOLLIN)
+        loop.add_reader(self._epoll.fileno(), self._serve)
+        self._tasks.append(loop.create_task(self._sweep_now_and_then()))
+        self._tasks.append(loop.create_task(self._keep_time()))
+
+    def _serve(self) -> None:
+        """Serve whatever is ready."""
+        self.tick = monotonic()
+        self._hot.begin()
+        connections = self._open
+        for descriptor, events in self._epoll.poll(0, _BATCH):
+            connection = connections.get(descriptor)
+            if connection is None:
+                if (listener := self._listeners.get(descriptor)) is not None:
+                    self._accept(listener)
+                continue
+            try:
+                if events & select.EPOLLOUT and connection.out:
+                    connection.writable()
+                if events & _COME:
+                    connection.readable()
+            except Exception:  # noqa: BLE001
+                # The others of the batch would not be told of again.
+                _log.exception("connection.crashed")
+                connection.abort()
+        self._hot.end()
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(_ACCEPTED):
+            try:
+                sock, peer = listener.accept()
+            except OSError:
+                return  # there is none, it left again, or there are no more descriptors
+            if len(self._open) >= self._most and not self._make_room():
+                with suppress(OSError):
+                    sock.settimeout(0)
+                    sock.send(_FULL)
+                sock.close()
+                metrics.CLOSED_CONNECTIONS.labels("full").inc()
+                continue
+            sock.settimeout(0)
+            connection = Connection(sock, peer, self)
+            self._open[connection.fd] = connection
+            self._epoll.register(connection.fd, _EDGES)
+
+    def _make_room(self) -> bool:
+        """Close one that has nothing to do, of those that came first."""
+        for connection in islice(self._open.values(), _LOOKED_AT):
+            if not (connection.busy or connection.out or connection.pending or connection.odd):
+                self._close(connection, "full")
+                return True
+        return False
+
+    def requests(self, connection: Connection, data: bytes) -> None:
+        """Answer what is in `data`, one request after the other, as far as it goes."""
+        while data:
+            end = data.find(_SEPARATOR) + 4
+            if end < 4:  # noqa: PLR2004 - the separator's own length
+                if not wire.may_become_plain(data):
+                    self._hand_over(connection, data)
+                else:
+                    if not connection.pending:
+                        connection.since = self.tick
+                    connection.pending = data
+                return
+            head = data if end == len(data) else data[:end]
+            outcome = self._hot.answer(connection, head)
+            if outcome is Outcome.ODD:
+                self._hand_over(connection, data)
+                return
+            data = data[end:]
+            if outcome is Outcome.ASK:
+                connection.busy = True
+                connection.pending = data
+                self._protocol_of(connection).data_received(head)
+                return
+            connection.since = self.tick
+            if connection.out or connection.closing:
+                connection.pending = data
+                return
+
+    def _hand_over(self, connection: Connection, data: bytes) -> None:
+        connection.odd = True
+        self._protocol_of(connection).data_received(data)
+
+    def _protocol_of(self, connection: Connection) -> asyncio.Protocol:
+        if connection.protocol is None:
+            connection.protocol = self._protocol()
+            connection.protocol.connection_made(connection)
+        return connection.protocol
+
+    def forget(self, connection: Connection) -> None:
+        """It is closed."""
+        if self._open.get(connection.fd) is connection:
+            del self._open[connection.fd]
+
+    async def _keep_time(self) -> None:
+        """Know how late this process is, and take what other workers leave lying."""
+        loop = asyncio.get_running_loop()
+        load = self._answers.load
+        while True:
+            due = loop.time() + _NOBODY_TAKES
+            await asyncio.sleep(_NOBODY_TAKES)
+            late = max(0.0, loop.time() - due)
+            # One long step is no overload yet; several in a row are.
+            load.lag = late if late < load.lag else (load.lag + late) / 2
+            for listener in self._neighbours:
+                self._accept(listener)
+
+    async def _sweep_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP)
+            self.tick = monotonic()
+            self.sweep()
+            metrics.hand_on(self._answers.tallies)
+            metrics.OPEN_CONNECTIONS.set(len(self._open))
+            metrics.READY_BYTES.set(self._answers.shelf.octets)
+            metrics.LOOP_LAG.set(self._answers.load.lag)
+
+    def sweep(self) -> None:
+        """End the connections that take too long over anything."""
+        for connection in list(self._open.values()):
+            if (reason := self._fault(connection)) is not None:
+                self._close(connection, reason)
+
+    def _fault(self, connection: Connection) -> str | None:
+        quiet = self.tick - connection.since
+        if connection.is_shut:
+            return "left" if quiet > _SHUT else None
+        if connection.out:
+            slow = quiet > _SLOW_READER + connection.size / _SLOWEST
+            stuck = self.tick - connection.progress > _SLOW_READER
+            return "slow-reader" if stuck or slow else None
+        if connection.busy:
+            return None
+        if connection.pending:
+            return "slow-request" if quiet > _SLOW_REQUEST else None
+        return "idle" if quiet > _IDLE else None
+
+    def _close(self, connection: Connection, reason: str) -> None:
+        metrics.CLOSED_CONNECTIONS.labels(reason).inc()
+        if connection.out or connection.is_shut:
+            connection.abort()
+        else:
+            connection.close()
+
+    async def stop(self, patience: float, idle: float = 0.0) -> None:
+        """Take no more connections, finish what is under way, close.
+
+        Args:
+            patience: seconds for what is under way.
+            idle: seconds in which connections without a request may still send one; its answer
+                tells that it was the last.
+        """
+        for descriptor in self._listeners:
+            self._epoll.unregister(descriptor)
+        self._listeners.clear()
+        self._neighbours.clear()
+        self._hot.last = True
+        began = monotonic()
+        while self._open and monotonic() - began < patience:
+            self.tick = monotonic()
+            if self.tick - began >= idle:
+                for connection in list(self._open.values()):
+                    if not (connection.busy or connection.out):
+                        connection.close()
+            await asyncio.sleep(0.02)
+        asyncio.get_running_loop().remove_reader(self._epoll.fileno())
+        for connection in list(self._open.values()):
+            connection.abort()
+        for task in self._tasks:
+            task.cancel()
+        metrics.hand_on(self._answers.tallies)
+        self._epoll.close()

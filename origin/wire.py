@@ -1,0 +1,140 @@
+"""HTTP/1.1 on the wire: what the head of a request says, what the head of an answer is.
+
+A request whose head is plain can be answered from its bytes; whatever is out of the ordinary is for
+a full parser, which then is the only one that decides about it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from origin.answer import CONDITIONS, Answer
+from origin.encoding import wants_gzip
+
+LONGEST_HEAD = 8000
+"""Bytes of a plain head: less than what a full parser takes of a single line."""
+_MOST_LINES = 100
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_LINES = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n)+\r\n")
+_HOST = re.compile(rb"[0-9A-Za-z._:\[\]-]+")
+_TARGET = re.compile(rb"/(?!/)[0-9A-Za-z/._~=()-]*(?:\?[0-9A-Za-z%&=+,;:@!$'()*/?._~-]*)?")
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_NOT_PLAIN = frozenset(
+    (
+        *(b"content-length", b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"),
+        *(b"te", b"trailer", b"sec-websocket-key1", b"http2-settings"),
+    )
+)
+"""Names of lines that announce a body, or that something else than an answer is wanted."""
+_CONDITIONS = {name.lower(): name for name in CONDITIONS}
+_EVERYWHERE = (
+    ("Access-Control-Allow-Origin", "*"),
+    (
+        "Access-Control-Expose-Headers",
+        "Content-Length, Content-Range, Date, ETag, Ringside-Window-Start, X-Request-ID",
+    ),
+    ("Server", "Ringside"),
+)
+_CMCD = ("cmcd-request", "cmcd-object", "cmcd-session", "cmcd-status")
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What the header lines of a request say, as far as an answer, a count or a log wants it."""
+
+    zipped: bool = False
+    """The body is wanted in gzip."""
+    conditions: Mapping[str, str] | None = None
+    """Those of `CONDITIONS` that are there; None for none."""
+    tag: str = ""
+    """The one entity tag of If-None-Match, where there is no other condition."""
+    request_id: str = ""
+    """The client's own, if it may be given back."""
+    trace: str = ""
+    """A traceparent (W3C Trace Context), as it came."""
+    secret: str = ""
+    """What a CDN shows to be the one it says."""
+    agent: str = ""
+    forwarded: str = ""
+    """X-Forwarded-For."""
+    cmcd: Mapping[str, str] | None = None
+    """The headers of CTA-5004, by their names in lower case; None for none."""
+
+
+def read_lines(block: bytes) -> Lines | None:
+    """What header lines say, from the first to the empty one; None where they are not plain.
+
+    No line stands twice, none announces a body, and no octet is beyond ASCII.
+    """
+    if len(block) > LONGEST_HEAD or _LINES.fullmatch(block) is None:
+        return None
+    lines = block[:-4].split(b"\r\n")
+    said: dict[bytes, bytes] = {}
+    for line in lines:
+        name, _, value = line.partition(b":")
+        said[name.lower()] = value.strip(b" \t")
+    if len(said) != len(lines) or len(lines) > _MOST_LINES or not _NOT_PLAIN.isdisjoint(said):
+        return None
+    if _HOST.fullmatch(said.get(b"host", b"")) is None:
+        return None
+    if said.get(b"connection", b"keep-alive").lower() != b"keep-alive":
+        return None
+    return lines_of({name.decode(): value.decode() for name, value in said.items()})
+
+
+def lines_of(said: Mapping[str, str]) -> Lines:
+    """What header lines say, by their names in lower case."""
+    conditions = {name: said[low] for low, name in _CONDITIONS.items() if low in said}
+    tag = conditions.get("If-None-Match", "") if len(conditions) == 1 else ""
+    return Lines(
+        zipped=wants_gzip(said.get("accept-encoding", "")),
+        conditions=conditions or None,
+        tag=tag,
+        request_id=_matching(_REQUEST_ID, said.get("x-request-id", "")),
+        trace=_matching(_TRACE, said.get("traceparent", "")),
+        secret=said.get("x-cdn-secret", ""),
+        agent=said.get("user-agent", ""),
+        forwarded=said.get("x-forwarded-for", ""),
+        cmcd={name: said[name] for name in _CMCD if name in said} or None,
+    )
+
+
+def _matching(grammar: re.Pattern[str], text: str) -> str:
+    return text if grammar.fullmatch(text) else ""
+
+
+def is_plain_target(target: bytes) -> bool:
+    """Whether a request's target is a path that means itself, with any query behind it."""
+    return _TARGET.fullmatch(target) is not None
+
+
+def may_become_plain(data: bytes) -> bool:
+    """Whether `data`, the first bytes of a head, may be the beginning of a plain one."""
+    if len(data) > LONGEST_HEAD or data.count(b"\n") != data.count(b"\r\n"):
+        return False
+    return (
+        data.startswith((b"GET /", b"HEAD /"))
+        or b"GET /".startswith(data)
+        or b"HEAD /".startswith(data)
+    )
+
+
+def has_body(method: str, status: int) -> bool:
+    """Whether an answer has a body behind its head (RFC 9110 sections 6.4.1 and 9.3.2)."""
+    return method != "HEAD" and status not in (204, 304)
+
+
+def fields(answer: Answer) -> list[tuple[str, str]]:
+    """All headers that are the same whenever and whoever asks, in an order that never changes."""
+    lasting = list(answer.headers().items())
+    if answer.status not in (204, 304):
+        lasting.append(("Content-Length", str(answer.size)))
+    return [*lasting, *_EVERYWHERE]
+
+
+def head(answer: Answer) -> bytes:
+    """Status line and `fields`: date, the request's id and an empty line are still to come."""
+    first = f"HTTP/1.1 {answer.status} {_PHRASES[answer.status]}\r\n"
+    return (first + "".join(f"{n}: {v}\r\n" for n, v in fields(answer))).encode("latin-1")
