@@ -4,9 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
+from typing import Protocol
 
 from origin.ranges import Unsatisfiable, parse_range
 from packager.ticks import MICROS, UtcMicros
+
+
+class Opened(Protocol):
+    """A file that stays open, and its bytes there, whatever becomes of its name."""
+
+    @property
+    def descriptor(self) -> int:
+        """The kernel's number of it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +26,8 @@ class Slice:
     path: str
     offset: int
     size: int
+    file: Opened | None = None
+    """The file, where it is open already and these bytes are in the kernel's memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,4 +154,4 @@ def _range_applies(answer: Answer, said: Mapping[str, str]) -> bool:
 def _cut(body: bytes | Slice, offset: int, size: int) -> bytes | Slice:
     if isinstance(body, bytes):
         return body[offset : offset + size]
-    return Slice(body.path, body.offset + offset, size)
+    return replace(body, offset=body.offset + offset, size=size)

@@ -1,10 +1,12 @@
 """Which coding of a body a client wants (RFC 9110 section 12.5.3)."""
 
 import re
+from functools import lru_cache
 
 _ITEM = re.compile(r"\s*([!#$%&'*+.^`|~\w-]+)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?")
 
 
+@lru_cache(1024)
 def wants_gzip(header: str) -> bool:
     """Whether Accept-Encoding wants gzip at least as much as the plain body.
 

@@ -1,21 +1,21 @@
-"""An answer with its bytes, ready to be sent."""
+"""An answer at hand: all of it but the date and the request's id, ready to be sent."""
 
 from origin import wire
-from origin.answer import Answer
+from origin.answer import Answer, Slice
 from origin.tally import Tally
 
 
 class Reply:
-    """An answer whose body is in memory, and the part of its head that never changes."""
+    """An answer, and the part of its head that never changes."""
 
-    __slots__ = ("answer", "body", "etag", "head", "tally", "unchanged")
+    __slots__ = ("answer", "body", "etag", "head", "piece", "tally", "unchanged")
 
     def __init__(self, answer: Answer, tally: Tally) -> None:
         """Make `answer` ready, whose sending is counted in `tally`."""
-        if not isinstance(answer.body, bytes):
-            raise TypeError
         self.answer = answer
-        self.body = answer.body
+        self.body = answer.body if isinstance(answer.body, bytes) else b""
+        self.piece = answer.body if isinstance(answer.body, Slice) else None
+        """What follows the head where that lies in a file, which is open."""
         self.etag = answer.etag
         self.head = wire.head(answer)
         self.tally = tally

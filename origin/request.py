@@ -22,7 +22,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from origin.view import Rolling, View, parse_instant, parse_view
 from packager.layout import MediaName, PatchName, is_name, parse_media_name, parse_patch_name
@@ -151,6 +151,8 @@ _FRAGMENT = re.compile(
 )
 _ASKED = ("start", "end")
 _SKIP = "_HLS_skip"
+_MATTER = frozenset((*_ASKED, _SKIP))
+_MATTERING = tuple(name.encode() for name in _MATTER)
 _MAX_QUERY = 4096
 """Characters of a query that are looked at."""
 _ENCODED = {"%28": "(", "%29": ")", "%3D": "=", "%3d": "="}
@@ -193,7 +195,7 @@ def _of_view(channel: str, rest: list[str]) -> Request:
 
 def _queried(manifest: Manifest, query: str) -> Request:
     """`manifest`, the other view of it that a query asks for, or what is new in it."""
-    values = dict(parse_qsl(query)) if query else {}
+    values = _values(query) if query else {}
     said = {name: values[name] for name in _ASKED if name in values}
     if not said:
         skip = manifest.kind is ManifestKind.HLS_MEDIA and values.get(_SKIP) in ("YES", "v2")
@@ -209,6 +211,17 @@ def _queried(manifest: Manifest, query: str) -> Request:
     if end is not None and end <= start:
         return Bad("the end is not after the start")
     return Stretched(manifest, start, end)
+
+
+def _values(query: str) -> dict[str, str]:
+    """The values of those names that change an answer, where they are spelled as they are here."""
+    pairs = (pair.partition("=") for pair in query.split("&"))
+    return {name: unquote_plus(value) for name, _, value in pairs if name in _MATTER and value}
+
+
+def may_matter(query: bytes) -> bool:
+    """Whether a query may change an answer: a quick look, which may say yes for nothing."""
+    return any(name in query for name in _MATTERING)
 
 
 def _of_channel(channel: str, file: str) -> Request:

@@ -36,11 +36,6 @@ class Shelf(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def get(self, key: K) -> V | None:
-        """What is kept under `key`."""
-        found = self._by_key.get(key)
-        return None if found is None else found[0]
-
     def put(self, key: K, value: V, size: int) -> None:
         """Keep `value`, of `size` bytes, in the place of what was there.
 

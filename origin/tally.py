@@ -15,7 +15,6 @@ class Tally:
     """Answers of one channel, kind of object and status, since they were last handed on."""
 
     __slots__ = (
-        "batch",
         "channel",
         "kind",
         "octets",
@@ -33,8 +32,6 @@ class Tally:
         self.requests = 0
         self.ready = 0
         """Of them, those that were at hand."""
-        self.batch = 0
-        """Of those, the ones whose time to the first byte is still to be noted."""
         self.octets = 0
         """Bytes of bodies."""
         self.seconds = 0.0
@@ -48,12 +45,12 @@ class Tally:
         self.octets += octets
         self._wait(seconds, 1)
 
-    def note_batch(self, seconds: float) -> None:
-        """All ready answers since the last call began within `seconds`."""
-        self.requests += self.batch
-        self.ready += self.batch
-        self._wait(seconds, self.batch)
-        self.batch = 0
+    def note_ready(self, count: int, octets: int, seconds: float) -> None:
+        """`count` answers that were at hand; they have `octets` each and came within `seconds`."""
+        self.requests += count
+        self.ready += count
+        self.octets += octets * count
+        self._wait(seconds, count)
 
     def _wait(self, seconds: float, count: int) -> None:
         self.seconds += seconds * count

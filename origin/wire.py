@@ -6,8 +6,10 @@ a full parser, which then is the only one that decides about it.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
+
+import msgspec
 
 from origin.answer import CONDITIONS, Answer
 from origin.encoding import wants_gzip
@@ -16,15 +18,18 @@ LONGEST_HEAD = 8000
 """Bytes of a plain head: less than what a full parser takes of a single line."""
 _MOST_LINES = 100
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
-_LINES = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n)+\r\n")
-_HOST = re.compile(rb"[0-9A-Za-z._:\[\]-]+")
+_PRINTABLE = bytes([9, *range(32, 127)])
+_MEMO = 1024
+"""Words that come again and again and are looked at once."""
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HOST = re.compile(r"[0-9A-Za-z._:\[\]-]+")
 _TARGET = re.compile(rb"/(?!/)[0-9A-Za-z/._~=()-]*(?:\?[0-9A-Za-z%&=+,;:@!$'()*/?._~-]*)?")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _NOT_PLAIN = frozenset(
     (
-        *(b"content-length", b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"),
-        *(b"te", b"trailer", b"sec-websocket-key1", b"http2-settings"),
+        *("content-length", "transfer-encoding", "content-encoding", "expect", "upgrade"),
+        *("te", "trailer", "sec-websocket-key1", "http2-settings"),
     )
 )
 """Names of lines that announce a body, or that something else than an answer is wanted."""
@@ -37,11 +42,10 @@ _EVERYWHERE = (
     ),
     ("Server", "Ringside"),
 )
-_CMCD = ("cmcd-request", "cmcd-object", "cmcd-session", "cmcd-status")
+_CMCD = frozenset(("cmcd-request", "cmcd-object", "cmcd-session", "cmcd-status"))
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(msgspec.Struct, frozen=True):
     """What the header lines of a request say, as far as an answer, a count or a log wants it."""
 
     zipped: bool = False
@@ -49,7 +53,7 @@ class Lines:
     conditions: Mapping[str, str] | None = None
     """Those of `CONDITIONS` that are there; None for none."""
     tag: str = ""
-    """The one entity tag of If-None-Match, where there is no other condition."""
+    """The entity tags of If-None-Match, where there is no other condition."""
     request_id: str = ""
     """The client's own, if it may be given back."""
     trace: str = ""
@@ -68,41 +72,54 @@ def read_lines(block: bytes) -> Lines | None:
 
     No line stands twice, none announces a body, and no octet is beyond ASCII.
     """
-    if len(block) > LONGEST_HEAD or _LINES.fullmatch(block) is None:
+    ends = block.count(b"\r\n")
+    if len(block) > LONGEST_HEAD or block.translate(None, _PRINTABLE) != b"\r\n" * ends:
         return None
-    lines = block[:-4].split(b"\r\n")
-    said: dict[bytes, bytes] = {}
+    lines = block[:-4].decode().split("\r\n")
+    said: dict[str, str] = {}
     for line in lines:
-        name, _, value = line.partition(b":")
-        said[name.lower()] = value.strip(b" \t")
-    if len(said) != len(lines) or len(lines) > _MOST_LINES or not _NOT_PLAIN.isdisjoint(said):
+        name, colon, value = line.partition(":")
+        low = _lowered(name)
+        if not (low and colon) or low in _NOT_PLAIN:
+            return None
+        said[low] = value.strip(" \t")
+    if len(said) != len(lines) or len(lines) > _MOST_LINES or not _is_host(said.get("host", "")):
         return None
-    if _HOST.fullmatch(said.get(b"host", b"")) is None:
+    if said.get("connection", "keep-alive").lower() != "keep-alive":
         return None
-    if said.get(b"connection", b"keep-alive").lower() != b"keep-alive":
-        return None
-    return lines_of({name.decode(): value.decode() for name, value in said.items()})
+    return lines_of(said)
+
+
+@lru_cache(_MEMO)
+def _lowered(name: str) -> str:
+    """The name of a header line in lower case; empty if it is none."""
+    return name.lower() if _NAME.fullmatch(name) else ""
+
+
+@lru_cache(_MEMO)
+def _is_host(value: str) -> bool:
+    return _HOST.fullmatch(value) is not None
 
 
 def lines_of(said: Mapping[str, str]) -> Lines:
     """What header lines say, by their names in lower case."""
-    conditions = {name: said[low] for low, name in _CONDITIONS.items() if low in said}
-    tag = conditions.get("If-None-Match", "") if len(conditions) == 1 else ""
+    there = said.keys() & _CONDITIONS.keys()
+    conditions = {_CONDITIONS[low]: said[low] for low in there}
     return Lines(
         zipped=wants_gzip(said.get("accept-encoding", "")),
         conditions=conditions or None,
-        tag=tag,
-        request_id=_matching(_REQUEST_ID, said.get("x-request-id", "")),
-        trace=_matching(_TRACE, said.get("traceparent", "")),
+        tag=conditions.get("If-None-Match", "") if len(conditions) == 1 else "",
+        request_id=_matching(_REQUEST_ID, said.get("x-request-id")),
+        trace=_matching(_TRACE, said.get("traceparent")),
         secret=said.get("x-cdn-secret", ""),
         agent=said.get("user-agent", ""),
         forwarded=said.get("x-forwarded-for", ""),
-        cmcd={name: said[name] for name in _CMCD if name in said} or None,
+        cmcd={name: said[name] for name in said.keys() & _CMCD} or None,
     )
 
 
-def _matching(grammar: re.Pattern[str], text: str) -> str:
-    return text if grammar.fullmatch(text) else ""
+def _matching(grammar: re.Pattern[str], text: str | None) -> str:
+    return text if text is not None and grammar.fullmatch(text) else ""
 
 
 def is_plain_target(target: bytes) -> bool:

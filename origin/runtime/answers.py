@@ -7,10 +7,12 @@ not for each request; what was made for one is there for all.
 import asyncio
 import os
 from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
 from typing import assert_never
+from weakref import WeakValueDictionary
 
 from origin.admission import Load, admits, put_off
 from origin.answer import Answer, Slice, plain
@@ -42,13 +44,20 @@ from packager.cmaf.smooth import smooth_fragment
 from packager.errors import StoreError
 from packager.layout import InitName, SegmentName, init_version
 from packager.smooth_clock import span
-from packager.ticks import UtcMicros, iso8601
+from packager.ticks import MICROS, UtcMicros, iso8601
 from packager.timeline import Timeline
 
+_PIECE = 1 << 20
+"""Bytes that are read at once."""
 _LONGEST_INIT = 1 << 20
 """Bytes: init sections have a thousand or two."""
 _LARGEST_SHARE = 8
 """A segment that takes more than one part in so many of the memory is sent from its file."""
+_FROM_FILE = 1 << 16
+"""Bytes from which on the kernel sends a body faster from a file than from memory."""
+_LOOK = 30 * MICROS
+_WARM = 90 * MICROS
+"""Microseconds for which nobody asked, after which the kernel may have let go of a file's bytes."""
 _OVERHEAD = 1024
 """Bytes of an answer beside its body."""
 _TARGETS = 8192
@@ -61,7 +70,9 @@ class Ready:
     """What is at hand for a request, and until when it is right."""
 
     __slots__ = (
+        "__weakref__",
         "channel",
+        "decided",
         "kind",
         "name",
         "plain",
@@ -82,6 +93,7 @@ class Ready:
         self.kind = kind_of(request)
         self.timeline: Timeline | None = None
         """The one that was decided from."""
+        self.decided = UtcMicros(0)
         self.until = UtcMicros(0)
         self.plan: Plan | None = None
         self.plain: Reply | None = None
@@ -97,7 +109,7 @@ class Ready:
     @property
     def size(self) -> int:
         """Bytes."""
-        bodies = {id(reply): len(reply.body) for reply in (self.plain, self.zipped) if reply}
+        bodies = {id(reply): reply.answer.size for reply in (self.plain, self.zipped) if reply}
         return _OVERHEAD + sum(bodies.values())
 
 
@@ -128,6 +140,8 @@ class Answers:
         self.load = Load()
         self.shelf: Shelf[Request, Ready] = Shelf(memory)
         self.targets: Recent[bytes, Target] = Recent(_TARGETS)
+        self._known: WeakValueDictionary[Request, Ready] = WeakValueDictionary()
+        """All that is on the shelf, or that a target means."""
         self._channels = channels
         self._nobody = FollowedChannel("", Path(os.devnull), Fraction(0), Fraction(0))
         self._data = data
@@ -141,9 +155,9 @@ class Answers:
     def target(self, path: str, query: str) -> Target:
         """What a path and a query mean, both as they came."""
         request = parse(path, query)
-        if (ready := self.shelf.get(request)) is None:
+        if (ready := self._known.get(request)) is None:
             channel = self._channels.get(getattr(request, "channel", ""), self._nobody)
-            ready = Ready(request, channel)
+            ready = self._known[request] = Ready(request, channel)
         return Target(path, query, ready)
 
     def at_hand(self, ready: Ready, now: UtcMicros, *, zipped: bool) -> Reply | None:
@@ -158,11 +172,13 @@ class Answers:
     def _decide(self, ready: Ready, now: UtcMicros) -> None:
         view = None if ready.channel is self._nobody else ready.channel.view
         plan = decide(ready.request, view, now)
-        ready.until = settled_until(ready.request, view, now)
+        ready.until = min(settled_until(ready.request, view, now), UtcMicros(now + _LOOK))
         ready.timeline = ready.channel.timeline
         # Windows are many numbers: where manifests are kept it is known whether one is new.
-        if isinstance(plan, ServeManifest) or plan != ready.plan:
+        cold = now - ready.decided > _WARM
+        if cold or isinstance(plan, ServeManifest) or plan != ready.plan:
             ready.plan, ready.plain, ready.zipped = plan, None, None
+        ready.decided = now
 
     def _make(self, ready: Ready, *, zipped: bool) -> Reply | None:
         match ready.plan:
@@ -310,7 +326,9 @@ class Answers:
             case ServeMedia():
                 path = self._data / plan.channel / plan.track / str(plan.file)
                 body = Slice(str(path), plan.offset, plan.size)
-                return self._media(plan, read_slice(body, plan.size))
+                if plan.size < _FROM_FILE:
+                    return self._media(plan, read_slice(body, plan.size))
+                return self._media(plan, opened(body))
             case ServeInit():
                 return self._init(plan)
             case ServeFragment():
@@ -388,6 +406,39 @@ def read_slice(body: Slice, size: int) -> bytes:
             return os.pread(file.fileno(), size, body.offset)
     except OSError as error:
         raise StoreError(str(error)) from error
+
+
+class OpenFile:
+    """A file that is open as long as somebody knows it."""
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        """Take over a descriptor."""
+        self.descriptor = descriptor
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+def opened(body: Slice) -> Slice:
+    """`body` with its file open and its bytes in the kernel's memory, all workers' in common.
+
+    Raises:
+        StoreError: the file has not all the bytes that it should have.
+    """
+    try:
+        file = OpenFile(os.open(body.path, os.O_RDONLY | os.O_CLOEXEC))
+        buffer = bytearray(min(body.size, _PIECE))
+        at, end = body.offset, body.offset + body.size
+        while at < end:
+            read = os.preadv(file.descriptor, [memoryview(buffer)[: end - at]], at)
+            if not read:
+                raise StoreError(f"{body.path} is shorter than its record says")
+            at += read
+    except OSError as error:
+        raise StoreError(str(error)) from error
+    return replace(body, file=file)
 
 
 def _freshness_of(plan: ServeFragment) -> Freshness:

@@ -5,18 +5,21 @@ the kernel does not take at once stays where it is, and the rest of it is sent l
 """
 
 import asyncio
+import os
+import select
 import socket
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Protocol
 
-_READ = 1 << 16
+from origin.answer import Slice
+
+READ = 1 << 16
 """Bytes read at once."""
 _PENDING = 1 << 16
 """Bytes of requests that wait behind the one that is being answered."""
-_JOINED = 1 << 14
-"""A body up to so many bytes is sent in one piece with its head."""
 _HIGH = 1 << 16
 """Bytes that wait to be sent from which on whoever makes more is asked to pause."""
 
@@ -43,18 +46,8 @@ class Connection(asyncio.Transport):
 
     __slots__ = (
         *("_closed", "_owner", "_paused", "_shut", "_sock", "_unread", "_waiting"),
-        *(
-            "busy",
-            "closing",
-            "fd",
-            "odd",
-            "out",
-            "pending",
-            "progress",
-            "protocol",
-            "since",
-            "size",
-        ),
+        *("busy", "closing", "fd", "idle", "odd", "out", "pending"),
+        *("progress", "protocol", "recv", "since", "size"),
     )
 
     def __init__(self, sock: socket.socket, peer: object, owner: Owner) -> None:
@@ -62,7 +55,10 @@ class Connection(asyncio.Transport):
         super().__init__({"peername": peer, "socket": sock})
         self._sock = sock
         self._owner = owner
+        self.recv = sock.recv
         self.fd = sock.fileno()
+        self.idle = True
+        """All that matters is the next request."""
         self.protocol: asyncio.Protocol | None = None
         """aiohttp's, once a request was handed to it."""
         self.busy = False
@@ -73,7 +69,7 @@ class Connection(asyncio.Transport):
         """No request is answered any more."""
         self.pending = b""
         """What came of requests that are not being answered."""
-        self.out: deque[memoryview] = deque()
+        self.out: deque[memoryview | Slice] = deque()
         """What is to be sent."""
         self.since = owner.tick
         """When it was last idle, or the first bytes of a request came."""
@@ -93,29 +89,42 @@ class Connection(asyncio.Transport):
 
     # What comes in.
 
-    def readable(self) -> None:
+    def ready(self, event: int) -> None:
+        """The kernel has bytes, takes more, or has something to say."""
+        if event & select.EPOLLOUT and self.out:
+            self._writable()
+        if event & ~select.EPOLLOUT:
+            self._readable()
+
+    def _readable(self) -> None:
         """The kernel has bytes, or the end."""
+        if self._closed:
+            return
         if self._paused or len(self.pending) > _PENDING:
             self._unread = True
             return
         try:
-            data = self._sock.recv(_READ)
+            data = self.recv(READ)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             self.abort()
             return
+        self.took(data)
+
+    def took(self, data: bytes) -> None:
+        """Bytes were received, or the end if there are none."""
         if not data:
             self._ended()
             return
-        if len(data) == _READ:
+        if len(data) == READ:
             # The kernel tells of what comes, not of what is there: ask again.
             self._unread = True
             asyncio.get_running_loop().call_soon(self._read_on)
-        self.received(data)
+        self._received(data)
+        self._settle()
 
-    def received(self, data: bytes) -> None:
-        """Bytes have come."""
+    def _received(self, data: bytes) -> None:
         if self._shut or (self.closing and not self.odd):
             return
         if self.odd:
@@ -123,104 +132,139 @@ class Connection(asyncio.Transport):
                 self.protocol.data_received(data)
         elif self.busy or self.out:
             self.pending += data
-        elif self.pending:
-            data, self.pending = self.pending + data, b""
-            self._owner.requests(self, data)
         else:
+            if self.pending:
+                data, self.pending = self.pending + data, b""
             self._owner.requests(self, data)
+
+    def _settle(self) -> None:
+        """See whether all that matters now is the next request."""
+        self.idle = not (
+            self.pending or self.out or self.busy or self.odd or self.closing or self._paused
+        )
 
     def _read_on(self) -> None:
         if self._unread and not self._closed and not self._paused:
             self._unread = False
-            self.readable()
+            self._readable()
 
     def answered(self, *, last: bool) -> None:
         """Aiohttp has answered a request; after the last it hangs up by itself."""
         self.busy = False
         self.closing = self.closing or last
         if not (self.odd or last):
-            asyncio.get_running_loop().call_soon(self.go_on)
+            asyncio.get_running_loop().call_soon(self._go_on)
 
-    def go_on(self) -> None:
+    def _go_on(self) -> None:
         """What was being answered is: look at what came meanwhile."""
         if self._closed or self.busy or self.out:
             return
         self.since = self._owner.tick
         if self.pending:
             data, self.pending = self.pending, b""
-            self.received(data)
+            self._received(data)
+        self._settle()
         self._read_on()
 
     def _ended(self) -> None:
         """The client sends no more."""
-        if self._shut or self.protocol is None or not (self.busy or self.odd):
-            self.close()
-        else:
+        if self.protocol is not None and (self.busy or self.odd):
             self.protocol.eof_received()
-            self.close()
+        self.close()
 
     # What goes out.
 
-    def send(self, head: bytes, body: bytes) -> None:
+    def send(self, data: bytes) -> None:
         """Send an answer while nothing waits to be sent."""
-        size = len(body)
         try:
-            if size <= _JOINED:
-                data = head + body if size else head
-                sent = self._sock.send(data)
-                if sent == len(data):
-                    return
-                self._wait(memoryview(data)[sent:])
-                return
-            sent = self._sock.sendmsg((head, body))
+            sent = self._sock.send(data)
         except (BlockingIOError, InterruptedError):
             sent = 0
-            if size <= _JOINED:
-                self._wait(memoryview(head + body))
-                return
         except OSError:
             self.abort()
             return
-        ahead = len(head)
-        if sent < ahead:
-            self._wait(memoryview(head)[sent:])
-            sent = ahead
-        if sent - ahead < size:
-            self._wait(memoryview(body)[sent - ahead :])
+        if sent != len(data):
+            self._wait(memoryview(data)[sent:], len(data) - sent)
 
-    def _wait(self, rest: memoryview) -> None:
+    def send_piece(self, head: bytes, piece: Slice) -> None:
+        """Send an answer whose body is a piece of an open file, while nothing waits to be sent."""
+        try:
+            # The first bytes of the body go into the same packet.
+            sent = self._sock.send(head, socket.MSG_MORE)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            self.abort()
+            return
+        if sent != len(head):
+            self._wait(memoryview(head)[sent:], len(head) - sent)
+            self._wait(piece, piece.size)
+            return
+        self._send_file(piece)
+
+    def _send_file(self, piece: Slice) -> bool:
+        """Send as much of a piece as the kernel takes; whether that is all."""
+        file, offset, left = piece.file, piece.offset, piece.size
+        if file is None:
+            raise TypeError
+        try:
+            while left:
+                sent = os.sendfile(self.fd, file.descriptor, offset, left)
+                if not sent:
+                    # Shorter than it was: a client that is not hung up on would wait for ever.
+                    self.abort()
+                    return False
+                offset += sent
+                left -= sent
+        except (BlockingIOError, InterruptedError):
+            self._wait(replace(piece, offset=offset, size=left), left)
+            return False
+        except OSError:
+            self.abort()
+            return False
+        return True
+
+    def _wait(self, rest: "memoryview | Slice", size: int) -> None:
         self.out.append(rest)
-        self.size += len(rest)
+        self.size += size
         self.progress = self._owner.tick
+        self.idle = False
 
-    def writable(self) -> None:
+    def _writable(self) -> None:
         """The kernel takes more."""
         out = self.out
+        self.progress = self._owner.tick
         while out:
-            first = out[0]
+            first = out.popleft()
+            if isinstance(first, Slice):
+                self.size -= first.size
+                if not self._send_file(first):
+                    out.rotate(1)
+                    return
+                continue
             try:
                 sent = self._sock.send(first)
             except (BlockingIOError, InterruptedError):
+                out.appendleft(first)
                 return
             except OSError:
                 self.abort()
                 return
             self.size -= sent
-            self.progress = self._owner.tick
             if sent < len(first):
-                out[0] = first[sent:]
-            else:
-                out.popleft()
+                out.appendleft(first[sent:])
         self._emptied()
 
     def _emptied(self) -> None:
         if self._waiting and self.protocol is not None:
             self._waiting = False
             self.protocol.resume_writing()
-        if self.closing and not self.busy:
+        if self.busy:
+            return
+        if self.closing:
             self._shut_down()
-        elif not self.busy:
-            self.go_on()
+        else:
+            self._go_on()
 
     # What aiohttp wants of a transport.
 
@@ -240,7 +284,7 @@ class Connection(asyncio.Transport):
             if sent == len(view):
                 return
             view = view[sent:]
-        self._wait(view)
+        self._wait(view, len(view))
         if self.size > _HIGH and not self._waiting and self.protocol is not None:
             self._waiting = True
             self.protocol.pause_writing()
@@ -253,10 +297,12 @@ class Connection(asyncio.Transport):
     def pause_reading(self) -> None:
         """Hand aiohttp nothing for now."""
         self._paused = True
+        self.idle = False
 
     def resume_reading(self) -> None:
         """Hand aiohttp again what comes."""
         self._paused = False
+        self._settle()
         if self._unread:
             asyncio.get_running_loop().call_soon(self._read_on)
 
@@ -279,6 +325,7 @@ class Connection(asyncio.Transport):
     def close(self) -> None:
         """Close it once all is sent."""
         self.closing = True
+        self.idle = False
         self.busy = False
         if not self.out:
             self._shut_down()
@@ -307,6 +354,7 @@ class Connection(asyncio.Transport):
         if self._closed:
             return
         self._closed = self.closing = True
+        self.idle = False
         self.out.clear()
         self.size = 0
         self._owner.forget(self)

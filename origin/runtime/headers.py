@@ -19,8 +19,12 @@ class Stamps:
     def __init__(self, clock: Clock) -> None:
         """Read `clock` for each date."""
         self._clock = clock
-        self._prefix = uuid4().hex[:20]
+        self._prefix = self.family()
         self._given = 0
+
+    def family(self) -> str:
+        """What twelve hexadecimal digits are put behind for a name: no two alike."""
+        return uuid4().hex[:20]
 
     def name(self) -> str:
         """A name for a request."""

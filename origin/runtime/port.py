@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import islice
 
-import structlog
-
 from origin import wire
 from origin.runtime import metrics
 from origin.runtime.answers import Answers
@@ -21,9 +19,6 @@ from origin.runtime.hot import HotPath, Outcome
 from packager.clock import monotonic
 
 _EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
-_COME = ~select.EPOLLOUT
-_BATCH = 256
-"""Connections that are served before anybody else has a turn."""
 _ACCEPTED = 64
 """Connections that are taken at once."""
 _SEPARATOR = b"\r\n\r\n"
@@ -46,7 +41,6 @@ _FULL = (
 )
 _LOOKED_AT = 256
 """Connections that are looked at to find an idle one."""
-_log = structlog.get_logger()
 
 
 class Port:
@@ -60,8 +54,6 @@ class Port:
         most: int,
     ) -> None:
         """Serve at most `most` connections; `protocol` makes aiohttp's part of one."""
-        self.tick = monotonic()
-        """Monotonic seconds, at the last batch."""
         self._hot = hot
         self._answers = answers
         self._protocol = protocol
@@ -87,27 +79,18 @@ class Port:
         self._tasks.append(loop.create_task(self._sweep_now_and_then()))
         self._tasks.append(loop.create_task(self._keep_time()))
 
+    @property
+    def tick(self) -> float:
+        """Monotonic seconds, at the last batch."""
+        return self._hot.tick
+
     def _serve(self) -> None:
-        """Serve whatever is ready."""
-        self.tick = monotonic()
-        self._hot.begin()
-        connections = self._open
-        for descriptor, events in self._epoll.poll(0, _BATCH):
-            connection = connections.get(descriptor)
-            if connection is None:
-                if (listener := self._listeners.get(descriptor)) is not None:
-                    self._accept(listener)
-                continue
-            try:
-                if events & select.EPOLLOUT and connection.out:
-                    connection.writable()
-                if events & _COME:
-                    connection.readable()
-            except Exception:  # noqa: BLE001
-                # The others of the batch would not be told of again.
-                _log.exception("connection.crashed")
-                connection.abort()
-        self._hot.end()
+        self._hot.serve(self._epoll.poll, self._open, self._accept_at)
+
+    def _accept_at(self, descriptor: int) -> None:
+        """Take who waits at a listener; a connection that was closed meanwhile is none."""
+        if (listener := self._listeners.get(descriptor)) is not None:
+            self._accept(listener)
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_ACCEPTED):
@@ -194,32 +177,17 @@ class Port:
     async def _sweep_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP)
-            self.tick = monotonic()
-            self.sweep()
+            self.sweep(monotonic())
             metrics.hand_on(self._answers.tallies)
             metrics.OPEN_CONNECTIONS.set(len(self._open))
             metrics.READY_BYTES.set(self._answers.shelf.octets)
             metrics.LOOP_LAG.set(self._answers.load.lag)
 
-    def sweep(self) -> None:
+    def sweep(self, now: float) -> None:
         """End the connections that take too long over anything."""
         for connection in list(self._open.values()):
-            if (reason := self._fault(connection)) is not None:
+            if (reason := _fault(connection, now)) is not None:
                 self._close(connection, reason)
-
-    def _fault(self, connection: Connection) -> str | None:
-        quiet = self.tick - connection.since
-        if connection.is_shut:
-            return "left" if quiet > _SHUT else None
-        if connection.out:
-            slow = quiet > _SLOW_READER + connection.size / _SLOWEST
-            stuck = self.tick - connection.progress > _SLOW_READER
-            return "slow-reader" if stuck or slow else None
-        if connection.busy:
-            return None
-        if connection.pending:
-            return "slow-request" if quiet > _SLOW_REQUEST else None
-        return "idle" if quiet > _IDLE else None
 
     def _close(self, connection: Connection, reason: str) -> None:
         metrics.CLOSED_CONNECTIONS.labels(reason).inc()
@@ -240,11 +208,10 @@ class Port:
             self._epoll.unregister(descriptor)
         self._listeners.clear()
         self._neighbours.clear()
-        self._hot.last = True
+        self._hot.let_go()
         began = monotonic()
         while self._open and monotonic() - began < patience:
-            self.tick = monotonic()
-            if self.tick - began >= idle:
+            if monotonic() - began >= idle:
                 for connection in list(self._open.values()):
                     if not (connection.busy or connection.out):
                         connection.close()
@@ -256,3 +223,19 @@ class Port:
             task.cancel()
         metrics.hand_on(self._answers.tallies)
         self._epoll.close()
+
+
+def _fault(connection: Connection, now: float) -> str | None:
+    """Why a connection is to be ended at an instant of the monotonic clock."""
+    quiet = now - connection.since
+    if connection.is_shut:
+        return "left" if quiet > _SHUT else None
+    if connection.out:
+        slow = quiet > _SLOW_READER + connection.size / _SLOWEST
+        stuck = now - connection.progress > _SLOW_READER
+        return "slow-reader" if stuck or slow else None
+    if connection.busy:
+        return None
+    if connection.pending:
+        return "slow-request" if quiet > _SLOW_REQUEST else None
+    return "idle" if quiet > _IDLE else None
