@@ -21,8 +21,11 @@ def main() -> None:
     """Serve what a configuration names; exits with 2 and one line where it cannot start."""
     parser = argparse.ArgumentParser(prog="python -m origin", description=__doc__)
     parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
-    # Of the supervisor's public and control listener: it keeps them open while an origin starts.
-    parser.add_argument("--listeners", type=int, nargs=2, help=argparse.SUPPRESS)
+    # The supervisor's listeners, which it keeps open while a worker starts: the worker's own, those
+    # of the others, the control port's.
+    parser.add_argument("--listeners", type=int, nargs="+", help=argparse.SUPPRESS)
+    # A pipe that is written to once requests are served.
+    parser.add_argument("--ready", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     path: Path = arguments.config
     try:
@@ -30,22 +33,28 @@ def main() -> None:
         data = Path(os.path.abspath(path.parent / config.data))  # noqa: PTH100 - links stay
         if arguments.listeners is None:
             with listening(config.origin) as listeners:
-                _serve(config, data, listeners)
+                _serve(config, data, listeners, None)
         else:
-            public, control = arguments.listeners
-            _serve(config, data, Listeners(socket(fileno=public), socket(fileno=control)))
+            *public, control = (socket(fileno=number) for number in arguments.listeners)
+            _serve(config, data, Listeners(tuple(public), control), arguments.ready)
     except (ConfigError, SetupError) as error:
         print(f"ringside: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to a person
         sys.exit(_CANNOT)
 
 
-def _serve(config: Config, data: Path, listeners: Listeners) -> None:
+def _serve(config: Config, data: Path, listeners: Listeners, ready: int | None) -> None:
     count_together(data)
     from origin.runtime.app import serve  # noqa: PLC0415 - after the line above
     from packager.logs import configure  # noqa: PLC0415 - the same
 
     configure()
-    asyncio.run(serve(config, data, listeners, SystemClock()))
+
+    def tell() -> None:
+        if ready is not None:
+            os.write(ready, b"!")
+            os.close(ready)
+
+    asyncio.run(serve(config, data, listeners, SystemClock(), tell))
 
 
 if __name__ == "__main__":

@@ -11,12 +11,15 @@ from pathlib import Path
 
 from packager import logs
 from packager.clock import SystemClock
+from packager.config import parse_config
 from packager.counting import count_together
 from packager.errors import ConfigError, RingsideError, SetupError
+from packager.folders import make_folders
 from packager.listening import listening
 from packager.runtime import ffmpeg_program
 from packager.runtime.config_file import LoadedConfig, load
 from packager.runtime.machine import check_machine, check_writable, held
+from packager.text_file import read
 from packager.ticks import MICROS, parse_iso8601
 
 _CANNOT = 2
@@ -167,7 +170,7 @@ def _run(arguments: argparse.Namespace) -> None:
     check_machine(config)
     with listening(config.origin) as listeners:
         _welcome(config)
-        asyncio.run(supervisor.supervise(config, listeners))
+        asyncio.run(supervisor.supervise(config.path, config.data, listeners, packager=True))
 
 
 def _welcome(config: LoadedConfig) -> None:
@@ -221,8 +224,15 @@ async def _until_signal(work: Coroutine[None, None, None]) -> None:
 
 
 def _origin(arguments: argparse.Namespace) -> None:
-    # The packager knows nothing of the origin; it only starts it.
-    os.execv(sys.executable, [sys.executable, "-m", "origin", "-c", str(arguments.config)])  # noqa: S606
+    from packager.runtime import supervisor  # noqa: PLC0415 - as above
+
+    # Ladders and sources may not be there: they are the packager's.
+    path: Path = arguments.config
+    config = parse_config(read(path, str(path)), str(path))
+    data = Path(os.path.abspath(path.parent / config.data))  # noqa: PTH100 - links stay
+    make_folders(data, config.channels)
+    with listening(config.origin) as listeners:
+        asyncio.run(supervisor.supervise(path, data, listeners, packager=False))
 
 
 def _replay(arguments: argparse.Namespace) -> None:

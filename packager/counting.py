@@ -47,6 +47,13 @@ def forget(data: Path) -> None:
         folder.rmdir()  # unless somebody has something else there
 
 
+def forget_process(data: Path, process: int) -> None:
+    """Have what a process that has ended said of itself, such as its connections, count no more."""
+    with suppress(OSError):
+        for file in _place(data).glob(f"gauge_live*_{process}.db"):
+            file.unlink(missing_ok=True)
+
+
 def _place(data: Path) -> Path:
     """The folder where all processes of a data folder count, made if need be.
 

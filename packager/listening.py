@@ -18,8 +18,17 @@ BACKLOG = 4096
 class Listeners(NamedTuple):
     """Sockets that listen."""
 
-    public: socket.socket
+    public: tuple[socket.socket, ...]
+    """One for each worker; the kernel spreads who comes over them (SO_REUSEPORT)."""
     control: socket.socket
+
+    def of(self, worker: int) -> "Listeners":
+        """The same, with the socket of a worker first."""
+        return Listeners(self.public[worker:] + self.public[:worker], self.control)
+
+    def descriptors(self) -> list[int]:
+        """The kernel's numbers: the control port's last."""
+        return [listener.fileno() for listener in (*self.public, self.control)]
 
 
 @contextmanager
@@ -30,16 +39,21 @@ def listening(origin: OriginConfig) -> Generator[Listeners]:
         SetupError: a port cannot be had.
     """
     with ExitStack() as stack:
-        yield Listeners(
-            stack.enter_context(_listen(origin.host, origin.port)),
-            stack.enter_context(_listen(origin.control_host, origin.control_port)),
-        )
+        if origin.workers > 1:
+            # Whoever shares a port does not notice that somebody else had it alone or shares it.
+            _listen(origin.host, origin.port).close()
+        public = [
+            stack.enter_context(_listen(origin.host, origin.port, shared=origin.workers > 1))
+            for _ in range(origin.workers)
+        ]
+        control = stack.enter_context(_listen(origin.control_host, origin.control_port))
+        yield Listeners(tuple(public), control)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
     except OSError as error:
         # The library adds the address to the kernel's words; a name's error has words of its own.
         number = error.errno or 0

@@ -136,6 +136,8 @@ class Answers:
         memory: int,
     ) -> None:
         """Answer from `channels`, whose media lies below `data`; keep `memory` bytes at hand."""
+        self.last = False
+        """Every answer is the last of its connection: the process is leaving."""
         self.tallies = Tallies()
         self.load = Load()
         self.shelf: Shelf[Request, Ready] = Shelf(memory)

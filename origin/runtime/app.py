@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -18,17 +19,34 @@ from origin.runtime.port import Port
 from origin.runtime.protocol import HttpServer
 from packager.clock import Clock
 from packager.config import Config
-from packager.errors import SetupError
+from packager.folders import make_folders
 from packager.listening import BACKLOG, Listeners
 
 _SPARE_FILES = 256
 """Descriptors for all but the connections of the public port."""
 _DRAIN = 5.0
 """Seconds for requests under way when asked to stop."""
+_PEACE = 10.0
+"""Seconds in which a connection may still send a request when another worker follows."""
+_LONGEST_PEACE = 60.0
+"""Seconds for requests under way then."""
 
 
-async def serve(config: Config, data: Path, listeners: Listeners, clock: Clock) -> None:
-    """Serve until SIGINT or SIGTERM.
+async def serve(
+    config: Config,
+    data: Path,
+    listeners: Listeners,
+    clock: Clock,
+    serving: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, or until SIGUSR1 and everybody has left in peace.
+
+    Args:
+        config: what to serve.
+        data: the folder of journals and media.
+        listeners: this process's socket first; at those of others it takes who is left waiting.
+        clock: the only clock.
+        serving: called once requests are served.
 
     Raises:
         SetupError: a folder cannot be had.
@@ -37,12 +55,7 @@ async def serve(config: Config, data: Path, listeners: Listeners, clock: Clock) 
         name: FollowedChannel(name, data / name, channel.window, channel.retention)
         for name, channel in config.channels.items()
     }
-    try:
-        for channel in channels.values():
-            # Made here if need be: a folder that is not there yet cannot be watched.
-            channel.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SetupError(f"data directory {data}: {error.strerror}") from error
+    make_folders(data, channels)
     origin = config.origin
     answers = Answers(channels, data, origin.cdn, clock, origin.memory)
     stamps = Stamps(clock)
@@ -50,21 +63,28 @@ async def serve(config: Config, data: Path, listeners: Listeners, clock: Clock) 
     handlers = Handlers(answers, clock, stamps)
     port = Port(hot, answers, HttpServer(handlers.handle, stamps), _most(origin.connections))
     control = ControlHandlers(channels, data, origin.port, clock).application()
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop, leave = asyncio.Event(), asyncio.Event()
+    for number, event in (
+        *((signal.SIGINT, stop), (signal.SIGTERM, stop)),
+        (signal.SIGUSR1, leave),
+    ):
+        asyncio.get_running_loop().add_signal_handler(number, event.set)
     runner = web.AppRunner(control, access_log=None, shutdown_timeout=_DRAIN)
     following = asyncio.create_task(follow(channels))
     try:
         await runner.setup()
         await web.SockSite(runner, listeners.control, backlog=BACKLOG).start()
-        port.start(listeners.public)
+        own, *others = listeners.public
+        port.start(own, others)
         structlog.get_logger().info("origin.serving", host=origin.host, port=origin.port)
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopping, following}, return_when=asyncio.FIRST_COMPLETED)
+        serving()
+        ends = {asyncio.create_task(stop.wait()), asyncio.create_task(leave.wait()), following}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if following.done():
             following.result()
     finally:
+        if leave.is_set():
+            await port.leave(_PEACE, _LONGEST_PEACE, stop.is_set)
         await port.stop(_DRAIN)
         following.cancel()
         await runner.cleanup()

@@ -28,8 +28,6 @@ class Handlers:
         self._answers = answers
         self._clock = clock
         self._stamps = stamps
-        self.last = False
-        """Every answer is the last of its connection."""
         self._log = structlog.get_logger()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -52,7 +50,7 @@ class Handlers:
                 response = await self._send(request, answer, lines)
         finally:
             load.making -= 1
-        if self.last:
+        if self._answers.last:
             response.force_close()
         tally = self._answers.tallies.of(ready.name, ready.kind, answer.status)
         tally.note(

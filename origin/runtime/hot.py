@@ -73,7 +73,6 @@ class HotPath:
         """Answer with what `answers` has at hand."""
         self.tick = monotonic()
         """Monotonic seconds, at the last batch."""
-        self._last = False
         self._answers = answers
         self._clock = clock
         self._targets = answers.targets
@@ -88,9 +87,8 @@ class HotPath:
         self._sent: list[Reply] = []
         """Since the last count."""
 
-    def let_go(self) -> None:
-        """From now on every answer is the last of its connection."""
-        self._last = True
+    def forget(self) -> None:
+        """Look at every request anew."""
         self._known = Recent(_MEMO)
 
     def serve(
@@ -198,13 +196,13 @@ class HotPath:
         if lines.conditions is not None and reply.answer.status == _OK:
             reply = self._conditioned(reply, lines, bare=bare)
         self._send(connection, reply, lines, bare=bare)
-        if not (bare or self._last) and _says_no_more(lines):
+        if not (bare or self._answers.last) and _says_no_more(lines):
             self._known.put(head, Known(ready, lines))
         return Outcome.SENT
 
     def _send(self, connection: Connection, reply: Reply, lines: Lines, *, bare: bool) -> None:
         trace = f"\r\ntraceparent: {lines.trace}" if lines.trace else ""
-        last = "\r\nConnection: close" if self._last else ""
+        last = "\r\nConnection: close" if self._answers.last else ""
         self._given += 1
         if lines.request_id:
             stamp = self._stamp[: -len(self._prefix)]
@@ -220,7 +218,7 @@ class HotPath:
             reply.tally.note_ready(1, 0, 0.0)
         else:
             self._sent.append(reply)
-        if self._last:
+        if self._answers.last:
             connection.close()
 
     def _conditioned(self, reply: Reply, lines: Lines, *, bare: bool) -> Reply:

@@ -1,6 +1,7 @@
 """What the origin counts (Prometheus); labels are bounded: configured names, kinds, statuses."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol, cast
 
 from prometheus_client import (
     CollectorRegistry,
@@ -73,10 +74,22 @@ def _observe_many(histogram: Histogram, counts: Sequence[int], total: float) -> 
 
     The library has no public way for more than one at a time.
     """
-    for bucket, count in zip(histogram._buckets, counts, strict=True):  # noqa: SLF001
+    inner = cast("_Inner", histogram)
+    for bucket, count in zip(inner._buckets, counts, strict=True):  # noqa: SLF001
         if count:
             bucket.inc(count)
-    histogram._sum.inc(total)  # noqa: SLF001
+    inner._sum.inc(total)  # noqa: SLF001
+
+
+class _Value(Protocol):
+    def inc(self, amount: float) -> None: ...
+
+
+class _Inner(Protocol):
+    """What a histogram is made of."""
+
+    _buckets: list[_Value]
+    _sum: _Value
 
 
 def live_edge(timeline: Timeline) -> UtcMicros | None:

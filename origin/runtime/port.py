@@ -33,6 +33,8 @@ _SLOWEST = 4096
 _SHUT = 2.0
 """Seconds for a client to hang up once it was told that no more comes."""
 _SWEEP = 1.0
+_STEP = 0.02
+"""Seconds between two looks at who is left."""
 _NOBODY_TAKES = 0.1
 """Seconds after which a connection that waits at another worker's socket is taken from there."""
 _FULL = (
@@ -196,33 +198,46 @@ class Port:
         else:
             connection.close()
 
-    async def stop(self, patience: float, idle: float = 0.0) -> None:
-        """Take no more connections, finish what is under way, close.
+    async def leave(self, idle: float, longest: float, hurry: Callable[[], bool]) -> None:
+        """Take no more connections; let those that are there end in peace.
 
-        Args:
-            patience: seconds for what is under way.
-            idle: seconds in which connections without a request may still send one; its answer
-                tells that it was the last.
+        Each is told with its next answer that it was the last. One that sends no request for `idle`
+        seconds is closed; after `longest`, or once `hurry` says so, nobody is waited for.
         """
-        for descriptor in self._listeners:
-            self._epoll.unregister(descriptor)
-        self._listeners.clear()
-        self._neighbours.clear()
-        self._hot.let_go()
+        self._take_no_more()
+        began = monotonic()
+        while self._open and monotonic() - began < longest and not hurry():
+            if monotonic() - began >= idle:
+                self._close_idle()
+            await asyncio.sleep(_STEP)
+
+    async def stop(self, patience: float) -> None:
+        """Take no more connections, finish within `patience` seconds what is under way, close."""
+        self._take_no_more()
         began = monotonic()
         while self._open and monotonic() - began < patience:
-            if monotonic() - began >= idle:
-                for connection in list(self._open.values()):
-                    if not (connection.busy or connection.out):
-                        connection.close()
-            await asyncio.sleep(0.02)
-        asyncio.get_running_loop().remove_reader(self._epoll.fileno())
+            self._close_idle()
+            await asyncio.sleep(_STEP)
         for connection in list(self._open.values()):
             connection.abort()
+        asyncio.get_running_loop().remove_reader(self._epoll.fileno())
         for task in self._tasks:
             task.cancel()
         metrics.hand_on(self._answers.tallies)
         self._epoll.close()
+
+    def _take_no_more(self) -> None:
+        for descriptor in self._listeners:
+            self._epoll.unregister(descriptor)
+        self._listeners.clear()
+        self._neighbours.clear()
+        self._answers.last = True
+        self._hot.forget()
+
+    def _close_idle(self) -> None:
+        for connection in list(self._open.values()):
+            if not (connection.busy or connection.out or connection.pending):
+                connection.close()
 
 
 def _fault(connection: Connection, now: float) -> str | None:

@@ -1,19 +1,22 @@
-"""`ringside run`: the packager and the origin as children, each started again when it dies.
+"""`ringside run`: packager and origin workers as children, each started again when it dies.
 
 This process does nothing else, so that whatever can fail fails in a child. If it is killed itself,
-the kernel takes the children along.
+the kernel takes the children along. On SIGHUP it puts a new worker in the place of each, one after
+the other: the new one serves before the old one leaves.
 """
 
 import asyncio
+import os
 import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import structlog
 
 from packager.clock import monotonic
-from packager.counting import forget
+from packager.counting import forget, forget_process
 from packager.listening import Listeners
-from packager.runtime.config_file import LoadedConfig
 from packager.runtime.process import die_with_parent
 
 _SHORTEST_WAIT = 0.2
@@ -22,74 +25,172 @@ _HEALTHY = 10.0
 """Seconds after which a child's death is the first again."""
 _GRACE = 10.0
 """Seconds that a child gets to end when asked to."""
+_READY = 60.0
+"""Seconds that a new worker gets to serve before the old one stays."""
+_LEAVING = 75.0
+"""Seconds that an old worker gets to see everybody off."""
 
 
-async def supervise(config: LoadedConfig, listeners: Listeners) -> None:
-    """Run packager and origin until SIGINT or SIGTERM.
+async def supervise(path: Path, data: Path, listeners: Listeners, *, packager: bool) -> None:
+    """Run what the configuration at `path` says until SIGINT or SIGTERM: workers, and a packager.
 
-    The ports stay open while an origin starts anew: who comes meanwhile waits, and is not refused.
+    The ports stay open while a worker starts anew: who comes meanwhile is another worker's, or
+    waits, and is not refused.
     """
-    stop = asyncio.Event()
+    stop, renew = asyncio.Event(), asyncio.Event()
 
     def end() -> None:
         stop.set()
-        for listener in listeners:
+        for listener in (*listeners.public, listeners.control):
             listener.close()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end)
-    # Counts start with the service; those of a process that died within it go on.
-    forget(config.data)
-    path = str(config.path)
-    files = [listener.fileno() for listener in listeners]
-    packager = [sys.executable, "-m", "packager", "packager", "-c", path]
-    origin = [sys.executable, "-m", "origin", "-c", path, "--listeners", *map(str, files)]
+    loop.add_signal_handler(signal.SIGHUP, renew.set)
+    children: list[_Child] = []
+    if packager:
+        # Counts start with the service; those of a process that died within it go on.
+        forget(data)
+        children.append(_Child("packager", ["packager", "packager", "-c", str(path)], [], data))
+    workers = [
+        _worker(path, data, listeners.of(index).descriptors(), index)
+        for index in range(len(listeners.public))
+    ]
+    children += workers
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_keep("packager", packager, [], stop))
-            tasks.create_task(_keep("origin", origin, files, stop))
+            for child in children:
+                tasks.create_task(child.keep(stop))
+            renewing = tasks.create_task(_renew(workers, renew))
+            await stop.wait()
+            renewing.cancel()
     finally:
-        forget(config.data)
+        if packager:
+            forget(data)
 
 
-async def _keep(name: str, command: list[str], files: list[int], stop: asyncio.Event) -> None:
-    log = structlog.get_logger().bind(process=name)
-    wait = _SHORTEST_WAIT
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        while not stop.is_set():
-            started = monotonic()
-            child = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=files,
-                preexec_fn=die_with_parent,
-                # A terminal's Ctrl-C is for the supervisor, which then asks each in turn.
-                start_new_session=True,
-            )
-            log.info("process.started", pid=child.pid)
+def _worker(path: Path, data: Path, files: list[int], index: int) -> "_Child":
+    command = ["origin", "-c", str(path), "--listeners", *map(str, files)]
+    return _Child("origin" if not index else f"origin-{index + 1}", command, files, data)
+
+
+async def _renew(workers: "list[_Child]", wanted: asyncio.Event) -> None:
+    while True:
+        await wanted.wait()
+        wanted.clear()
+        for worker in workers:
+            await worker.renew()
+
+
+class _Child:
+    """A process that is there all the time."""
+
+    def __init__(self, name: str, command: list[str], files: list[int], data: Path) -> None:
+        """Keep `python -m command`, which is given `files` and counts for the folder `data`."""
+        self._command = [sys.executable, "-m", *command]
+        self._files = files
+        self._data = data
+        self._current: asyncio.subprocess.Process | None = None
+        self._log = structlog.get_logger().bind(process=name)
+
+    async def keep(self, stop: asyncio.Event) -> None:
+        """Start it again whenever it dies, until `stop`."""
+        wait = _SHORTEST_WAIT
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                started = monotonic()
+                self._current = await self._start()
+                code = await self._watch(stopping)
+                if stop.is_set():
+                    return
+                if monotonic() - started > _HEALTHY:
+                    wait = _SHORTEST_WAIT
+                self._log.error("process.died", code=code, retry_seconds=wait)
+                await asyncio.wait({stopping}, timeout=wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+        finally:
+            stopping.cancel()
+
+    async def _watch(self, stopping: asyncio.Task[object]) -> int | None:
+        """Return the exit code of the current process once it has died, or was asked to end."""
+        while (child := self._current) is not None:
             ended = asyncio.create_task(child.wait())
             await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set():
+            if stopping.done():
+                await _end(child)
+                return child.returncode
+            forget_process(self._data, child.pid)
+            if child is self._current:
+                return child.returncode
+        return None
+
+    async def _start(self, *extra: str, files: tuple[int, ...] = ()) -> asyncio.subprocess.Process:
+        child = await asyncio.create_subprocess_exec(
+            *self._command,
+            *extra,
+            stdin=asyncio.subprocess.DEVNULL,
+            pass_fds=(*self._files, *files),
+            preexec_fn=die_with_parent,
+            # A terminal's Ctrl-C is for the supervisor, which then asks each in turn.
+            start_new_session=True,
+        )
+        self._log.info("process.started", pid=child.pid)
+        return child
+
+    async def renew(self) -> None:
+        """Put a new process in the place of the current one, which leaves once that serves."""
+        before = self._current
+        reading, writing = os.pipe()
+        try:
+            child = await self._start("--ready", str(writing), files=(writing,))
+            os.close(writing)
+            if not await _said_ready(reading):
+                self._log.error("process.not-ready", pid=child.pid)
                 await _end(child)
                 return
-            if monotonic() - started > _HEALTHY:
-                wait = _SHORTEST_WAIT
-            log.error("process.died", code=child.returncode, retry_seconds=wait)
-            await asyncio.wait({stopping}, timeout=wait)
-            wait = min(2 * wait, _LONGEST_WAIT)
+        finally:
+            os.close(reading)
+        if before is not self._current:
+            # It died meanwhile, and another is there already.
+            await _end(child)
+            return
+        self._current = child
+        if before is not None and before.returncode is None:
+            before.send_signal(signal.SIGUSR1)
+            await _end(before, _LEAVING, ask=False)
+        self._log.info("process.renewed", pid=child.pid)
+
+
+async def _said_ready(pipe: int) -> bool:
+    """Whether a child says within its time that it serves."""
+    os.set_blocking(pipe, False)
+    readable = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(pipe, readable.set)
+    try:
+        async with asyncio.timeout(_READY):
+            await readable.wait()
+        return bool(os.read(pipe, 1))
+    except TimeoutError:
+        return False
     finally:
-        stopping.cancel()
+        loop.remove_reader(pipe)
 
 
-async def _end(child: asyncio.subprocess.Process) -> None:
+async def _end(
+    child: asyncio.subprocess.Process, patience: float = _GRACE, *, ask: bool = True
+) -> None:
+    """Have a child end, the hard way after `patience` seconds."""
     if child.returncode is not None:
         return
-    child.terminate()
+    if ask:
+        child.terminate()
     try:
-        async with asyncio.timeout(_GRACE):
+        async with asyncio.timeout(patience):
             await child.wait()
     except TimeoutError:
-        child.kill()
+        with suppress(ProcessLookupError):
+            child.kill()
         await child.wait()

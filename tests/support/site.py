@@ -129,7 +129,7 @@ async def origin(data: Path, now: UtcMicros, cdn: str = "generic") -> AsyncItera
     clock = ManualClock(now)
     with create_server(("127.0.0.1", 0)) as public, create_server(("127.0.0.1", 0)) as control:
         port = public.getsockname()[1]
-        running = asyncio.create_task(serve(config, data, Listeners(public, control), clock))
+        running = asyncio.create_task(serve(config, data, Listeners((public,), control), clock))
         session = aiohttp.ClientSession(
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=2 * SOON),
