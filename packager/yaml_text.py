@@ -14,6 +14,7 @@ import yaml
 from msgspec import inspect
 
 from packager.errors import ConfigError
+from packager.secret import holds_secrets
 from packager.units import quoted
 
 MAX_TEXT = 256 * 1024
@@ -85,7 +86,8 @@ def _plain(node: yaml.Node, file: str, path: str) -> object:
         return [_plain(item, file, f"{path}[{index}]") for index, item in items]
     text = str(node.value)
     if any(char < " " or char == "\x7f" or "\ud800" <= char <= "\udfff" for char in text):
-        raise ConfigError(file, path, f"control characters are not taken, got {quoted(text)}")
+        got = "" if holds_secrets(path) else f", got {quoted(text)}"
+        raise ConfigError(file, path, f"control characters are not taken{got}")
     return text
 
 
