@@ -64,7 +64,13 @@ def _listed(node: object) -> object:
     return [node] if isinstance(node, Secret) else node
 
 
-def _of_cdn(name: str, node: object, file: str, path: str) -> tuple[Secret, ...]:
+def _of_cdn(name: str, node: object, file: str, path: str) -> object:
+    """The list of a CDN's secrets."""
     if TRACK_ID.fullmatch(name) is None:
         raise ConfigError(file, path, "a CDN's name is at most 32 of a-z, 0-9, - and _")
-    return convert(_listed(node), _Two, file, {}, path)
+    listed = _listed(node)
+    if isinstance(listed, list):
+        secrets = cast("list[object]", listed)
+        if len(secrets) in (1, 2) and all(isinstance(one, Secret) for one in secrets):
+            return secrets
+    raise ConfigError(file, path, "expected a secret or two of them")
