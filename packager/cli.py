@@ -159,6 +159,8 @@ def _token(arguments: argparse.Namespace) -> None:
         lasts = parse_duration(arguments.lasts)
     except ValueError as error:
         raise SetupError(f"--for: {error}") from error
+    if arguments.prefix and not arguments.prefix.startswith("/"):
+        raise SetupError(f"--prefix {quoted(arguments.prefix)}: begins with a /")
     expires = (SystemClock().now() + lasts * MICROS) // MICROS
     prefix = f"/live/{name}{arguments.prefix}"
     try:
