@@ -8,7 +8,7 @@ disk nor timeline, so what they refuse costs next to nothing, and says nothing o
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import parse_qsl
 
@@ -58,6 +58,12 @@ class Grant:
     """Path."""
     expires: int
     """Unix seconds."""
+    _channel: str = field(init=False, repr=False, compare=False)
+    """Path of all that the channel has, with a slash at its end."""
+
+    def __post_init__(self) -> None:
+        _, live, channel, *_ = self.prefix.split("/")
+        object.__setattr__(self, "_channel", f"/{live}/{channel}/")
 
     def check(self, request: Request, path: str, now: UtcMicros) -> Denied | None:
         """Why `request`, parsed from `path` as it was sent, is not allowed; None if it is.
@@ -70,11 +76,6 @@ class Grant:
             return None
         of_all_views = isinstance(request, Media | Fragment | TimeOfDay)
         return None if of_all_views and path.startswith(self._channel) else ELSEWHERE
-
-    @property
-    def _channel(self) -> str:
-        _, live, channel, *_ = self.prefix.split("/")
-        return f"/{live}/{channel}/"
 
 
 @dataclass(frozen=True, slots=True)
