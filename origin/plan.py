@@ -31,7 +31,7 @@ class Freshness(Enum):
     UNAVAILABLE = auto()
     BAD = auto()
     CONDITION = auto()
-    """Refused for a condition or a range of the request, which no CDN's key has in it."""
+    """Answered so for a condition, a range or a secret, which no CDN's key has in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Redirect:
 
     location: str
     """Path."""
+    freshness: Freshness = Freshness.MOVED
 
 
 @dataclass(frozen=True, slots=True)

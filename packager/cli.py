@@ -16,11 +16,13 @@ from packager.counting import count_together
 from packager.errors import ConfigError, RingsideError, SetupError
 from packager.folders import make_folders
 from packager.listening import listening
+from packager.playback_token import sign
 from packager.runtime import ffmpeg_program
 from packager.runtime.config_file import LoadedConfig, load
 from packager.runtime.machine import check_machine, check_writable, held
 from packager.text_file import read
 from packager.ticks import MICROS, parse_iso8601
+from packager.units import parse_duration, quoted
 
 _CANNOT = 2
 """Exit code of what cannot start: wrong configuration, wrong machine."""
@@ -81,6 +83,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.add_argument("--ffmpeg", metavar="PROGRAM")
     _add_event(commands)
+    token = add("token", _token, "Make a playback token, for who is to play a channel")
+    token.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
+    token.add_argument("channel", metavar="CHANNEL")
+    token.add_argument(
+        "--for",
+        dest="lasts",
+        default="4h",
+        metavar="DURATION",
+        help="such as 90m; where not given, 4h",
+    )
+    token.add_argument(
+        "--prefix",
+        default="",
+        metavar="PATH",
+        help="what stands behind the channel, such as /event/fight; where not given, nothing",
+    )
     harvest = add("harvest", _harvest, "Copy an event to files that any file server can serve")
     harvest.add_argument("event", metavar="EVENT")
     harvest.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
@@ -123,12 +141,38 @@ def _event(arguments: argparse.Namespace) -> None:
 
     origin = load(arguments.config).origin
     base = f"http://{_reachable(origin.control_host)}:{origin.control_port}"
+    port = orders.ControlPort(base, origin.control_token)
     if arguments.order == "list":
-        listed = orders.listed(base, arguments.channel)
+        listed = orders.listed(port, arguments.channel)
         print("\n".join(listed) or "no events")  # noqa: T201 - a command speaks to a person
         return
-    said = orders.give(base, arguments.channel, arguments.event, vars(arguments))
+    said = orders.give(port, arguments.channel, arguments.event, vars(arguments))
     print(said)  # noqa: T201 - as above
+
+
+def _token(arguments: argparse.Namespace) -> None:
+    config = load(arguments.config)
+    name: str = arguments.channel
+    if name not in config.channels:
+        raise SetupError(f"{quoted(name)}: no such channel in {arguments.config}")
+    keys = config.channels[name].access.token_keys
+    if not keys:
+        raise SetupError(f"channels.{name}.access.token_keys: none in {arguments.config}")
+    try:
+        lasts = parse_duration(arguments.lasts)
+    except ValueError as error:
+        raise SetupError(f"--for: {error}") from error
+    if arguments.prefix and not arguments.prefix.startswith("/"):
+        raise SetupError(f"--prefix {quoted(arguments.prefix)}: begins with a /")
+    expires = (SystemClock().now() + lasts * MICROS) // MICROS
+    prefix = f"/live/{name}{arguments.prefix}"
+    try:
+        token = sign(keys[0], prefix, expires)
+    except ValueError as error:
+        raise SetupError(str(error)) from error
+    origin = config.origin
+    base = f"http://{_reachable(origin.host)}:{origin.port}"
+    print(f"{token}\n{base}/t/{token}{prefix}/index.m3u8")  # noqa: T201 - as above
 
 
 def _harvest(arguments: argparse.Namespace) -> None:
@@ -179,13 +223,15 @@ def _welcome(config: LoadedConfig) -> None:
     lines = [
         f"Status page and players   http://{_reachable(origin.control_host)}:{origin.control_port}/"
     ]
-    for name in config.channels:
+    for name, channel in config.channels.items():
         base = f"http://{_reachable(origin.host)}:{origin.port}/live/{name}"
         lines += [
             f"{name}: HLS     {base}/index.m3u8",
             f"{name}: DASH    {base}/index.mpd",
             f"{name}: Smooth  {base}/index.ism/Manifest",
         ]
+        if channel.access.token_keys:
+            lines.append(f"{name}: with a token of  ringside token -c {config.path} {name}")
     print("\n".join(lines), flush=True)  # noqa: T201 - a command speaks to a person
 
 

@@ -4,15 +4,19 @@ YAML text in, typed values out. What depends on a ladder is checked by `final_se
 ladder of a channel is known.
 """
 
+from collections.abc import Mapping
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Annotated, Literal, cast
 
 import msgspec
 
+from packager.access import AccessConfig, read_access
 from packager.errors import ConfigError
 from packager.events import MOST, instant
 from packager.profile import Ladder, PassthroughLadder, Pixels, segment_fault
 from packager.retention import SPARE
+from packager.secret import Secret, hidden
 from packager.track import TRACK_ID
 from packager.units import format_duration, parse_duration, parse_size
 from packager.yaml_text import Words, convert, read_yaml
@@ -51,6 +55,8 @@ class OriginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         int, msgspec.Meta(ge=1, le=1_000_000, description="a number from 1 to 1000000")
     ] = 20_000
     """That each of them has at most."""
+    control_token: Annotated[Secret, msgspec.Meta(description="a secret")] | None = None
+    """What the control port wants to be shown."""
 
 
 class PatternSource(
@@ -122,6 +128,8 @@ class ChannelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         msgspec.Meta(max_length=MOST, description=f"a mapping of at most {MOST} names to events"),
     ] = msgspec.field(default_factory=dict[str, EventConfig])
     """The schedule, by name."""
+    access: AccessConfig = AccessConfig()
+    """Who may have it."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -154,8 +162,13 @@ _WORDS: Words = {
 }
 
 
-def parse_config(text: str, file: str) -> Config:
+_NOWHERE: Mapping[str, str] = MappingProxyType({})
+
+
+def parse_config(text: str, file: str, environment: Mapping[str, str] = _NOWHERE) -> Config:
     """The configuration in `text`; `file` is what errors call it.
+
+    Secrets that it names by `$NAME` are those of `environment`.
 
     Raises:
         ConfigError: not a configuration.
@@ -165,31 +178,38 @@ def parse_config(text: str, file: str) -> Config:
     if isinstance(channels, dict):
         # One by one: msgspec names no key of a dict in its errors.
         named = cast("dict[str, object]", channels).items()
-        tree["channels"] = {name: _channel(name, node, file) for name, node in named}
+        tree["channels"] = {name: _channel(name, node, file, environment) for name, node in named}
+    if isinstance(origin := tree.get("origin"), dict):
+        tree["origin"] = _with_token(cast("dict[str, object]", origin), file, environment)
     config = convert(tree, Config, file, _WORDS)
     _check_ports(config.origin, file)
     return config
 
 
-def _channel(name: str, node: object, file: str) -> ChannelConfig:
+def _with_token(
+    origin: dict[str, object], file: str, environment: Mapping[str, str]
+) -> dict[str, object]:
+    """`origin` with its token read: what errors say of the rest, they cannot say of it."""
+    if (token := origin.get("control_token")) is None:
+        return origin
+    return {**origin, "control_token": hidden(token, file, "origin.control_token", environment)}
+
+
+def _channel(name: str, node: object, file: str, environment: Mapping[str, str]) -> ChannelConfig:
     path = f"channels.{name}"
     if TRACK_ID.fullmatch(name) is None:
         reason = "a channel's name is at most 32 of a-z, 0-9, - and _, and begins with none of - _"
         raise ConfigError(file, path, reason)
-    return convert(_with_schedule(node, file, path), ChannelConfig, file, _WORDS, path)
-
-
-def _with_schedule(node: object, file: str, path: str) -> object:
-    """`node` with its events read: one by one, as the channels are."""
-    if not isinstance(node, dict):
-        return node
-    channel = cast("dict[str, object]", node)
-    events = channel.get("events")
-    if not isinstance(events, dict):
-        return channel
-    schedule = cast("dict[str, object]", events).items()
-    said = {event: _event(event, of, file, f"{path}.events") for event, of in schedule}
-    return {**channel, "events": said}
+    if isinstance(node, dict):
+        node = dict(cast("dict[str, object]", node))
+        if isinstance(events := node.get("events"), dict):
+            # One by one, as the channels are.
+            schedule = cast("dict[str, object]", events).items()
+            said = {event: _event(event, of, file, f"{path}.events") for event, of in schedule}
+            node["events"] = said
+        if "access" in node:
+            node["access"] = read_access(node["access"], environment, file, f"{path}.access")
+    return convert(node, ChannelConfig, file, _WORDS, path)
 
 
 def _event(name: str, node: object, file: str, path: str) -> EventConfig:

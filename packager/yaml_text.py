@@ -14,6 +14,7 @@ import yaml
 from msgspec import inspect
 
 from packager.errors import ConfigError
+from packager.secret import holds_secrets
 from packager.units import quoted
 
 MAX_TEXT = 256 * 1024
@@ -46,6 +47,8 @@ def read_yaml(text: str, file: str) -> dict[str, object]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         reason = " ".join((error.problem or "not YAML").split())
+        if "tag handle" in reason:  # with its name, which may be the beginning of a secret
+            reason = "tags are not taken"
         raise ConfigError(file, f"line {mark.line + 1}" if mark else "", reason) from None
     except yaml.YAMLError as error:
         raise ConfigError(file, "", str(error).partition("\n")[0]) from None
@@ -85,7 +88,8 @@ def _plain(node: yaml.Node, file: str, path: str) -> object:
         return [_plain(item, file, f"{path}[{index}]") for index, item in items]
     text = str(node.value)
     if any(char < " " or char == "\x7f" or "\ud800" <= char <= "\udfff" for char in text):
-        raise ConfigError(file, path, f"control characters are not taken, got {quoted(text)}")
+        got = "" if holds_secrets(path) else f", got {quoted(text)}"
+        raise ConfigError(file, path, f"control characters are not taken{got}")
     return text
 
 
@@ -96,7 +100,8 @@ def _mapping(node: yaml.MappingNode, file: str, path: str) -> dict[str, object]:
             raise ConfigError(file, path, "a key is text, not a list or a mapping")
         key = str(key_node.value)
         if not _KEY.fullmatch(key):
-            reason = f"not a key: {quoted(key)} (write letters, digits, - and _)"
+            said = "" if holds_secrets(path) else f": {quoted(key)}"
+            reason = f"not a key{said} (write letters, digits, - and _)"
             raise ConfigError(file, path, reason)
         place = _join(path, key)
         if key in result:

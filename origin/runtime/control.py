@@ -4,18 +4,23 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, web
 
+from origin.access import Denied
+from origin.control_guard import ControlGuard
 from origin.runtime import players
 from origin.runtime.follow import FollowedChannel
 from origin.runtime.metrics import TimelineCollector, exposition, live_edge
 from origin.view import OfEvent, canonical, path_of
+from packager.access import AccessConfig
 from packager.clock import Clock
 from packager.events import LONGEST_ORDER, encode_events
 from packager.layout import STATUS, is_name
 from packager.listening import control_address
+from packager.playback_token import sign
 from packager.retention import first_named
 from packager.status import ChannelStatus, decode
 from packager.ticks import MICROS, UtcMicros, iso8601, micros_of
@@ -29,6 +34,10 @@ _MOST_EVENTS = 50
 _HISTORY = 60
 """Segments of a track whose bit rates are shown."""
 _PATIENCE = ClientTimeout(total=5)
+_HOUR = 3600
+_PAGE_HOURS = 12
+"""How long the players of the page can play before it has to give them another token."""
+_NONE: Mapping[str, AccessConfig] = MappingProxyType({})
 _SECURITY = {
     "Content-Security-Policy": (
         "default-src 'self'; connect-src *; media-src blob:; worker-src blob:; "
@@ -39,26 +48,45 @@ _SECURITY = {
 }
 
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
 class ControlHandlers:
     """Answers the requests of the control port."""
 
     def __init__(
-        self, channels: Mapping[str, FollowedChannel], data: Path, public_port: int, clock: Clock
+        self,
+        channels: Mapping[str, FollowedChannel],
+        data: Path,
+        public_port: int,
+        clock: Clock,
+        guard: ControlGuard = ControlGuard(),  # noqa: B008 - it never changes
+        access: Mapping[str, AccessConfig] = _NONE,
     ) -> None:
-        """Report on `channels` of the folder `data`, which are served on `public_port`."""
+        """Report on `channels` of the folder `data`, which are served on `public_port`.
+
+        `guard` says who may ask; `access` who may play, by channel.
+        """
         self._channels = channels
         self._data = data
         self._public_port = public_port
         self._clock = clock
+        self._guard = guard
+        self._access = access
         self._version = version("ringside")
 
     def application(self) -> web.Application:
         """What the port serves."""
         application = web.Application(
-            client_max_size=LONGEST_ORDER, middlewares=[_refusals_of_the_api]
+            client_max_size=LONGEST_ORDER, middlewares=[self._guarded, _refusals_of_the_api]
         )
         application.add_routes(self._routes())
         return application
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        denied = self._guard.check(request.method, request.path, request.headers)
+        return await handler(request) if denied is None else _denial(request, denied)
 
     def _routes(self) -> list[web.RouteDef]:
         return [
@@ -122,18 +150,34 @@ class ControlHandlers:
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
 
-    async def _status(self, _: web.Request) -> web.Response:
+    async def _status(self, request: web.Request) -> web.Response:
         now = self._clock.now()
+        # Who may give orders may look on: a token for others would be theirs to pass on.
+        trusted = self._guard.check_order(request.headers) is None
         body = {
             "version": self._version,
             "now": iso8601(now),
             "public_port": self._public_port,
-            "channels": [_channel(channel, now) for channel in self._channels.values()],
+            "channels": [
+                _channel(channel, now, self._root(channel.name, now) if trusted else "")
+                for channel in self._channels.values()
+            ],
         }
         response = web.json_response(body=msgspec.json.encode(body))
         response.headers["Cache-Control"] = "no-store"
         response.enable_compression()
         return response
+
+    def _root(self, channel: str, now: UtcMicros) -> str:
+        """What stands before the paths of a channel for the players of the page.
+
+        It is the same for an hour, and good for some more.
+        """
+        keys = self._access.get(channel, AccessConfig()).token_keys
+        if not keys:
+            return ""
+        hour = now // MICROS // _HOUR
+        return f"/t/{sign(keys[0], f'/live/{channel}', (hour + 1 + _PAGE_HOURS) * _HOUR)}"
 
 
 def _json(status: int, body: bytes) -> web.Response:
@@ -149,10 +193,23 @@ def _refusal(status: int, reason: str) -> web.Response:
     return _json(status, msgspec.json.encode({"error": reason}))
 
 
+def _denial(request: web.Request, denied: Denied) -> web.Response:
+    """Programs read JSON, and Prometheus a line."""
+    if request.path.startswith("/api/"):
+        response = _refusal(denied.status, denied.reason)
+    else:
+        response = web.Response(
+            status=denied.status,
+            text=f"{denied.reason}\n",
+            headers={"Cache-Control": "no-store"},
+        )
+    if denied.status == 401:  # noqa: PLR2004 - HTTP's
+        response.headers["WWW-Authenticate"] = 'Bearer realm="ringside"'
+    return response
+
+
 @web.middleware
-async def _refusals_of_the_api(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def _refusals_of_the_api(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer programs in JSON, whatever is wrong."""
     try:
         return await handler(request)
@@ -171,11 +228,11 @@ def _read_status(channel: FollowedChannel) -> ChannelStatus | None:
         return None
 
 
-def _channel(channel: FollowedChannel, now: UtcMicros) -> dict[str, object]:
+def _channel(channel: FollowedChannel, now: UtcMicros, root: str) -> dict[str, object]:
     status = _read_status(channel)
     timeline = channel.timeline
     edge = live_edge(timeline)
-    base = f"/live/{channel.name}"
+    base = f"{root}/live/{channel.name}"
     said = msgspec.to_builtins(status) if status else {"state": "unknown"}
     if status is not None:
         said["since"] = iso8601(UtcMicros(status.since))

@@ -1,12 +1,14 @@
 """Reads a configuration and all that it names: ladders and source files."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 
 import msgspec
 
+from packager.access import AccessConfig
 from packager.config import (
     ChannelConfig,
     EventConfig,
@@ -43,6 +45,8 @@ class LoadedChannel:
     """Bytes of media that are kept at most; 0 for any number."""
     events: tuple[EventSet, ...]
     """The schedule."""
+    access: AccessConfig = field(default_factory=AccessConfig)
+    """Who may have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,13 @@ class LoadedConfig:
 def load(path: Path) -> LoadedConfig:
     """The configuration in the file `path`; the paths in it start from its folder.
 
+    Secrets that it names by `$NAME` are those of this process's environment.
+
     Raises:
         ConfigError: it, a ladder or a source file cannot be used.
     """
     file = str(path)
-    config = parse_config(read(path, file), file)
+    config = parse_config(read(path, file), file, os.environ)
     folder = path.parent
     ladders: dict[str, Ladder] = {}
     channels: dict[str, LoadedChannel] = {}
@@ -84,6 +90,7 @@ def load(path: Path) -> LoadedConfig:
             retention=channel.retention,
             retention_size=channel.retention_size,
             events=tuple(_event(event, said) for event, said in channel.events.items()),
+            access=channel.access,
         )
     ffmpeg = config.ffmpeg
     if ffmpeg is not None and "/" in ffmpeg:

@@ -3,6 +3,7 @@
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ import msgspec
 from packager.errors import SetupError
 from packager.events import EventSaid, UnknownEventError, instant
 from packager.layout import is_name
+from packager.secret import Secret
 
 _PATIENCE = 10
 """Seconds."""
@@ -20,18 +22,28 @@ _STRANGE = "what answers there is no Ringside, or broke off"
 _T = TypeVar("_T")
 
 
-def listed(base: str, channel: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class ControlPort:
+    """Where orders go."""
+
+    base: str
+    """URL."""
+    token: Secret | None = None
+    """What it wants to be shown."""
+
+
+def listed(port: ControlPort, channel: str) -> list[str]:
     """A line an event.
 
     Raises:
         SetupError: nobody answers, or there is no such channel.
     """
     channel = _named(channel, "a channel's")
-    data = _ask("GET", f"{base}/api/channels/{channel}/events")
+    data = _ask(port, "GET", f"/api/channels/{channel}/events")
     return [_line(event) for event in _decoded(data, list[EventSaid])]
 
 
-def give(base: str, channel: str, event: str, said: Mapping[str, object]) -> str:
+def give(port: ControlPort, channel: str, event: str, said: Mapping[str, object]) -> str:
     """Do what a command's arguments say; what there is to tell of it.
 
     Raises:
@@ -39,7 +51,7 @@ def give(base: str, channel: str, event: str, said: Mapping[str, object]) -> str
         SetupError: it was refused, or nobody answers.
     """
     channel, event = _named(channel, "a channel's"), _named(event, "an event's")
-    url = f"{base}/api/channels/{channel}/events/{event}"
+    path = f"/api/channels/{channel}/events/{event}"
     match said["order"]:
         case "start":
             order = {"start": _time(said["at"], "--at") or "begun"}
@@ -50,9 +62,9 @@ def give(base: str, channel: str, event: str, said: Mapping[str, object]) -> str
         case "end":
             order = {"end": _time(said["at"], "--at") or "now"}
         case _:
-            _ask("DELETE", url)
+            _ask(port, "DELETE", path)
             return f"{event}: removed"
-    return _line(_decoded(_ask("PUT", url, msgspec.json.encode(order)), EventSaid))
+    return _line(_decoded(_ask(port, "PUT", path, msgspec.json.encode(order)), EventSaid))
 
 
 def _named(name: str, whose: str) -> str:
@@ -76,9 +88,15 @@ def _line(event: EventSaid) -> str:
     return f"{event.name}: {event.start} to {event.end or '...'}{pinned}"
 
 
-def _ask(method: str, url: str, body: bytes | None = None) -> bytes:
+def _ask(port: ControlPort, method: str, path: str, body: bytes | None = None) -> bytes:
+    url = f"{port.base}{path}"
     request = urllib.request.Request(url, data=body, method=method)  # noqa: S310 - http alone
     request.add_header("Content-Type", "application/json")
+    if port.token is not None:
+        # Not to where whatever answers there may redirect to.
+        request.add_unredirected_header(
+            "Authorization", f"Bearer {port.token.octets.decode('ascii')}"
+        )
     try:
         with _DIRECT.open(request, timeout=_PATIENCE) as answer:
             return bytes(answer.read())

@@ -42,5 +42,5 @@ def answering(said: bytes) -> Iterator[str]:
 )
 def test_whatever_answers_is_one_line(said: bytes) -> None:
     with answering(said) as base, pytest.raises(SetupError) as caught:
-        orders.listed(base, "tv")
+        orders.listed(orders.ControlPort(base), "tv")
     assert str(caught.value).isprintable()

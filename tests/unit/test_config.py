@@ -86,7 +86,7 @@ def test_defaults() -> None:
     assert (channel.segment, channel.window, channel.retention) == (None, 120, 600)
     assert config.ffmpeg is None
     assert config.origin == OriginConfig(
-        host="0.0.0.0",  # noqa: S104
+        host="0.0.0.0",
         port=8080,
         control_host="127.0.0.1",
         control_port=8081,
@@ -247,7 +247,7 @@ def test_number_of_channels() -> None:
 @pytest.mark.parametrize(
     ("host", "control_host", "clash"),
     [
-        ("0.0.0.0", "127.0.0.1", True),  # noqa: S104
+        ("0.0.0.0", "127.0.0.1", True),
         ("10.0.0.1", "'::'", True),
         ("127.0.0.1", "localhost", True),
         ("10.0.0.1", "10.0.0.1", True),

@@ -10,6 +10,7 @@ const SMOOTH_EPOCH_S = Date.UTC(2020) / 1000; // Smooth's media time counts from
 // `Date` header serves as well.
 const OWN_CLOCK = { scheme: "urn:mpeg:dash:utc:http-head:2014", value: `${location.origin}/` };
 const NONE = "–";
+const TOKEN = "control-token"; // its name in the storage of this tab
 const STATES = ["live", "degraded", "starting", "backing-off", "unknown", "ended", "stopped"];
 const COLOURS = [
   "#5cc8ff", "#ffb454", "#8ce99a", "#c792ea", "#ff8787", "#f2e863", "#4dd0c0", "#f783ac", "#b0bec5",
@@ -134,23 +135,50 @@ async function poll() {
   try {
     await ask(askedAt);
     showSilence(false);
-  } catch {
+  } catch (error) {
+    if (error instanceof Unauthorized) {
+      askForToken();
+      return; // whoever gives one polls again
+    }
     showSilence(true);
   }
   setTimeout(poll, Math.max(100, POLL_MS - (Date.now() - askedAt)));
   if (status !== null) show();
 }
 
+class Unauthorized extends Error {}
+
 async function ask(askedAt) {
+  const token = sessionStorage.getItem(TOKEN);
   const answer = await fetch("/api/status", {
     cache: "no-store",
+    headers: token === null ? {} : { Authorization: `Bearer ${token}` },
     signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
   });
+  if (answer.status === 401) throw new Unauthorized();
   if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
   status = await answer.json();
   heardAt = Date.now();
   const now = Date.parse(status.now);
   if (!Number.isNaN(now)) clockOffset = now - (askedAt + heardAt) / 2;
+}
+
+/** Asks for the control token: the tab keeps it, and forgets one that is refused. */
+function askForToken() {
+  const refused = sessionStorage.getItem(TOKEN) !== null;
+  sessionStorage.removeItem(TOKEN);
+  showSilence(false);
+  put(byId("token-note"), refused ? "That is not the control token." : "");
+  byId("token-form").hidden = false;
+  byId("token").focus();
+}
+
+function takeToken(event) {
+  event.preventDefault();
+  sessionStorage.setItem(TOKEN, byId("token").value.trim());
+  byId("token").value = "";
+  byId("token-form").hidden = true;
+  poll();
 }
 
 function showSilence(silent) {
@@ -310,7 +338,7 @@ const FORMATS = { hls: "HLS", dash: "DASH", smooth: "Smooth" };
 /** The address on the public port: this page may be looked at by any name of the host. */
 function publicUrl(channel, format) {
   const view = channel.views?.[byId("view").value] ?? "";
-  const path = channel.urls?.[format]?.replace(/^(\/live\/[^/]+\/)/, `$1${view}`);
+  const path = channel.urls?.[format]?.replace(/^((?:\/t\/[^/]+)?\/live\/[^/]+\/)/, `$1${view}`);
   return path ? `${location.protocol}//${location.hostname}:${status.public_port}${path}` : "";
 }
 
@@ -684,6 +712,7 @@ function playAll() {
 
 for (const format of Object.keys(ENGINES)) players.push(new Player(format));
 byId("play-all").addEventListener("click", playAll);
+byId("token-form").addEventListener("submit", takeToken);
 byId("filter").addEventListener("input", () => status && show());
 byId("channels").addEventListener("keydown", walk);
 byId("skip").addEventListener("click", (event) => {
