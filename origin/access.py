@@ -10,9 +10,9 @@ disk nor timeline, so what they refuse costs next to nothing, and says nothing o
 import re
 from dataclasses import dataclass, field
 from typing import Self
-from urllib.parse import parse_qsl
 
 from origin.plan import Freshness, Redirect, Refuse
+from origin.query import values
 from origin.request import Fragment, Media, Request, TimeOfDay
 from packager.access import AccessConfig
 from packager.playback_token import LONGEST, opened
@@ -25,8 +25,6 @@ CDN_SECRET = "X-CDN-Secret"  # noqa: S105 - the header's name
 _TOKEN = "token"  # noqa: S105 - the name of what is asked for
 _IN_PATH = "/t/"
 _URL_SAFE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_MAX_QUERY = 4096
-"""Characters of a query that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +125,7 @@ def split_token(path: str, query: str = "") -> tuple[str | None, str]:
     if path.startswith(_IN_PATH):
         token, slash, rest = path.removeprefix(_IN_PATH).partition("/")
         return token, slash + rest
-    if _TOKEN in query:
-        for name, value in parse_qsl(query[:_MAX_QUERY]):
-            if name == _TOKEN:
-                return value, path
-    return None, path
+    return values(query, (_TOKEN,)).get(_TOKEN) if _TOKEN in query else None, path
 
 
 def led_on(plan: Redirect, token: str | None) -> Redirect:

@@ -22,8 +22,8 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
-from urllib.parse import unquote_plus
 
+from origin.query import values
 from origin.view import Rolling, View, parse_instant, parse_view
 from packager.layout import MediaName, PatchName, is_name, parse_media_name, parse_patch_name
 from packager.ticks import UtcMicros
@@ -152,9 +152,7 @@ _FRAGMENT = re.compile(
 _ASKED = ("start", "end")
 _SKIP = "_HLS_skip"
 _MATTER = frozenset((*_ASKED, _SKIP))
-_MATTERING = tuple(name.encode() for name in _MATTER)
-_MAX_QUERY = 4096
-"""Characters of a query that are looked at."""
+_MATTERING = (*(name.encode() for name in _MATTER), b"token")
 _ENCODED = {"%28": "(", "%29": ")", "%3D": "=", "%3d": "="}
 """What clients of Smooth may encode, though they need not."""
 
@@ -180,7 +178,7 @@ def parse(path: str, query: str = "") -> Request:
     if not isinstance(request, Manifest):
         # Media is there once, whoever asks.
         return request if isinstance(view, Rolling) or isinstance(request, Bad) else Unknown()
-    return _queried(replace(request, view=view), query[:_MAX_QUERY])
+    return _queried(replace(request, view=view), query)
 
 
 def _of_view(channel: str, rest: list[str]) -> Request:
@@ -195,28 +193,22 @@ def _of_view(channel: str, rest: list[str]) -> Request:
 
 def _queried(manifest: Manifest, query: str) -> Request:
     """`manifest`, the other view of it that a query asks for, or what is new in it."""
-    values = _values(query) if query else {}
-    said = {name: values[name] for name in _ASKED if name in values}
+    asked = values(query, _MATTER)
+    said = {name: asked[name] for name in _ASKED if name in asked}
     if not said:
-        skip = manifest.kind is ManifestKind.HLS_MEDIA and values.get(_SKIP) in ("YES", "v2")
+        skip = manifest.kind is ManifestKind.HLS_MEDIA and asked.get(_SKIP) in ("YES", "v2")
         return replace(manifest, skip=skip)
     if "start" not in said:
         return Bad("an end without a start")
     try:
         # A plus sign that nobody encoded has become a space.
-        asked = {name: parse_instant(text.replace(" ", "+")) for name, text in said.items()}
+        times = {name: parse_instant(text.replace(" ", "+")) for name, text in said.items()}
     except ValueError:
         return Bad("start and end are Unix seconds or ISO 8601 with an offset")
-    start, end = asked["start"], asked.get("end")
+    start, end = times["start"], times.get("end")
     if end is not None and end <= start:
         return Bad("the end is not after the start")
     return Stretched(manifest, start, end)
-
-
-def _values(query: str) -> dict[str, str]:
-    """The values of those names that change an answer, where they are spelled as they are here."""
-    pairs = (pair.partition("=") for pair in query.split("&"))
-    return {name: unquote_plus(value) for name, _, value in pairs if name in _MATTER and value}
 
 
 def may_matter(query: bytes) -> bool:

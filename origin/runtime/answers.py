@@ -11,9 +11,11 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import assert_never
 from weakref import WeakValueDictionary
 
+from origin.access import NO_TOKEN, NOT_VALID, Denied, Gate, Grant, led_on, split_token
 from origin.admission import Load, admits, put_off
 from origin.answer import Answer, Slice, plain
 from origin.caching import Cdn, cache_control
@@ -39,6 +41,7 @@ from origin.runtime.follow import FollowedChannel
 from origin.shelf import Recent, Shelf
 from origin.tally import Tallies
 from origin.view import path_of
+from origin.wire import Lines
 from packager.clock import Clock
 from packager.cmaf.smooth import smooth_fragment
 from packager.errors import StoreError
@@ -62,6 +65,10 @@ _OVERHEAD = 1024
 """Bytes of an answer beside its body."""
 _TARGETS = 8192
 _REFUSALS = 1024
+_GRANTS = 8192
+_OPEN = Gate()
+"""Of a channel that everybody may have."""
+_NO_GATES: Mapping[str, Gate] = MappingProxyType({})
 
 _UNREADABLE = Refuse(503, "the media cannot be read", Freshness.UNAVAILABLE, retry_after=1)
 
@@ -116,12 +123,18 @@ class Ready:
 class Target:
     """What the target of a request line means."""
 
-    __slots__ = ("path", "query", "ready")
+    __slots__ = ("gate", "path", "query", "ready", "token", "until")
 
-    def __init__(self, path: str, query: str, ready: Ready) -> None:
+    def __init__(self, path: str, query: str, token: str | None, ready: Ready, gate: Gate) -> None:
+        """Nobody has been let in yet."""
         self.path = path
+        """Without the token."""
         self.query = query
+        self.token = token
         self.ready = ready
+        self.gate = gate
+        self.until = UtcMicros(0)
+        """Until when the token is known to be good for it."""
 
 
 class Answers:
@@ -134,8 +147,12 @@ class Answers:
         cdn: Cdn,
         clock: Clock,
         memory: int,
+        gates: Mapping[str, Gate] = _NO_GATES,
     ) -> None:
-        """Answer from `channels`, whose media lies below `data`; keep `memory` bytes at hand."""
+        """Answer from `channels`, whose media lies below `data`; keep `memory` bytes at hand.
+
+        `gates` are those of the channels that not everybody may have.
+        """
         self.last = False
         """Every answer is the last of its connection: the process is leaving."""
         self.tallies = Tallies()
@@ -144,6 +161,8 @@ class Answers:
         self.targets: Recent[bytes, Target] = Recent(_TARGETS)
         self._known: WeakValueDictionary[Request, Ready] = WeakValueDictionary()
         """All that is on the shelf, or that a target means."""
+        self._gates = gates
+        self._grants: Recent[tuple[str, str], Grant] = Recent(_GRANTS)
         self._channels = channels
         self._nobody = FollowedChannel("", Path(os.devnull), Fraction(0), Fraction(0))
         self._data = data
@@ -156,11 +175,42 @@ class Answers:
 
     def target(self, path: str, query: str) -> Target:
         """What a path and a query mean, both as they came."""
+        token, path = split_token(path, query)
         request = parse(path, query)
         if (ready := self._known.get(request)) is None:
             channel = self._channels.get(getattr(request, "channel", ""), self._nobody)
             ready = self._known[request] = Ready(request, channel)
-        return Target(path, query, ready)
+        return Target(path, query, token, ready, self._gates.get(ready.name, _OPEN))
+
+    def respond(self, target: Target, lines: Lines, now: UtcMicros) -> Reply | None:
+        """What is said to a GET of `target`, if that can be at once; None where it takes time."""
+        ready = target.ready
+        if target.gate is not _OPEN and (denied := self._denied(target, lines, now)) is not None:
+            metrics.DENIED_REQUESTS.labels(ready.name, denied.reason).inc()
+            return self.refusal(denied.plan, ready)
+        reply = self.at_hand(ready, now, zipped=lines.zipped)
+        if isinstance(ready.plan, Redirect) and target.token and target.gate.token_keys:
+            return self._redirection(led_on(ready.plan, target.token), ready)
+        return reply
+
+    def _denied(self, target: Target, lines: Lines, now: UtcMicros) -> Denied | None:
+        """Why a request is not let in; None if it is."""
+        gate = target.gate
+        if (denied := gate.check_cdn(lines.secret)) is not None:
+            return denied
+        if not gate.token_keys or now < target.until:
+            return None
+        if target.token is None:
+            return NO_TOKEN
+        key = target.ready.name, target.token
+        if (grant := self._grants.find(key)) is None:
+            if (grant := gate.verify(target.token)) is None:
+                return NOT_VALID
+            self._grants.put(key, grant)
+        denied = grant.check(target.ready.request, target.path, now)
+        if denied is None:
+            target.until = UtcMicros(grant.expires * MICROS)
+        return denied
 
     def at_hand(self, ready: Ready, now: UtcMicros, *, zipped: bool) -> Reply | None:
         """The answer, if it can be had at once; None where it takes time."""
@@ -188,10 +238,8 @@ class Answers:
                 return self._manifest(ready, ready.plan, zipped=zipped)
             case Refuse():
                 ready.plain = ready.zipped = self.refusal(ready.plan, ready)
-            case Redirect(location):
-                caching = self._caching(Freshness.MOVED)
-                answer = plain(302, f"it is at {location}", caching, ("Location", location))
-                ready.plain = ready.zipped = self.reply(answer, ready)
+            case Redirect():
+                ready.plain = ready.zipped = self._redirection(ready.plan, ready)
             case ServeTime(now):
                 answer = plain(200, iso8601(now), self._caching(Freshness.NEVER))
                 ready.plain = ready.zipped = self.reply(answer, ready)
@@ -201,6 +249,11 @@ class Answers:
             case _:
                 return None
         return ready.plain
+
+    def _redirection(self, plan: Redirect, ready: Ready) -> Reply:
+        caching, location = self._caching(plan.freshness), plan.location
+        answer = plain(302, f"it is at {location}", caching, ("Location", location))
+        return self.reply(answer, ready)
 
     def reply(self, answer: Answer, ready: Ready) -> Reply:
         """`answer`, ready to be sent and counted."""

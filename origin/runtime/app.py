@@ -9,6 +9,9 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from origin.access import Gate
+from origin.control_guard import ControlGuard
+from origin.runtime.access_log import AccessLog, Writer
 from origin.runtime.answers import Answers
 from origin.runtime.control import ControlHandlers
 from origin.runtime.follow import FollowedChannel, follow
@@ -17,6 +20,7 @@ from origin.runtime.headers import Stamps
 from origin.runtime.hot import HotPath
 from origin.runtime.port import Port
 from origin.runtime.protocol import HttpServer
+from packager.access import AccessConfig
 from packager.clock import Clock
 from packager.config import Config
 from packager.folders import make_folders
@@ -57,12 +61,18 @@ async def serve(
     }
     make_folders(data, channels)
     origin = config.origin
-    answers = Answers(channels, data, origin.cdn, clock, origin.memory)
-    stamps = Stamps(clock)
-    hot = HotPath(answers, clock, stamps)
-    handlers = Handlers(answers, clock, stamps)
-    port = Port(hot, answers, HttpServer(handlers.handle, stamps), _most(origin.connections))
-    control = ControlHandlers(channels, data, origin.port, clock).application()
+    access = {name: channel.access for name, channel in config.channels.items()}
+    gates = {name: Gate.of(said) for name, said in access.items() if said != AccessConfig()}
+    answers = Answers(channels, data, origin.cdn, clock, origin.memory, gates)
+    stamps, writer = Stamps(clock), Writer()
+    log = AccessLog(origin.access_log, writer.write)
+    hot = HotPath(answers, clock, stamps, log)
+    handlers = Handlers(answers, clock, stamps, log)
+    server = HttpServer(handlers.handle, stamps)
+    port = Port(hot, answers, server, log, _most(origin.connections))
+    control = ControlHandlers(
+        channels, data, origin.port, clock, ControlGuard.of(origin), access
+    ).application()
     stop, leave = asyncio.Event(), asyncio.Event()
     for number, event in (
         *((signal.SIGINT, stop), (signal.SIGTERM, stop)),
@@ -86,6 +96,7 @@ async def serve(
         if leave.is_set():
             await port.leave(_PEACE, _LONGEST_PEACE, stop.is_set)
         await port.stop(_DRAIN)
+        writer.close()
         following.cancel()
         await runner.cleanup()
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from origin.answer import Slice
 
@@ -45,7 +45,7 @@ class Connection(asyncio.Transport):
     """A socket, what came in that is not answered, what is to go out."""
 
     __slots__ = (
-        *("_closed", "_owner", "_paused", "_shut", "_sock", "_unread", "_waiting"),
+        *("_closed", "_owner", "_paused", "_peer", "_shut", "_sock", "_unread", "_waiting"),
         *("busy", "closing", "fd", "idle", "odd", "out", "pending"),
         *("progress", "protocol", "recv", "since", "size"),
     )
@@ -54,6 +54,7 @@ class Connection(asyncio.Transport):
         """Take over a socket that does not block."""
         super().__init__({"peername": peer, "socket": sock})
         self._sock = sock
+        self._peer = peer
         self._owner = owner
         self.recv = sock.recv
         self.fd = sock.fileno()
@@ -86,6 +87,12 @@ class Connection(asyncio.Transport):
         self._closed = False
         self._shut = False
         """All was sent, and the client was told that no more comes."""
+
+    @property
+    def client(self) -> str:
+        """The address of who is at the other end."""
+        peer = self._peer
+        return str(cast("tuple[object, ...]", peer)[0]) if isinstance(peer, tuple) else ""
 
     # What comes in.
 

@@ -9,7 +9,8 @@ from aiohttp import web
 from origin import wire
 from origin.admission import admits
 from origin.answer import Answer, Slice, conditioned
-from origin.runtime.answers import Answers, Ready, read_slice
+from origin.runtime.access_log import AccessLog, Entry
+from origin.runtime.answers import Answers, Target, read_slice
 from origin.runtime.headers import Stamps, headers_of, lines_of
 from origin.wire import Lines
 from packager.clock import Clock, monotonic
@@ -18,16 +19,21 @@ from packager.errors import MediaError, StoreError
 _PIECE = 1 << 20
 """Bytes of a file that are in memory for one connection."""
 _METHODS = ("GET", "HEAD")
+_ERROR = 400
+_LONGEST_PATH = 512
+"""Characters of it that are logged."""
 
 
 class Handlers:
     """Answers every request of the public port."""
 
-    def __init__(self, answers: Answers, clock: Clock, stamps: Stamps) -> None:
+    def __init__(self, answers: Answers, clock: Clock, stamps: Stamps, log: AccessLog) -> None:
         """Answer with what `answers` makes."""
+        self._access_log = log
         self._answers = answers
         self._clock = clock
         self._stamps = stamps
+        self._answered = 0
         self._log = structlog.get_logger()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -35,11 +41,12 @@ class Handlers:
         started = monotonic()
         lines = lines_of(request)
         url = request.rel_url
-        ready = self._answers.target(url.raw_path, url.raw_query_string).ready
+        target = self._answers.target(url.raw_path, url.raw_query_string)
+        ready = target.ready
         load = self._answers.load
         load.making += 1
         try:
-            answer = await self._answer(ready, request, lines)
+            answer = await self._answer(target, request, lines)
             begun = monotonic()
             try:
                 response = await self._send(request, answer, lines)
@@ -52,24 +59,58 @@ class Handlers:
             load.making -= 1
         if self._answers.last:
             response.force_close()
+        octets = answer.size if wire.has_body(request.method, answer.status) else 0
         tally = self._answers.tallies.of(ready.name, ready.kind, answer.status)
-        tally.note(
-            answer.size if wire.has_body(request.method, answer.status) else 0, begun - started
-        )
+        tally.note(octets, begun - started)
+        self._log_it(request, lines, target, response, octets, begun - started)
         return response
 
-    async def _answer(self, ready: Ready, request: web.BaseRequest, lines: Lines) -> Answer:
+    def _log_it(
+        self,
+        request: web.BaseRequest,
+        lines: Lines,
+        target: Target,
+        response: web.StreamResponse,
+        octets: int,
+        seconds: float,
+    ) -> None:
+        log, ready = self._access_log, target.ready
+        self._answered += 1
+        if response.status >= _ERROR:
+            if not log.wants_error():
+                return
+        elif self._answered % log.every:
+            return
+        log.note(
+            Entry(
+                at=self._clock.now(),
+                method=request.method,
+                path=target.path[:_LONGEST_PATH],
+                channel=ready.name,
+                kind=ready.kind,
+                status=response.status,
+                octets=octets,
+                request_id=response.headers["X-Request-ID"],
+                trace=lines.trace,
+                client=request.remote or "",
+                forwarded=lines.forwarded,
+                agent=lines.agent,
+                seconds=round(seconds, 6),
+            )
+        )
+
+    async def _answer(self, target: Target, request: web.BaseRequest, lines: Lines) -> Answer:
         if request.method not in _METHODS:
             return self._answers.other_method(request.method)
-        now, zipped = self._clock.now(), lines.zipped
-        reply = self._answers.at_hand(ready, now, zipped=zipped)
+        ready = target.ready
+        reply = self._answers.respond(target, lines, self._clock.now())
         if reply is not None:
             answer = reply.answer
         elif not admits(self._answers.load, ready.request):
             answer = self._answers.put_off(ready).answer
         else:
             try:
-                answer = await self._answers.in_time(ready, zipped=zipped)
+                answer = await self._answers.in_time(ready, zipped=lines.zipped)
             except (OSError, StoreError, MediaError) as error:
                 # Named in the journal, not to be had from the store: another origin may have it.
                 self._log.error("media.unreadable", path=request.path, problem=str(error))

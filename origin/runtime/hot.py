@@ -21,7 +21,8 @@ from origin import wire
 from origin.answer import conditioned
 from origin.reply import Reply
 from origin.request import may_matter
-from origin.runtime.answers import Answers, Ready, Target
+from origin.runtime.access_log import AccessLog, Entry
+from origin.runtime.answers import Answers, Target
 from origin.runtime.connection import READ, Connection
 from origin.runtime.headers import Stamps
 from origin.shelf import Recent
@@ -40,7 +41,10 @@ _FEW = 4
 """Connections that are so few that others may have their turn."""
 _CAME = select.EPOLLIN | select.EPOLLOUT
 """Bytes have come, and nothing else is the matter."""
-_OK = 200
+_OK, _ERROR = 200, 400
+_FOR_EVER = UtcMicros(1 << 62)
+_LONGEST_PATH = 512
+"""Characters of it that are logged."""
 _log = structlog.get_logger()
 
 
@@ -58,19 +62,27 @@ class Outcome(IntEnum):
 class Known:
     """A request that came before, octet for octet, and asked for no more than an object."""
 
-    __slots__ = ("ready", "tag", "zipped")
+    __slots__ = ("lines", "ready", "tag", "target", "until", "zipped")
 
-    def __init__(self, ready: Ready, lines: Lines) -> None:
-        self.ready = ready
+    def __init__(self, target: Target, lines: Lines) -> None:
+        """A request that was let in."""
+        self.target = target
+        self.ready = target.ready
+        self.lines = lines
         self.zipped = lines.zipped
         self.tag = lines.tag
+        self.until = target.until if target.gate.token_keys else _FOR_EVER
+        """Until when it is let in."""
 
 
 class HotPath:
     """Answers plain requests at once."""
 
-    def __init__(self, answers: Answers, clock: Clock, stamps: Stamps) -> None:
+    def __init__(self, answers: Answers, clock: Clock, stamps: Stamps, log: AccessLog) -> None:
         """Answer with what `answers` has at hand."""
+        self._log = log
+        self._due = log.every
+        """The number of the answer that is logged next."""
         self.tick = monotonic()
         """Monotonic seconds, at the last batch."""
         self._answers = answers
@@ -143,6 +155,7 @@ class HotPath:
                         reply is not None
                         and ready.timeline is ready.channel.timeline
                         and now < ready.until
+                        and now < known.until
                     ):
                         if known.tag:
                             reply = reply.unchanged if known.tag == reply.etag else None
@@ -158,6 +171,8 @@ class HotPath:
                                     b"".join((reply.head, stamp, end)), reply.piece
                                 )
                             note(reply)
+                            if given >= self._due:
+                                self._note(connection, known.target, known.lines, reply, "GET")
                             continue
                 connection.took(data)
             except Exception:  # noqa: BLE001
@@ -189,16 +204,44 @@ class HotPath:
         target = None if lines is None else self._read_target(head[start:end])
         if lines is None or target is None:
             return Outcome.ODD
-        ready = target.ready
-        reply = self._answers.at_hand(ready, self._now, zipped=lines.zipped)
+        reply = self._answers.respond(target, lines, self._now)
         if reply is None:
             return Outcome.ASK
         if lines.conditions is not None and reply.answer.status == _OK:
             reply = self._conditioned(reply, lines, bare=bare)
         self._send(connection, reply, lines, bare=bare)
-        if not (bare or self._answers.last) and _says_no_more(lines):
-            self._known.put(head, Known(ready, lines))
+        if reply.answer.status >= _ERROR:
+            if self._log.wants_error():
+                self._note(connection, target, lines, reply, "HEAD" if bare else "GET")
+        elif self._given >= self._due:
+            self._note(connection, target, lines, reply, "HEAD" if bare else "GET")
+        elif not (bare or self._answers.last) and _says_no_more(lines):
+            self._known.put(head, Known(target, lines))
         return Outcome.SENT
+
+    def _note(
+        self, connection: Connection, target: Target, lines: Lines, reply: Reply, method: str
+    ) -> None:
+        """Log the answer that was just sent."""
+        self._due = self._given + self._log.every
+        octets = reply.answer.size if wire.has_body(method, reply.answer.status) else 0
+        self._log.note(
+            Entry(
+                at=self._now,
+                method=method,
+                path=target.path[:_LONGEST_PATH],
+                channel=reply.tally.channel,
+                kind=reply.tally.kind,
+                status=reply.answer.status,
+                octets=octets,
+                request_id=lines.request_id or f"{self._prefix}{self._given:012x}",
+                trace=lines.trace,
+                client=connection.client,
+                forwarded=lines.forwarded,
+                agent=lines.agent,
+                seconds=0.0,
+            )
+        )
 
     def _send(self, connection: Connection, reply: Reply, lines: Lines, *, bare: bool) -> None:
         trace = f"\r\ntraceparent: {lines.trace}" if lines.trace else ""

@@ -38,6 +38,9 @@ DENIED_REQUESTS = Counter(
     "Requests without a right to what they ask for",
     ["channel", "reason"],
 )
+DROPPED_LINES = Counter(
+    "ringside_dropped_log_lines", "Lines of the access log that were too many to be written"
+)
 OPEN_CONNECTIONS = Gauge(
     "ringside_open_connections", "Connections of the public port", multiprocess_mode="livesum"
 )

@@ -13,6 +13,7 @@ from itertools import islice
 
 from origin import wire
 from origin.runtime import metrics
+from origin.runtime.access_log import AccessLog
 from origin.runtime.answers import Answers
 from origin.runtime.connection import Connection
 from origin.runtime.hot import HotPath, Outcome
@@ -53,12 +54,14 @@ class Port:
         hot: HotPath,
         answers: Answers,
         protocol: Callable[[], asyncio.Protocol],
+        log: AccessLog,
         most: int,
     ) -> None:
         """Serve at most `most` connections; `protocol` makes aiohttp's part of one."""
         self._hot = hot
         self._answers = answers
         self._protocol = protocol
+        self._log = log
         self._most = most
         self._epoll = select.epoll()
         self._open: dict[int, Connection] = {}
@@ -181,6 +184,7 @@ class Port:
             await asyncio.sleep(_SWEEP)
             self.sweep(monotonic())
             metrics.hand_on(self._answers.tallies)
+            self._log.flush()
             metrics.OPEN_CONNECTIONS.set(len(self._open))
             metrics.READY_BYTES.set(self._answers.shelf.octets)
             metrics.LOOP_LAG.set(self._answers.load.lag)
@@ -224,6 +228,7 @@ class Port:
         for task in self._tasks:
             task.cancel()
         metrics.hand_on(self._answers.tallies)
+        self._log.flush()
         self._epoll.close()
 
     def _take_no_more(self) -> None:

@@ -131,7 +131,7 @@ def test_the_secret_of_a_cdn() -> None:
         ("/live/tv/index.mpd", "", None, "/live/tv/index.mpd"),
         ("/t/a.b/live/tv/index.mpd", "", "a.b", "/live/tv/index.mpd"),
         ("/t/a.b/live/tv/index.mpd", "token=c.d", "a.b", "/live/tv/index.mpd"),
-        ("/live/tv/index.mpd", "x=1&token=c.d&token=e", "c.d", "/live/tv/index.mpd"),
+        ("/live/tv/index.mpd", "x=1&token=e&token=c.d", "c.d", "/live/tv/index.mpd"),
         ("/live/tv/index.mpd", "token=", None, "/live/tv/index.mpd"),
         ("/live/tv/index.mpd", "mytoken=x", None, "/live/tv/index.mpd"),
         ("/live/tv/index.mpd", "x" * 5000 + "&token=c.d", None, "/live/tv/index.mpd"),
