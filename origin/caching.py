@@ -5,6 +5,7 @@ answer says it for itself. One row a preset: the generic one, and what a CDN nee
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
@@ -12,7 +13,20 @@ from origin.plan import Freshness
 
 Cdn = Literal["generic", "akamai", "cloudfront", "fastly", "google"]
 
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is said to caches, and how."""
+
+    cdn: Cdn = "generic"
+    targeted: bool = False
+    """CDNs are told apart from players, by CDN-Cache-Control (RFC 9213)."""
+    hints: bool = False
+    """A segment's answer names the next (`Link: rel="next"`), so that it can be fetched early."""
+
+
 _HOUR = 3600
+_DAY = 86_400
 _YEAR = 31_536_000
 _GENERIC: Mapping[Freshness, str] = {
     Freshness.FOREVER: f"public, max-age={_YEAR}, immutable",
@@ -58,3 +72,22 @@ def cache_control(
         # Whole seconds, and never none: a manifest nobody may keep is asked for by everybody.
         return f"public, max-age={max(1, segment // 2)}"
     return _DIFFERENT[cdn].get(freshness, _GENERIC[freshness])
+
+
+def cdn_cache_control(
+    freshness: Freshness, cdn: Cdn, segment: Fraction, lasts: Fraction | None = None
+) -> str:
+    """The same for CDNs alone (RFC 9213), which can do more than a player's cache (RFC 5861).
+
+    While one request fetches a new live manifest the others get the one before, for no longer than
+    it was fresh; what never changes outlasts an origin that does not answer.
+    """
+    everybody = cache_control(freshness, cdn, segment, lasts).removeprefix("public, ")
+    match freshness:
+        case Freshness.LIVE_MANIFEST:
+            seconds = everybody.removeprefix("max-age=")
+            return f"{everybody}, stale-while-revalidate={seconds}"
+        case Freshness.FOREVER | Freshness.ENDED_MANIFEST:
+            return f"{everybody.removesuffix(', immutable')}, stale-if-error={_DAY}"
+        case _:
+            return everybody

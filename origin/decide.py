@@ -56,6 +56,8 @@ from packager.window import Window, rolling, stretch
 _MISSED = TIMESCALE // 40
 """How far before its boundary a segment may start: half a frame of sound, amply."""
 _NEVER = UtcMicros(1 << 62)
+_MILLI = 1000
+"""Microseconds: as exactly as the time is told."""
 _NOT_YET = Refuse(412, "not there yet", Freshness.SOON)
 """What Smooth says of a fragment that is still to come."""
 
@@ -86,7 +88,7 @@ def decide(request: Request, channel: ChannelView | None, now: UtcMicros) -> Pla
         case Unknown():
             return Refuse(404, "nothing of that name", Freshness.UNKNOWN)
         case TimeOfDay():
-            return ServeTime(now)
+            return ServeTime(UtcMicros(now - now % _MILLI))
         case Manifest():
             return _no_channel() if channel is None else _manifest(request, channel, now)
         case Stretched():
@@ -102,10 +104,10 @@ def decide(request: Request, channel: ChannelView | None, now: UtcMicros) -> Pla
 def settled_until(request: Request, channel: ChannelView | None, now: UtcMicros) -> UtcMicros:
     """The instant before which `decide` says what it says `now`, while the timeline stays as it is.
 
-    That is now where it says the time, and never comes where time changes nothing.
+    It never comes where time changes nothing.
     """
     if isinstance(request, TimeOfDay):
-        return now
+        return UtcMicros(now - now % _MILLI + _MILLI)
     if channel is None:
         return _NEVER
     changes = [stale_at(channel.timeline)]

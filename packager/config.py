@@ -55,6 +55,10 @@ class OriginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         int, msgspec.Meta(ge=1, le=1_000_000, description="a number from 1 to 1000000")
     ] = 20_000
     """That each of them has at most."""
+    prefetch_hint: bool = False
+    """Whether the answer to a segment names the next one (`Link: rel="next"`)."""
+    cdn_cache_control: bool = False
+    """Whether CDNs are told apart from players how long to keep things (RFC 9213)."""
     access_log: Literal["off", "errors", "sampled", "full"] = "sampled"
     """Lines for none, errors alone, those and one in a hundred others, all."""
     control_token: Annotated[Secret, msgspec.Meta(description="a secret")] | None = None

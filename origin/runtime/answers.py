@@ -6,9 +6,10 @@ not for each request; what was made for one is there for all.
 
 import asyncio
 import os
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +19,7 @@ from weakref import WeakValueDictionary
 from origin.access import NO_TOKEN, NOT_VALID, Denied, Gate, Grant, led_on, split_token
 from origin.admission import Load, admits, put_off
 from origin.answer import Answer, Slice, plain
-from origin.caching import Cdn, cache_control
+from origin.caching import Policy, cache_control, cdn_cache_control
 from origin.decide import decide, settled_until
 from origin.plan import (
     Freshness,
@@ -65,12 +66,17 @@ _OVERHEAD = 1024
 """Bytes of an answer beside its body."""
 _TARGETS = 8192
 _REFUSALS = 1024
+_BEFORE = 3
+"""Segments before the newest, one of which somebody had who will want the newest."""
 _GRANTS = 8192
 _OPEN = Gate()
 """Of a channel that everybody may have."""
 _NO_GATES: Mapping[str, Gate] = MappingProxyType({})
 
 _UNREADABLE = Refuse(503, "the media cannot be read", Freshness.UNAVAILABLE, retry_after=1)
+
+
+Headers = tuple[tuple[str, str], ...]
 
 
 class Ready:
@@ -144,7 +150,7 @@ class Answers:
         self,
         channels: Mapping[str, FollowedChannel],
         data: Path,
-        cdn: Cdn,
+        policy: Policy,
         clock: Clock,
         memory: int,
         gates: Mapping[str, Gate] = _NO_GATES,
@@ -166,7 +172,7 @@ class Answers:
         self._channels = channels
         self._nobody = FollowedChannel("", Path(os.devnull), Fraction(0), Fraction(0))
         self._data = data
-        self._cdn: Cdn = cdn
+        self._policy = policy
         self._clock = clock
         self._largest = memory // _LARGEST_SHARE
         self._refusals: Recent[Hashable, Reply] = Recent(_REFUSALS)
@@ -177,10 +183,14 @@ class Answers:
         """What a path and a query mean, both as they came."""
         token, path = split_token(path, query)
         request = parse(path, query)
+        ready = self._ready(request)
+        return Target(path, query, token, ready, self._gates.get(ready.name, _OPEN))
+
+    def _ready(self, request: Request) -> Ready:
         if (ready := self._known.get(request)) is None:
             channel = self._channels.get(getattr(request, "channel", ""), self._nobody)
             ready = self._known[request] = Ready(request, channel)
-        return Target(path, query, token, ready, self._gates.get(ready.name, _OPEN))
+        return ready
 
     def respond(self, target: Target, lines: Lines, now: UtcMicros) -> Reply | None:
         """What is said to a GET of `target`, if that can be at once; None where it takes time."""
@@ -241,18 +251,18 @@ class Answers:
             case Redirect():
                 ready.plain = ready.zipped = self._redirection(ready.plan, ready)
             case ServeTime(now):
-                answer = plain(200, iso8601(now), self._caching(Freshness.NEVER))
+                answer = self._plain(200, iso8601(now), Freshness.NEVER)
                 ready.plain = ready.zipped = self.reply(answer, ready)
             case ServeHealth():
-                answer = plain(200, "ok", self._caching(Freshness.NEVER))
+                answer = self._plain(200, "ok", Freshness.NEVER)
                 ready.plain = ready.zipped = self.reply(answer, ready)
             case _:
                 return None
         return ready.plain
 
     def _redirection(self, plan: Redirect, ready: Ready) -> Reply:
-        caching, location = self._caching(plan.freshness), plan.location
-        answer = plain(302, f"it is at {location}", caching, ("Location", location))
+        location = ("Location", plan.location)
+        answer = self._plain(302, f"it is at {plan.location}", plan.freshness, location)
         return self.reply(answer, ready)
 
     def reply(self, answer: Answer, ready: Ready) -> Reply:
@@ -265,7 +275,8 @@ class Answers:
         if (found := self._refusals.find(key)) is None:
             retry = (("Retry-After", str(plan.retry_after)),) if plan.retry_after else ()
             caching = self._caching(plan.freshness, ready.channel)
-            found = self.reply(plain(plan.status, plan.reason, caching, *retry), ready)
+            extra = (*retry, *self._for_cdns(plan.freshness, ready.channel))
+            found = self.reply(plain(plan.status, plan.reason, caching, *extra), ready)
             self._refusals.put(key, found)
         return found
 
@@ -285,8 +296,24 @@ class Answers:
         channel: FollowedChannel | None = None,
         lasts: Fraction | None = None,
     ) -> str:
-        segment = channel.timeline.grid.duration if channel else Fraction(0)
-        return cache_control(freshness, self._cdn, segment, lasts)
+        return cache_control(freshness, self._policy.cdn, _segment(channel), lasts)
+
+    def _for_cdns(
+        self,
+        freshness: Freshness,
+        channel: FollowedChannel | None = None,
+        lasts: Fraction | None = None,
+    ) -> Headers:
+        """What CDNs are told apart from players."""
+        if not self._policy.targeted:
+            return ()
+        said = cdn_cache_control(freshness, self._policy.cdn, _segment(channel), lasts)
+        return (("CDN-Cache-Control", said),)
+
+    def _plain(
+        self, status: int, text: str, freshness: Freshness, *extra: tuple[str, str]
+    ) -> Answer:
+        return plain(status, text, self._caching(freshness), *extra, *self._for_cdns(freshness))
 
     def _manifest(self, ready: Ready, plan: ServeManifest, *, zipped: bool) -> Reply:
         """The manifest, made once for each version of the timeline."""
@@ -320,7 +347,12 @@ class Answers:
             body=text.gzipped() if zipped else text.plain(),
             etag=f'"{text.digest}{"-gz" if zipped else ""}"',
             modified=plan.window.published,
-            extra=(*coding, ("Vary", "Accept-Encoding"), *_lateness(plan)),
+            extra=(
+                *coding,
+                ("Vary", "Accept-Encoding"),
+                *_lateness(plan),
+                *self._for_cdns(freshness, channel, plan.lasts),
+            ),
         )
 
     async def in_time(self, ready: Ready, *, zipped: bool) -> Answer:
@@ -343,7 +375,7 @@ class Answers:
                 path = self._data / plan.channel / plan.track / str(plan.file)
                 body = Slice(str(path), plan.offset, plan.size)
                 if plan.size > self._largest:
-                    return self._media(plan, body)
+                    return self._media(ready.request, plan, body)
             case ServeInit() | ServeFragment():
                 pass
             case _:
@@ -362,36 +394,62 @@ class Answers:
 
     async def _loaded(self, ready: Ready, plan: ServeMedia | ServeInit | ServeFragment) -> Answer:
         """The answer with its media in memory: read once, however many wait for it."""
-        loading = self._loading.get(ready.request)
-        if loading is None:
+        return await asyncio.shield(self._begin(ready, plan))
+
+    def _begin(
+        self, ready: Ready, plan: ServeMedia | ServeInit | ServeFragment
+    ) -> asyncio.Task[Answer]:
+        """The loading of an answer's media, which may be under way already."""
+        if (loading := self._loading.get(ready.request)) is None:
             loading = asyncio.create_task(self._load(ready, plan))
             self._loading[ready.request] = loading
-            loading.add_done_callback(lambda _: self._loading.pop(ready.request))
-        return await asyncio.shield(loading)
+            loading.add_done_callback(partial(self._loaded_or_not, ready))
+        return loading
+
+    def _loaded_or_not(self, ready: Ready, loading: asyncio.Task[Answer]) -> None:
+        del self._loading[ready.request]
+        if not loading.cancelled():
+            loading.exception()  # whoever waits for it has it; nobody need
+
+    def preload(self, channel: FollowedChannel) -> None:
+        """Load the newest segments of those tracks of which viewers had the ones before."""
+        now = self._clock.now()
+        for track in channel.timeline.tracks.values():
+            newest, *before = (
+                Media(channel.name, track.id, SegmentName(track.last_number - back))
+                for back in range(_BEFORE + 1)
+            )
+            if not any((had := self._known.get(one)) and had.used for one in before):
+                continue
+            ready = self._ready(newest)
+            self._decide(ready, now)
+            plan = ready.plan
+            if ready.plain is None and isinstance(plan, ServeMedia) and plan.size <= self._largest:
+                _ = self._begin(ready, plan)  # it is there when it is there
 
     async def _load(self, ready: Ready, plan: ServeMedia | ServeInit | ServeFragment) -> Answer:
-        answer = await asyncio.to_thread(self._read, plan)
+        answer = await asyncio.to_thread(self._read, ready.request, plan)
         if ready.plan == plan:
             ready.plain = ready.zipped = self.reply(answer, ready)
             self.shelf.put(ready.request, ready, ready.size)
         return answer
 
-    def _read(self, plan: ServeMedia | ServeInit | ServeFragment) -> Answer:
+    def _read(self, request: Request, plan: ServeMedia | ServeInit | ServeFragment) -> Answer:
         match plan:
             case ServeMedia():
                 path = self._data / plan.channel / plan.track / str(plan.file)
                 body = Slice(str(path), plan.offset, plan.size)
                 if plan.size < _FROM_FILE:
-                    return self._media(plan, read_slice(body, plan.size))
-                return self._media(plan, opened(body))
+                    return self._media(request, plan, read_slice(body, plan.size))
+                return self._media(request, plan, opened(body))
             case ServeInit():
                 return self._init(plan)
             case ServeFragment():
-                return self._fragment(plan)
+                return self._fragment(request, plan)
             case _:
                 assert_never(plan)
 
-    def _media(self, plan: ServeMedia, body: bytes | Slice) -> Answer:
+    def _media(self, request: Request, plan: ServeMedia, body: bytes | Slice) -> Answer:
         return Answer(
             status=200,
             content_type=f"{plan.kind}/mp4",
@@ -400,7 +458,18 @@ class Answers:
             etag=plan.etag,
             modified=plan.modified,
             ranges=True,
+            extra=(*self._next(request), *self._for_cdns(Freshness.FOREVER)),
         )
+
+    def _next(self, request: Request, following: Sequence[tuple[int, int]] = ()) -> Headers:
+        """A hint at what is asked for after a segment or fragment."""
+        match request:
+            case Media(name=SegmentName(number)) if self._policy.hints:
+                return (("Link", f'<{SegmentName(number + 1)}>; rel="next"'),)
+            case Fragment(kind=kind) if self._policy.hints and following:
+                return (("Link", f'<Fragments({kind}={following[0][0]})>; rel="next"'),)
+            case _:
+                return ()
 
     def _init(self, plan: ServeInit) -> Answer:
         path = self._data / plan.channel / plan.track.id / str(plan.file)
@@ -412,9 +481,10 @@ class Answers:
             etag=f'"{plan.file.version}"',
             modified=plan.modified,
             ranges=True,
+            extra=self._for_cdns(Freshness.FOREVER),
         )
 
-    def _fragment(self, plan: ServeFragment) -> Answer:
+    def _fragment(self, request: Request, plan: ServeFragment) -> Answer:
         track, segment = plan.track, plan.segment
         path = self._data / plan.channel / track.id / str(SegmentName(segment.number))
         data = read_slice(Slice(str(path), 0, segment.size), segment.size)
@@ -427,6 +497,7 @@ class Answers:
             etag=f'"{segment.published:x}-{segment.size:x}-s{len(plan.following)}"',
             modified=segment.published,
             ranges=True,
+            extra=(*self._next(request, plan.following), *self._for_cdns(_freshness_of(plan))),
         )
 
     def unreadable(self, ready: Ready) -> Answer:
@@ -435,12 +506,12 @@ class Answers:
 
     def other_method(self, method: str) -> Answer:
         """What is said to a method that is neither GET nor HEAD."""
-        long = self._caching(Freshness.UNKNOWN)
         if method == "OPTIONS":
-            return plain(204, "", long, *_PREFLIGHT.items(), ("Allow", "GET, HEAD, OPTIONS"))
-        return plain(405, "only GET and HEAD", long, ("Allow", "GET, HEAD, OPTIONS"))
+            return self._plain(204, "", Freshness.UNKNOWN, *_PREFLIGHT.items(), _ALLOW)
+        return self._plain(405, "only GET and HEAD", Freshness.UNKNOWN, _ALLOW)
 
 
+_ALLOW = ("Allow", "GET, HEAD, OPTIONS")
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Headers": "*, Authorization, Range",
@@ -494,6 +565,11 @@ def opened(body: Slice) -> Slice:
     except OSError as error:
         raise StoreError(str(error)) from error
     return replace(body, file=file)
+
+
+def _segment(channel: FollowedChannel | None) -> Fraction:
+    """Seconds of a segment."""
+    return channel.timeline.grid.duration if channel else Fraction(0)
 
 
 def _freshness_of(plan: ServeFragment) -> Freshness:

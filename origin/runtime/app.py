@@ -3,13 +3,14 @@
 import asyncio
 import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import structlog
 from aiohttp import web
 
 from origin.access import Gate
+from origin.caching import Policy
 from origin.control_guard import ControlGuard
 from origin.runtime.access_log import AccessLog, Writer
 from origin.runtime.answers import Answers
@@ -22,12 +23,12 @@ from origin.runtime.port import Port
 from origin.runtime.protocol import HttpServer
 from packager.access import AccessConfig
 from packager.clock import Clock
-from packager.config import Config
+from packager.config import Config, OriginConfig
 from packager.folders import make_folders
 from packager.listening import BACKLOG, Listeners
 
-_SPARE_FILES = 256
-"""Descriptors for all but the connections of the public port."""
+_SPARE_FILES = 4500
+"""Descriptors for all but the connections of the public port: segments at hand, mostly."""
 _DRAIN = 5.0
 """Seconds for requests under way when asked to stop."""
 _PEACE = 10.0
@@ -63,7 +64,7 @@ async def serve(
     origin = config.origin
     access = {name: channel.access for name, channel in config.channels.items()}
     gates = {name: Gate.of(said) for name, said in access.items() if said != AccessConfig()}
-    answers = Answers(channels, data, origin.cdn, clock, origin.memory, gates)
+    answers = Answers(channels, data, _policy(origin), clock, origin.memory, gates)
     stamps, writer = Stamps(clock), Writer()
     log = AccessLog(origin.access_log, writer.write)
     hot = HotPath(answers, clock, stamps, log)
@@ -81,6 +82,7 @@ async def serve(
         asyncio.get_running_loop().add_signal_handler(number, event.set)
     runner = web.AppRunner(control, access_log=None, shutdown_timeout=_DRAIN)
     following = asyncio.create_task(follow(channels))
+    preloading = asyncio.create_task(_preload(channels.values(), answers))
     try:
         await runner.setup()
         await web.SockSite(runner, listeners.control, backlog=BACKLOG).start()
@@ -98,7 +100,25 @@ async def serve(
         await port.stop(_DRAIN)
         writer.close()
         following.cancel()
+        preloading.cancel()
         await runner.cleanup()
+
+
+def _policy(origin: OriginConfig) -> Policy:
+    return Policy(origin.cdn, origin.cdn_cache_control, origin.prefetch_hint)
+
+
+async def _preload(channels: Iterable[FollowedChannel], answers: Answers) -> None:
+    """Have what is new at hand before anybody asks for it."""
+
+    async def keep_on(channel: FollowedChannel) -> None:
+        while True:
+            await channel.grown()
+            answers.preload(channel)
+
+    async with asyncio.TaskGroup() as tasks:
+        for channel in channels:
+            tasks.create_task(keep_on(channel))
 
 
 def _most(wanted: int) -> int:
@@ -108,4 +128,4 @@ def _most(wanted: int) -> int:
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return max(1, min(wanted, hard - _SPARE_FILES))
+    return max(1, min(wanted, max(hard - _SPARE_FILES, hard // 2)))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from origin.decide import ChannelView, decide
+from origin.decide import ChannelView, decide, settled_until
 from origin.plan import (
     Freshness,
     Plan,
@@ -118,8 +118,10 @@ def test_the_origin_is_well() -> None:
     assert decide(parse("/healthz"), None, START) == ServeHealth()
 
 
-def test_the_time_is_now() -> None:
-    assert asked("time", started(), START + 1) == ServeTime(UtcMicros(START + 1))
+def test_the_time_is_now_to_the_millisecond() -> None:
+    now = UtcMicros(START + 1999)
+    assert decide(TimeOfDay(), None, now) == ServeTime(UtcMicros(START + 1000))
+    assert settled_until(TimeOfDay(), None, now) == START + 2000
 
 
 @pytest.mark.parametrize("path", ["/live/TV/index.m3u8", "/live/tv/v0/x.m4s", "/" + "x" * 600])
