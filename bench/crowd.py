@@ -21,6 +21,8 @@ from flash_crowd.tables import by_kind, by_policy, number
 from packager.profile import EncodeLadder, parse_ladder
 
 _Numbers = TypeVar("_Numbers", Audience, Fleet)
+_SMALL = Audience(viewers=400)
+"""What two cores can drive, beside all that it drives."""
 _LADDERS = Path(__file__).parent.parent / "profiles/ladders"
 
 
@@ -37,7 +39,7 @@ def read_ladder(name: str) -> Ladder:
 def options() -> argparse.ArgumentParser:
     """What can be said on the command line: every number of the model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--real", action="store_true", help="measure a small crowd too")
+    parser.add_argument("--real", action="store_true", help="measure a small crowd")
     parser.add_argument("--ladder", default="")
     parser.add_argument("--core-requests", type=float, default=Capacity.requests)
     parser.add_argument("--core-gbits", type=float, default=Capacity.gbits)
@@ -61,6 +63,13 @@ def changed(what: _Numbers, said: argparse.Namespace) -> _Numbers:
 def main() -> None:
     """Print the tables."""
     said = options().parse_args()
+    if said.real:
+        # Locust is needed for nothing else.
+        from flash_crowd.real import report  # noqa: PLC0415
+
+        name = said.ladder or "demo"
+        print(*report(changed(_SMALL, said), read_ladder(name), name), sep="\n")
+        return
     setting = Setting(
         changed(Audience(), said),
         changed(Fleet(), said),

@@ -2,9 +2,9 @@
 
 A request is one integer: whose copy (20 bits), of what (19 bits), when (24 bits of 10 µs). Sorted,
 the requests for one copy stand together in the order of time, and what happens to one copy has
-nothing to do with any other. A copy's misses follow from each other: the first request is one, the
-next is the first after the copy's time has passed. So one search for each miss is all that it takes,
-whatever the number of requests: exact, and the same as looking at every request.
+nothing to do with any other. A copy's misses follow from each other: the first request is one,
+the next is the first after the copy's time has passed. So one search for each miss is all that it
+takes, whatever the number of requests: exact, and the same as looking at every request.
 """
 
 from collections.abc import Sequence
@@ -55,9 +55,9 @@ class Cache:
 def cache(policy: Policy, fill: float, *, collapses: bool) -> Cache:
     """A tier under a policy."""
     media = FOREVER if policy.media_ttl is None else round(policy.media_ttl * TICKS)
-    ttl = {kind: round(policy.manifest_ttl * TICKS) for kind in MANIFESTS}
+    ttl: dict[Kind, int] = {kind: round(policy.manifest_ttl * TICKS) for kind in MANIFESTS}
     ttl |= dict.fromkeys(MEDIA, media)
-    ttl[Kind.TIME] = NEVER
+    ttl[Kind.TIME] = NEVER if policy.time_ttl is None else round(policy.time_ttl * TICKS)
     return Cache(
         tuple(ttl[kind] for kind in Kind),
         round(fill * TICKS),
@@ -90,26 +90,39 @@ def misses(keys: Keys, tier: Cache) -> Keys:
     starts = np.concatenate([[0], np.flatnonzero(places[1:] != places[:-1]) + 1])
     ends = np.append(starts[1:], keys.size)
     ttl = np.array(tier.ttl, dtype=np.int64)[kinds(keys[starts])]
-    sent = np.zeros(keys.size + 1, dtype=np.int32)
-    stored = ttl != NEVER
-    sent[starts[~stored]] += 1
-    sent[ends[~stored]] -= 1
-    active, ends, ttl = starts[stored], ends[stored], ttl[stored]
+    sent = np.zeros(keys.size + 1, dtype=np.int8)
+    # What is asked for once is a miss, and what is not stored is nothing else.
+    sent[starts] = 1
+    for start, end in zip(starts[ttl == NEVER], ends[ttl == NEVER], strict=True):
+        sent[start:end] = 1
+    more = (ends - starts > 1) & (ttl != NEVER)
+    active, ends, ttl = starts[more], ends[more], ttl[more]
     while active.size:
+        sent[active] = 1
         place = keys[active] & ~TIME_MASK
         filled = times(keys[active]) + tier.fill
-        if tier.collapses:
-            upto = active + 1
-        else:
-            upto = np.searchsorted(keys, place | np.minimum(filled, TIME_MASK))
-            upto = np.maximum(upto, active + 1)
-        sent[active] += 1
-        sent[upto] -= 1
+        following = active + 1
+        if not tier.collapses:
+            following = _first(keys, following, ends, place | np.minimum(filled, TIME_MASK))
+            for start, end in zip(active, following, strict=True):
+                sent[start:end] = 1
         expiry = np.minimum(tier.expiry(filled, ttl), TIME_MASK)
-        following = np.maximum(np.searchsorted(keys, place | expiry), upto)
+        following = _first(keys, following, ends, place | expiry)
         goes_on = following < ends
         active, ends, ttl = following[goes_on], ends[goes_on], ttl[goes_on]
-    return keys[np.cumsum(sent[:-1]) > 0]
+    return keys[sent[:-1] > 0]
+
+
+def _first(keys: Keys, places: Keys, ends: Keys, least: Keys) -> Keys:
+    """For each of `places` the first from there on, before its end, whose key is at least so much.
+
+    Often that is the place itself: only the others are searched for.
+    """
+    here = np.minimum(places, keys.size - 1)
+    far = (places < ends) & (keys[here] < least)
+    found = places.copy()
+    found[far] = np.searchsorted(keys, least[far])
+    return found
 
 
 def misses_one_by_one(keys: Sequence[int], tier: Cache) -> list[int]:

@@ -1,9 +1,9 @@
 """What viewers ask their edges for, as the players of each format do.
 
-All viewers at once, step by step: a step is one refresh (HLS, DASH) or one segment (Smooth, and who
-began at the start). A playlist that has not changed is asked for again after half a target duration.
-What a viewer sees of the live edge is a copy: as old as the time since its edge, and its shield, had
-it anew.
+All viewers at once, step by step: a step is one refresh (HLS, DASH) or one segment (Smooth, and
+who began at the start). A playlist that has not changed is asked for again after half a target
+duration. What a viewer sees of the live edge is a copy: as old as the time since its edge, and its
+shield, had it anew.
 """
 
 from collections.abc import Iterator
@@ -258,8 +258,6 @@ class Demand:
             there = time < self._viewers.leave[who]
             who, time, rendition = who[there], time[there], rendition[there]
             number, has = number[there], has[there]
-
-
 
 
 def owned(asked: Asked, owner: Ints) -> Keys:

@@ -39,9 +39,11 @@ _LABELS = {
     Kind.FRAGMENT: "fragment",
     Kind.TIME: "other",
 }
-MEDIA = (Kind.INIT, Kind.SEGMENT, Kind.FRAGMENT)
+MEDIA: tuple[Kind, ...] = (Kind.INIT, Kind.SEGMENT, Kind.FRAGMENT)
 """Never changes; the rest are manifests, but for the time, which nobody may keep."""
-MANIFESTS = tuple(kind for kind in Kind if kind not in MEDIA and kind is not Kind.TIME)
+MANIFESTS: tuple[Kind, ...] = tuple(
+    kind for kind in Kind if kind not in MEDIA and kind is not Kind.TIME
+)
 
 _BODIES = {
     Kind.MULTIVARIANT: 700,
@@ -142,6 +144,8 @@ class Policy:
     """Seconds: what the origin says of 1.92 s segments."""
     media_ttl: float | None = None
     """Seconds; None for the origin's year."""
+    time_ttl: float | None = None
+    """Seconds that the time is kept; None for never, as the origin says."""
     private: Literal["nothing", "manifests", "all"] = "nothing"
     """What has a viewer's own mark (a query, a token) in its key."""
     whole_seconds: bool = False
@@ -172,6 +176,7 @@ class Capacity:
 
 POLICIES = (
     Policy("edges, shields"),
+    Policy("the time kept for 1 s", time_ttl=1.0),
     Policy("manifests kept for 0.96 s, half a segment", manifest_ttl=0.96),
     Policy("media kept for 10 s", media_ttl=10.0),
     Policy("no shields", shield=False),

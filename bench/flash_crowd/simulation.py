@@ -1,10 +1,10 @@
 """From viewers to the origin, under each policy."""
 
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
-from functools import reduce
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -121,39 +121,46 @@ class _Part:
     edge: Load
     private: Load
     """At the origin: what no other viewer's request has to do with."""
-    sent: list[Keys] = field(default_factory=list)
+    sent: Keys
     """By edges, to where those of other edges arrive too."""
-    private_sent: int = 0
+    private_sent: int
 
 
-def _chunk(
-    setting: Setting, viewers: Viewers, policies: Sequence[Policy], staleness: tuple[float, float]
-) -> list[_Part]:
+_Work = tuple[Sequence[Policy], tuple[float, float], Viewers]
+"""Policies that show viewers the same edge, for how long copies are kept, and some viewers."""
+
+
+def _work(setting: Setting, work: _Work) -> list[_Part]:
+    """What some viewers make of some policies."""
+    policies, staleness, viewers = work
     asked = Demand(viewers, setting.who, setting.fleet, setting.ladder, staleness).asked()
     shared = of_edges(viewers, asked)
     load = Load.of(shared, setting.who.horizon, setting.ladder)
+    media = np.isin(kinds(asked.place), [int(kind) for kind in MEDIA])
+    private = {
+        "nothing": np.zeros_like(media), "manifests": ~media, "all": np.ones_like(media)
+    }  # fmt: skip
+
+    @functools.cache
+    def sent(whose: str, edge: Cache) -> tuple[Keys, Keys]:
+        """What goes on to where others' requests arrive, and what has nothing to do with them."""
+        mine = only(asked, private[whose])
+        own = computed(owned(mine, mine.viewer), edge)
+        keys = shared if whose == "nothing" else of_edges(viewers, only(asked, ~private[whose]))
+        return later(computed(keys, edge), edge.fill // 2), later(own, edge.fill // 2)
+
     result = []
     for policy in policies:
         edge, shield = setting.tiers(policy)
-        part = _Part(load, Load.none(setting.who.horizon))
-        keys = shared
-        if policy.private != "nothing":
-            media = np.isin(kinds(asked.place), [int(kind) for kind in MEDIA])
-            mine = np.ones_like(media) if policy.private == "all" else ~media
-            own = only(asked, mine)
-            sent = later(computed(owned(own, own.viewer), edge), edge.fill // 2)
-            part.private_sent = len(sent)
-            arrived = sent if shield is None else _through(sent, shield)
-            part.private = Load.of(arrived, setting.who.horizon, setting.ladder)
-            keys = of_edges(viewers, only(asked, ~mine))
-        part.sent.append(later(computed(keys, edge), edge.fill // 2))
-        result.append(part)
+        others, own = sent(policy.private, edge)
+        arrived = own if shield is None else _through(own, shield)
+        at_origin = Load.of(arrived, setting.who.horizon, setting.ladder)
+        result.append(_Part(load, at_origin, others, len(own)))
     return result
 
 
 def _through(keys: Keys, shield: Cache) -> Keys:
-    keys.sort()
-    return later(computed(keys, shield), shield.fill // 2)
+    return later(computed(np.sort(keys), shield), shield.fill // 2)
 
 
 def _at_origin(setting: Setting, policy: Policy, sent: Keys) -> Keys:
@@ -166,9 +173,7 @@ def _at_origin(setting: Setting, policy: Policy, sent: Keys) -> Keys:
     return _through(owner | (sent & ((1 << OWNER_SHIFT) - 1)), shield)
 
 
-def _works(
-    setting: Setting, policies: Sequence[Policy]
-) -> Iterator[tuple[Sequence[Policy], tuple[float, float]]]:
+def _works(policies: Sequence[Policy]) -> Iterator[tuple[Sequence[Policy], tuple[float, float]]]:
     """Policies that show viewers the same: one demand will do for them."""
     ordered = sorted(policies, key=lambda policy: policy.staleness)
     for staleness, some in groupby(ordered, key=lambda policy: policy.staleness):
@@ -178,27 +183,28 @@ def _works(
 def simulate(setting: Setting, policies: Sequence[Policy], processes: int = 0) -> list[Outcome]:
     """What each policy does, in their order."""
     everybody = audience(setting.who, setting.fleet, setting.ladder)
-    outcomes: dict[str, Outcome] = {}
+    works = [
+        (some, staleness, part)
+        for some, staleness in _works(policies)
+        for part in chunks(everybody, _CHUNK)
+    ]
     with ProcessPoolExecutor(processes or os.cpu_count()) as pool:
-        works = [
-            (some, [pool.submit(_chunk, setting, part, some, staleness)
-                    for part in chunks(everybody, _CHUNK)])
-            for some, staleness in _works(setting, policies)
-        ]  # fmt: skip
-        for some, waiting in works:
-            parts = [work.result() for work in waiting]
-            for policy, of_policy in zip(some, zip(*parts, strict=True), strict=True):
-                outcomes[policy.name] = _outcome(setting, policy, of_policy)
-    return [outcomes[policy.name] for policy in policies]
+        go_on = map if processes == 1 else pool.map
+        done = list(go_on(functools.partial(_work, setting), works))
+    parts: dict[str, list[_Part]] = {policy.name: [] for policy in policies}
+    for (some, _, _), results in zip(works, done, strict=True):
+        for policy, part in zip(some, results, strict=True):
+            parts[policy.name].append(part)
+    return [_outcome(setting, policy, parts[policy.name]) for policy in policies]
 
 
 def _outcome(setting: Setting, policy: Policy, parts: Sequence[_Part]) -> Outcome:
-    sent = np.concatenate([keys for part in parts for keys in part.sent])
+    sent = np.concatenate([part.sent for part in parts])
     arrived = _at_origin(setting, policy, sent)
     origin = Load.of(arrived, setting.who.horizon, setting.ladder)
     return Outcome(
         policy,
-        reduce(Load.__add__, (part.edge for part in parts)),
-        reduce(Load.__add__, (part.private for part in parts), origin),
+        functools.reduce(Load.__add__, (part.edge for part in parts)),
+        functools.reduce(Load.__add__, (part.private for part in parts), origin),
         len(sent) + sum(part.private_sent for part in parts),
     )

@@ -11,7 +11,7 @@ from .simulation import Load, Outcome
 _CLASSES = {"manifests": MANIFESTS, "media": MEDIA, "time": (Kind.TIME,)}
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table(head: Sequence[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
     """A table, line by line."""
     yield f"| {' | '.join(head)} |"
     yield f"| {' | '.join('---' for _ in head)} |"
