@@ -2,11 +2,11 @@
 
     locust -f bench/locustfile.py --headless --host http://127.0.0.1:8080 --channel demo --crowd 200
 
-Each viewer joins, refreshes its manifest at the pace of its format, fetches a segment of the picture
-and of the sound in every segment duration, changes its rendition now and then, or begins at the
-event's start. What a viewer would see is a failure: an answer that is not 200 (of what is about to be
-there: not after two more tries either), a segment without bytes, a live edge that has not moved for
-three target durations. Shares and paces are those of `flash_crowd.model.Audience`.
+Each viewer joins, refreshes its manifest at the pace of its format, fetches a segment of the
+picture and of the sound in every segment duration, changes its rendition now and then, or begins at
+the event's start. What a viewer would see is a failure: an answer that is not 200 (of what is about
+to be there: not within two seconds either), a segment without bytes, a live edge that has not
+moved for three target durations. Shares and paces are those of `flash_crowd.model.Audience`.
 """
 
 import random
@@ -34,7 +34,7 @@ from locust.exception import StopUser
 from packager.clock import monotonic
 
 WHO = Audience()
-_TRIES = 3
+_TRIES = 5
 _SOON = (404, 412)
 """What the origin says of what is about to be there."""
 _SYNCHRONIZES = 30.0

@@ -156,7 +156,8 @@ class Policy:
         """For how long a manifest's copy is kept at the edge and at the shield, in effect."""
         if self.private != "nothing":
             return 0.0, 0.0
-        ttl = self.manifest_ttl
+        # To the second: one demand serves more policies.
+        ttl = float(round(self.manifest_ttl))
         if self.whole_seconds and ttl:
             ttl += 1
         return ttl, ttl if self.shield else 0.0

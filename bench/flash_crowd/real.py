@@ -4,6 +4,7 @@ What arrives at the origin is read from its own metrics.
 """
 
 import csv
+import getpass
 import os
 import re
 import shutil
@@ -143,8 +144,10 @@ def _caches(folder: Path, origin: int, edges: Sequence[int], policy: Policy) -> 
         _server(folder, name, port, upstream[name], collapses=collapses)
         for name, port, collapses in tiers
     )
+    # As who it was started by: the folder is nobody else's.
+    user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
     return (
-        f"daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log warn;\n"
+        f"{user} daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log warn;\n"
         "worker_processes 1; worker_rlimit_nofile 16384; events { worker_connections 8192; }\n"
         f"http {{\naccess_log off; proxy_temp_path {folder}/temp;\n"
         f"client_body_temp_path {folder}/body; fastcgi_temp_path {folder}/f;\n"

@@ -10,12 +10,23 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from .caches import OWNER_SHIFT, TICKS, TRACK_BITS, TRACK_SHIFT, Cache, Keys, cache, kinds, later
+from .caches import (
+    OWNER_SHIFT,
+    TICKS,
+    TRACK_BITS,
+    TRACK_SHIFT,
+    Cache,
+    Keys,
+    cache,
+    kinds,
+    later,
+    times,
+)
 from .caches import misses as computed
 from .demand import Demand, Viewers, audience, chunks, of_edges, only, owned
 from .model import MEDIA, Audience, Fleet, Kind, Ladder, Policy
 
-_CHUNK = 50_000
+_CHUNK = 20_000
 """Viewers in memory at a time, for each process."""
 BURST = 0.05
 """Seconds that a burst is counted in."""
@@ -43,16 +54,17 @@ class Load:
     def of(keys: Keys, horizon: float, ladder: Ladder) -> "Load":
         """What these requests are; what comes after the horizon is left out."""
         load = Load.none(horizon)
-        bins, seconds = load.requests.shape[1], len(load.octets)
-        time = (keys & ((1 << 24) - 1)) // (TICKS // _BINS)
-        inside = time < bins
-        time, kind = time[inside], kinds(keys[inside])
-        track = (keys[inside] >> TRACK_SHIFT) & ((1 << TRACK_BITS) - 1)
+        bins, what = load.requests.shape[1], len(Kind) << TRACK_BITS
+        time = times(keys) // (TICKS // _BINS)
+        # Kind and track; the view between them plays no part.
+        kind, track = kinds(keys), (keys >> TRACK_SHIFT) & ((1 << TRACK_BITS) - 1)
+        code = (kind << TRACK_BITS | track) * bins + time
+        counts = np.bincount(code[time < bins], minlength=what * bins)
+        by_track = counts.reshape(len(Kind), -1, bins)
         sizes = np.array([[ladder.octets(k, t) for t in range(ladder.sound + 1)] for k in Kind])
-        load.requests += np.bincount(kind * bins + time, minlength=len(Kind) * bins).reshape(
-            len(Kind), bins
-        )
-        load.octets += np.bincount(time // _BINS, weights=sizes[kind, track], minlength=seconds)
+        octets = np.tensordot(sizes, by_track[:, : ladder.sound + 1], 2)
+        load.requests += by_track.sum(axis=1)
+        load.octets += octets.reshape(-1, _BINS).sum(axis=1)
         return load
 
     def __add__(self, other: "Load") -> "Load":
