@@ -294,7 +294,9 @@ class SmoothViewer(Viewer):
                 at = times[name][place]
                 data = self.fetch(stream.url(rate, at), Kind.FRAGMENT)
                 times[name] += [time for time in following(data) if time > times[name][-1]]
-            self.see(times["video"][-1], ceil(picture.duration))
+            if not self.starts_over:
+                # Who is behind learns nothing of the live edge.
+                self.see(times["video"][-1], ceil(picture.duration))
             place += 1
             if place >= first + WHO.start_segments:
                 self.wait(picture.duration)

@@ -29,6 +29,7 @@ from .tables import number, table
 
 _ROOT = Path(__file__).parent.parent.parent
 _CHANNEL, _EVENT = "demo", "fight"
+_EDGES = 2
 _SEEDS = 5
 """Crowds that are reckoned and averaged: a small one is a matter of chance."""
 _COUNTED = re.compile(
@@ -73,6 +74,9 @@ class Measured:
     failures: dict[str, int]
     age: float
     """Seconds: the event's, when the first joined."""
+    edge_fill: float
+    """Seconds from a miss to its answer, in the mean; at the shield too."""
+    shield_fill: float
 
 
 def _port() -> int:
@@ -149,7 +153,10 @@ def _caches(folder: Path, origin: int, edges: Sequence[int], policy: Policy) -> 
     return (
         f"{user} daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log warn;\n"
         "worker_processes 1; worker_rlimit_nofile 16384; events { worker_connections 8192; }\n"
-        f"http {{\naccess_log off; proxy_temp_path {folder}/temp;\n"
+        # Only of what was asked for upstream: how long it took.
+        "http {\nlog_format upstream '$upstream_response_time';\n"
+        'map $upstream_response_time $asked { "" 0; default 1; }\n'
+        f"access_log off; proxy_temp_path {folder}/temp;\n"
         f"client_body_temp_path {folder}/body; fastcgi_temp_path {folder}/f;\n"
         f"uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; keepalive_requests 1000000;\n"
         f"{servers}}}\n"
@@ -171,7 +178,8 @@ def _server(folder: Path, name: str, port: int, upstream: int, *, collapses: boo
         f"server {{\nlisten 127.0.0.1:{port} backlog=4096; proxy_http_version 1.1;\n"
         # What is asked for, with the one query that changes an answer.
         f'proxy_set_header Connection ""; proxy_cache_key "$uri?$arg__HLS_skip";\n'
-        f"location / {{ proxy_pass http://of_{name}; proxy_cache {name};\n{collapsing}}}\n"
+        f"location / {{ proxy_pass http://of_{name}; proxy_cache {name};\n"
+        f"access_log {folder}/{name}.times upstream if=$asked; {collapsing}}}\n"
         # Not to be kept: waiting for each other would serialize them.
         f"location ~ ^/live/[^/]+/time$ {{ proxy_pass http://of_{name}; }}\n}}\n"
     )
@@ -182,7 +190,9 @@ def _crowd(site: Site, who: Audience, edges: Sequence[int], policy: Policy) -> M
     folder = Path(tempfile.mkdtemp(dir=site.folder))
     config = folder / "nginx.conf"
     config.write_text(_caches(folder, site.origin, edges, policy))
-    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
+    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if nginx is None:
+        raise SystemExit("nginx is needed for this: apt-get install nginx")
     urls = ",".join(f"http://127.0.0.1:{port}" for port in edges)
     command = [
         sys.executable, "-m", "locust", "-f", str(_ROOT / "bench/locustfile.py"), "--headless",
@@ -203,7 +213,13 @@ def _crowd(site: Site, who: Audience, edges: Sequence[int], policy: Policy) -> M
                 passed, moment = time.monotonic() - moment, time.monotonic()
                 peak = max(peak, (counts.total() - was.total()) / passed)
     asked, failures = _said(folder)
-    return Measured(asked, counts - before, peak, failures, began - site.began)
+    fills = (_fill(folder.glob(f"{tier}*.times")) for tier in ("edge", "shield"))
+    return Measured(asked, counts - before, peak, failures, began - site.began, *fills)
+
+
+def _fill(logs: Iterable[Path]) -> float:
+    times = [float(line) for log in logs for line in log.read_text().split()]
+    return sum(times) / max(1, len(times))
 
 
 def _said(folder: Path) -> tuple[Counter[str], dict[str, int]]:
@@ -248,7 +264,8 @@ def _compared(
     failed = "; ".join(f"{count} {what}" for what, count in seen.failures.items()) or "none"
     yield (
         f"\n{who.viewers} viewers, {who.horizon:g} s; {100 * hits:.1f} % were answered by caches; "
-        f"failures: {failed}\n"
+        f"from a miss to its answer {1000 * seen.edge_fill:.0f} ms at an edge, "
+        f"{1000 * seen.shield_fill:.0f} ms at the shield; failures: {failed}\n"
     )
 
 
@@ -264,12 +281,12 @@ def _pair(predicted: float, measured: float) -> list[str]:
 
 def report(who: Audience, ladder: Ladder, name: str) -> Iterator[str]:
     """Predicted against measured, for each policy."""
-    fleet = Fleet(edges=2, cdns=1, shields=1, skew=0.0, edge_fill=0.006, shield_fill=0.004)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crowd")))
         here = stack.enter_context(site(folder, name))
         for policy in POLICIES:
-            edges = [_port() for _ in range(fleet.edges)]
+            edges = [_port() for _ in range(_EDGES)]
             seen = _crowd(here, who, edges, policy)
+            fleet = Fleet(_EDGES, 1, 1, 0.0, seen.edge_fill, seen.shield_fill)
             setting = Setting(replace(who, event_age=seen.age), fleet, ladder)
             yield from _compared(policy, who, _predicted(setting, policy), seen)
