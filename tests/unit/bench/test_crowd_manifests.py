@@ -1,5 +1,6 @@
 """What the viewers of the load test read is what the packager writes."""
 
+from bench.flash_crowd import manifests
 from packager.fold import fold
 from packager.journal import VERSION
 from packager.layout import PatchName
@@ -11,8 +12,6 @@ from packager.records import Header
 from packager.smooth_clock import smooth_time
 from packager.timeline import Timeline
 from packager.window import Window, rolling, stretch
-
-from bench.flash_crowd import manifests
 from tests.support.channel import FIRST, GRID, Script
 
 SCRIPT = Script(GRID)
