@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 CONFIG ?= profiles/demo.yaml
 KILLS ?= 40
-CROWD ?= 400
+CROWD ?= 250
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 
 .PHONY: help setup setup-test setup-bench run test fault check fmt golden bench crowd crowd-real image clean
@@ -19,7 +19,7 @@ help:
 	@echo "make bench   measure, beside ffmpeg's own dash muxer; results in bench/out/"
 	@echo "make golden  write the golden files of the tests anew"
 	@echo "make crowd   reckon what a million viewers in 20 s make of caches and origins: a minute"
-	@echo "make crowd-real  hold that against a small crowd (CROWD=400), with nginx and Locust"
+	@echo "make crowd-real  hold that against a small crowd (CROWD=250), with nginx and Locust"
 	@echo "make fmt     format the code"
 	@echo "make image   build the container image"
 	@echo "make clean   remove what these made"

@@ -1,7 +1,7 @@
 """A fight starts at 22:00 and a million viewers come within twenty seconds.
 
     python bench/crowd.py [--viewers 1000000] [--core-requests 100000] [--core-gbits 25]
-    python bench/crowd.py --real [--viewers 400]
+    python bench/crowd.py --real [--viewers 250]
 
 Says what of that reaches the origin through edges and shields, by how they are set, and how many
 origins it takes. `--real` holds the same reckoning against a packager, an origin, nginx as edges
@@ -21,7 +21,7 @@ from flash_crowd.tables import by_kind, by_policy, number
 from packager.profile import EncodeLadder, parse_ladder
 
 _Numbers = TypeVar("_Numbers", Audience, Fleet)
-_SMALL = Audience(viewers=400)
+_SMALL = Audience(viewers=250)
 """What two cores can drive, beside all that it drives."""
 _LADDERS = Path(__file__).parent.parent / "profiles/ladders"
 

@@ -20,6 +20,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from socket import socket
 
+import psutil
+
 from packager.clock import SystemClock
 from packager.ticks import MICROS, iso8601
 
@@ -77,6 +79,8 @@ class Measured:
     edge_fill: float
     """Seconds from a miss to its answer, in the mean; at the shield too."""
     shield_fill: float
+    busy: float
+    """Per cent that the machine's cores were in use: near 100, it is the machine that is measured."""
 
 
 def _port() -> int:
@@ -205,6 +209,7 @@ def _crowd(site: Site, who: Audience, edges: Sequence[int], policy: Policy) -> M
         before = counts = _arrived(site)
         began = time.time()
         peak, moment = 0.0, time.monotonic()
+        psutil.cpu_percent()
         with (folder / "locust.log").open("wb") as log:
             locust = subprocess.Popen(command, cwd=_ROOT, stdout=log, stderr=log)
             while locust.poll() is None:
@@ -212,9 +217,10 @@ def _crowd(site: Site, who: Audience, edges: Sequence[int], policy: Policy) -> M
                 was, counts = counts, _arrived(site)
                 passed, moment = time.monotonic() - moment, time.monotonic()
                 peak = max(peak, (counts.total() - was.total()) / passed)
+        busy = psutil.cpu_percent()
     asked, failures = _said(folder)
     fills = (_fill(folder.glob(f"{tier}*.times")) for tier in ("edge", "shield"))
-    return Measured(asked, counts - before, peak, failures, began - site.began, *fills)
+    return Measured(asked, counts - before, peak, failures, began - site.began, *fills, busy)
 
 
 def _fill(logs: Iterable[Path]) -> float:
@@ -265,7 +271,8 @@ def _compared(
     yield (
         f"\n{who.viewers} viewers, {who.horizon:g} s; {100 * hits:.1f} % were answered by caches; "
         f"from a miss to its answer {1000 * seen.edge_fill:.0f} ms at an edge, "
-        f"{1000 * seen.shield_fill:.0f} ms at the shield; failures: {failed}\n"
+        f"{1000 * seen.shield_fill:.0f} ms at the shield; "
+        f"the machine was {seen.busy:.0f} % busy; failures: {failed}\n"
     )
 
 
