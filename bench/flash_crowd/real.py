@@ -80,7 +80,7 @@ class Measured:
     """Seconds from a miss to its answer, in the mean; at the shield too."""
     shield_fill: float
     busy: float
-    """Per cent that the machine's cores were in use: near 100, it is the machine that is measured."""
+    """Per cent that the cores were in use: near 100, it is the machine that is measured."""
 
 
 def _port() -> int:
@@ -219,8 +219,9 @@ def _crowd(site: Site, who: Audience, edges: Sequence[int], policy: Policy) -> M
                 peak = max(peak, (counts.total() - was.total()) / passed)
         busy = psutil.cpu_percent()
     asked, failures = _said(folder)
-    fills = (_fill(folder.glob(f"{tier}*.times")) for tier in ("edge", "shield"))
-    return Measured(asked, counts - before, peak, failures, began - site.began, *fills, busy)
+    edge, shield = (_fill(folder.glob(f"{tier}*.times")) for tier in ("edge", "shield"))
+    age = began - site.began
+    return Measured(asked, counts - before, peak, failures, age, edge, shield, busy)
 
 
 def _fill(logs: Iterable[Path]) -> float:
