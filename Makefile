@@ -71,7 +71,8 @@ bench: setup-bench
 	$(PY) bench/smooth.py
 	$(PY) bench/window.py
 
-setup-bench: setup-bench
+setup-bench: setup
+	$(PIP) --editable '.[bench]'
 
 crowd: setup-bench
 	$(PY) bench/crowd.py
