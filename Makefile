@@ -1,4 +1,4 @@
-# The words: setup, run, test, check, fault, bench, golden, image, clean.
+# The words: setup, run, test, check, fault, bench, crowd, golden, image, clean.
 # Everything lives in .venv; the players come with it. Any folder will do, twice in a row too.
 
 PYTHON ?= python3
@@ -6,9 +6,10 @@ VENV := .venv
 PY := $(VENV)/bin/python
 CONFIG ?= profiles/demo.yaml
 KILLS ?= 40
+CROWD ?= 250
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help setup setup-test run test fault check fmt golden bench image clean
+.PHONY: help setup setup-test setup-bench run test fault check fmt golden bench crowd crowd-real image clean
 
 help:
 	@echo "make run     install, start packager and origin with the demo channel (CONFIG=FILE for another)"
@@ -17,6 +18,8 @@ help:
 	@echo "make check   lint, types and import rules"
 	@echo "make bench   measure, beside ffmpeg's own dash muxer; results in bench/out/"
 	@echo "make golden  write the golden files of the tests anew"
+	@echo "make crowd   reckon what a million viewers in 20 s make of caches and origins: a minute"
+	@echo "make crowd-real  hold that against a small crowd (CROWD=250), with nginx and Locust"
 	@echo "make fmt     format the code"
 	@echo "make image   build the container image"
 	@echo "make clean   remove what these made"
@@ -63,11 +66,19 @@ fault: setup-test
 golden: setup-test
 	$(PY) -m pytest tests/unit tests/e2e/test_replay.py --update-golden
 
-bench: setup
-	$(PIP) --editable '.[bench]'
+bench: setup-bench
 	$(PY) bench/cost.py
 	$(PY) bench/smooth.py
 	$(PY) bench/window.py
+
+setup-bench: setup
+	$(PIP) --editable '.[bench]'
+
+crowd: setup-bench
+	$(PY) bench/crowd.py
+
+crowd-real: setup-bench
+	$(PY) bench/crowd.py --real --viewers $(CROWD)
 
 fmt: setup-test
 	$(PY) -m ruff format

@@ -26,7 +26,7 @@ from origin.plan import (
     Wait,
 )
 from origin.render import render
-from origin.request import Fragment, Manifest, ManifestKind, Media, parse
+from origin.request import Fragment, Manifest, ManifestKind, Media, TimeOfDay, parse
 from origin.view import canonical, path_of
 from packager.fold import apply, fold
 from packager.journal import VERSION

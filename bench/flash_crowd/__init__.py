@@ -1,0 +1,1 @@
+"""A million viewers who come within seconds: what of that reaches the origin."""
