@@ -46,7 +46,7 @@ class Connection(asyncio.Transport):
 
     __slots__ = (
         *("_closed", "_owner", "_paused", "_peer", "_shut", "_sock", "_unread", "_waiting"),
-        *("busy", "closing", "fd", "idle", "odd", "out", "pending"),
+        *("busy", "closing", "fd", "idle", "odd", "out", "owed", "pending"),
         *("progress", "protocol", "recv", "since", "size"),
     )
 
@@ -78,6 +78,8 @@ class Connection(asyncio.Transport):
         """When the client last took something of what waits."""
         self.size = 0
         """Bytes that wait to be sent."""
+        self.owed = 0
+        """Bytes that had to wait since all was sent."""
         self._paused = False
         """aiohttp wants to read no more for now."""
         self._waiting = False
@@ -135,6 +137,7 @@ class Connection(asyncio.Transport):
         if self._shut or (self.closing and not self.odd):
             return
         if self.odd:
+            self.since = self._owner.tick
             if self.protocol is not None:
                 self.protocol.data_received(data)
         elif self.busy or self.out:
@@ -206,11 +209,11 @@ class Connection(asyncio.Transport):
         if sent != len(head):
             self._wait(memoryview(head)[sent:], len(head) - sent)
             self._wait(piece, piece.size)
-            return
-        self._send_file(piece)
+        elif (rest := self._send_file(piece)) is not None:
+            self._wait(rest, rest.size)
 
-    def _send_file(self, piece: Slice) -> bool:
-        """Send as much of a piece as the kernel takes; whether that is all."""
+    def _send_file(self, piece: Slice) -> Slice | None:
+        """Send as much of a piece as the kernel takes; what is left, if anything."""
         file, offset, left = piece.file, piece.offset, piece.size
         if file is None:
             raise TypeError
@@ -220,18 +223,18 @@ class Connection(asyncio.Transport):
                 if not sent:
                     # Shorter than it was: a client that is not hung up on would wait for ever.
                     self.abort()
-                    return False
+                    return None
                 offset += sent
                 left -= sent
         except (BlockingIOError, InterruptedError):
-            self._wait(replace(piece, offset=offset, size=left), left)
-            return False
+            return replace(piece, offset=offset, size=left)
         except OSError:
             self.abort()
-            return False
-        return True
+        return None
 
     def _wait(self, rest: "memoryview | Slice", size: int) -> None:
+        """Send the rest of something, of `size` bytes, once the kernel takes more."""
+        self.owed = self.owed + size if self.out else size
         self.out.append(rest)
         self.size += size
         self.progress = self._owner.tick
@@ -239,28 +242,32 @@ class Connection(asyncio.Transport):
 
     def _writable(self) -> None:
         """The kernel takes more."""
-        out = self.out
         self.progress = self._owner.tick
-        while out:
-            first = out.popleft()
-            if isinstance(first, Slice):
-                self.size -= first.size
-                if not self._send_file(first):
-                    out.rotate(1)
-                    return
-                continue
-            try:
-                sent = self._sock.send(first)
-            except (BlockingIOError, InterruptedError):
-                out.appendleft(first)
+        while self.out:
+            first = self.out.popleft()
+            before = first.size if isinstance(first, Slice) else len(first)
+            rest = self._send_some(first)
+            if self._closed:
                 return
-            except OSError:
-                self.abort()
+            left = 0 if rest is None else rest.size if isinstance(rest, Slice) else len(rest)
+            self.size -= before - left
+            if rest is not None:
+                self.out.appendleft(rest)
                 return
-            self.size -= sent
-            if sent < len(first):
-                out.appendleft(first[sent:])
         self._emptied()
+
+    def _send_some(self, what: "memoryview | Slice") -> "memoryview | Slice | None":
+        """Send as much as the kernel takes; what is left, if anything."""
+        if isinstance(what, Slice):
+            return self._send_file(what)
+        try:
+            sent = self._sock.send(what)
+        except (BlockingIOError, InterruptedError):
+            return what
+        except OSError:
+            self.abort()
+            return None
+        return what[sent:] if sent < len(what) else None
 
     def _emptied(self) -> None:
         if self._waiting and self.protocol is not None:

@@ -33,10 +33,10 @@ from packager.ticks import MICROS, UtcMicros
 _MEMO = 4096
 """Header lines, and whole requests, that are known again."""
 _VERSION = b" HTTP/1.1\r\n"
-_BATCH = 256
+_BATCH = 64
 """Connections that are served at once."""
-_ROUNDS = 8
-"""Batches that are served before anybody else has a turn."""
+_TURN = 0.005
+"""Seconds after which somebody else has a turn."""
 _FEW = 4
 """Connections that are so few that others may have their turn."""
 _CAME = select.EPOLLIN | select.EPOLLOUT
@@ -111,10 +111,11 @@ class HotPath:
     ) -> None:
         """Serve what `poll` finds ready among `connections`; `accept` takes all else."""
         self._begin()
-        for _ in range(_ROUNDS):
+        until = self.tick + _TURN
+        while True:
             events = poll(0, _BATCH)
             self._batch(events, connections, accept)
-            if len(events) < _FEW:
+            if len(events) < _FEW or monotonic() > until:
                 break
         self._count()
 
@@ -204,7 +205,10 @@ class HotPath:
         target = None if lines is None else self._read_target(head[start:end])
         if lines is None or target is None:
             return Outcome.ODD
-        reply = self._answers.respond(target, lines, self._now)
+        try:
+            reply = self._answers.respond(target, lines, self._now)
+        except Exception:  # noqa: BLE001 - who has the time for it says what it was
+            reply = None
         if reply is None:
             return Outcome.ASK
         if lines.conditions is not None and reply.answer.status == _OK:

@@ -251,7 +251,7 @@ def _fault(connection: Connection, now: float) -> str | None:
     if connection.is_shut:
         return "left" if quiet > _SHUT else None
     if connection.out:
-        slow = quiet > _SLOW_READER + connection.size / _SLOWEST
+        slow = quiet > _SLOW_READER + connection.owed / _SLOWEST
         stuck = now - connection.progress > _SLOW_READER
         return "slow-reader" if stuck or slow else None
     if connection.busy:
