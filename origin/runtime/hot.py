@@ -37,8 +37,6 @@ _BATCH = 64
 """Connections that are served at once."""
 _TURN = 0.005
 """Seconds after which somebody else has a turn."""
-_FEW = 4
-"""Connections that are so few that others may have their turn."""
 _CAME = select.EPOLLIN | select.EPOLLOUT
 """Bytes have come, and nothing else is the matter."""
 _OK, _ERROR = 200, 400
@@ -115,7 +113,7 @@ class HotPath:
         while True:
             events = poll(0, _BATCH)
             self._batch(events, connections, accept)
-            if len(events) < _FEW or monotonic() > until:
+            if not events or monotonic() > until:
                 break
         self._count()
 
