@@ -30,33 +30,21 @@ HELD = Fraction(4)
 LASTING = Fraction(12)
 """Seconds of a segment whose manifests are fresh for longer than a crowd takes."""
 CHANNELS = [
-    "crowd",
-    "held",
-    "cold",
-    "growing",
-    "same",
-    "zipped",
-    "queries",
-    "early",
-    "future",
-    "gone",
-    "stale",
-    "silent",
-    "bystander",
-    "killed",
-    "frozen",
-    "dark",
-    "ranges",
-    "ages",
-    "strangers",
-    "equal",
+    *("crowd", "held", "cold", "growing", "same", "zipped", "queries", "strangers", "ranges"),
+    *("early", "future", "gone", "equal", "stale", "smooth", "silent", "bystander"),
+    *("killed", "frozen", "dark", "ages"),
 ]
-PAIRS: list[tuple[Kind, Kind]] = [
-    ("nginx", "nginx"), ("varnish", "varnish"), ("nginx", "varnish"), ("varnish", "nginx"),
-]  # fmt: skip
+KINDS: list[tuple[Kind, Kind]] = [("nginx", "nginx"), ("varnish", "varnish")]
+MIXED: list[tuple[Kind, Kind]] = [("nginx", "varnish"), ("varnish", "nginx")]
 
 
-@pytest.fixture(scope="module", params=PAIRS, ids="-".join)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "caches" in metafunc.fixturenames:
+        pairs = KINDS + MIXED * metafunc.config.getoption("--exhaustive")
+        metafunc.parametrize("caches", pairs, ids="-".join, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def caches(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Chain]:
@@ -214,7 +202,7 @@ async def test_only_queries_that_change_an_answer_are_in_the_key(caches: Chain) 
         view = await same(edge, 4, feed.path(PLAYLIST), *said)
         other = await same(edge, 5, feed.path(PLAYLIST), f"start={start}", f"x=&start={start}")
         found = await edge.ask(view.one("Location"))
-        bad = await same(edge, 7, feed.path(PLAYLIST), "end=5", "b=5&end=5")
+        bad = await edge.ask(feed.path(f"{PLAYLIST}?end=5"))
     assert (whole.status, delta.status, view.status, bad.status) == (200, 200, 302, 400)
     assert b"#EXT-X-SKIP" in delta.body
     assert b"#EXT-X-SKIP" not in whole.body
@@ -331,7 +319,6 @@ async def test_two_origins_give_the_same(caches: Chain) -> None:
         f"v0/{feed.edge}.m4s",
         f"v0/{feed.edge}.1.m4s",
         init(),
-        feed.made[0].fragment(0),
     ]
     one, other = (origin.port for origin in caches.origins)
     async with viewers(one) as a, viewers(other) as b:
@@ -363,7 +350,6 @@ async def test_where_one_journal_has_stopped_viewers_get_the_other(caches: Chain
             answer = await edge.ask(feed.segment(number))
             assert (answer.status, answer.body) == (200, media(number))
         assert ok(await edge.ask(feed.path(init())))
-        assert ok(await edge.ask(feed.path(feed.made[0].fragment(0))))
 
 
 async def test_a_channel_that_no_origin_has_takes_no_other_with_it(caches: Chain) -> None:
