@@ -6,7 +6,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from fractions import Fraction
 
@@ -17,7 +16,7 @@ from packager.clock import SystemClock
 from packager.layout import init_version
 from tests.feeds import begin
 from tests.strategies import init_data
-from tests.support.caches import DEPLOY, Chain, Feed, Kind, Viewers, chain, viewers, was_hit
+from tests.support.caches import DEPLOY, Chain, Feed, Kind, Viewers, chain, viewers, was_hit, word
 from tests.support.channel import GRID, MANIFESTS, go_on, packager, payload, publish
 from tests.support.service import wait_until
 from tests.support.site import Answer
@@ -117,7 +116,8 @@ async def test_a_crowd_at_cold_manifests_is_one_request_each(caches: Chain) -> N
     async with viewers(caches.edge) as edge:
         answers = await edge.crowd(paths * (CROWD // len(paths)))
     assert {a.status for a in answers} == {200}
-    assert len({a.body for a in answers}) == len(paths)
+    for place in range(len(paths)):
+        assert len({a.body for a in answers[place :: len(paths)]}) == 1
     assert sum(map(was_hit, answers)) == CROWD - len(paths)
     wait_until(lambda: caches.count(feed.name) >= before + len(paths), "their requests")
     assert caches.count(feed.name) == before + len(paths)
@@ -125,21 +125,23 @@ async def test_a_crowd_at_cold_manifests_is_one_request_each(caches: Chain) -> N
 
 async def test_a_growing_playlist_is_asked_for_about_once_a_second(caches: Chain) -> None:
     feed = caches.feed("growing")
-    asked, last = 0, 0
+    answers: list[Answer] = []
+    last = 0
     began = time.monotonic()
     async with viewers(caches.edge) as edge:
         for _ in range(3):
             feed.publish(feed.edge + 1)
             while last < feed.edge:
-                numbers = [newest(a) for a in await edge.crowd([feed.path(PLAYLIST)] * 50)]
+                shown = await edge.crowd([feed.path(PLAYLIST)] * 100)
+                numbers = [newest(answer) for answer in shown]
                 # Who comes later never sees less.
                 assert min(numbers) >= last
-                last, asked = max(numbers), asked + len(numbers)
-    seconds = time.monotonic() - began
-    reached = caches.counted(feed.name, "hls-media")
+                last, answers = max(numbers), answers + shown
     # The first, one as each second ends, and one that may have been made while a second ended.
-    assert reached <= seconds + 3
-    assert reached < asked / 10
+    most = time.monotonic() - began + 3
+    assert caches.counted(feed.name, "hls-media") <= most
+    kept = sum(word(answer) in ("HIT", "UPDATING") for answer in answers)
+    assert len(answers) - kept <= most
 
 
 async def test_what_has_expired_is_asked_for_with_its_tag(caches: Chain) -> None:
@@ -186,6 +188,7 @@ async def test_only_queries_that_change_an_answer_are_in_the_key(caches: Chain) 
         """The one answer to all these queries, which is so many requests at the origins."""
         answers = await edge.crowd([f"{path}?{query}" for query in queries])
         assert len({(a.status, a.body, a.headers.get("Location")) for a in answers}) == 1
+        assert sum(map(was_hit, answers)) == len(answers) - 1
         wait_until(lambda: caches.count(feed.name) >= before + requests, "its request")
         assert caches.count(feed.name) == before + requests
         return answers[0]
@@ -448,20 +451,20 @@ async def test_date_and_age_tell_when_an_answer_was_made(caches: Chain) -> None:
     feed = caches.feed("ages")
     path = feed.segment(feed.edge)
     async with viewers(caches.edge) as edge:
-        first = await edge.ask(path)
-        while time.time() < date(first) + 2:
+        first, live = await edge.crowd([path, feed.path(PLAYLIST)])
+        assert newest(live) == feed.edge
+        feed.publish(feed.edge + 1)
+        while time.time() < date(first) + 3:
             again = await edge.ask(path)
         assert date(again) == date(first)
         if caches.kinds[0] == "varnish":
             assert 1 <= int(again.one("Age")) <= time.time() - date(first) + 1
         else:
             assert "Age" not in again.headers
-        for _ in range(50):
-            asked = time.time()
-            shown = await edge.ask(feed.path("a0/index.m3u8"))
-            with suppress(KeyError):
-                assert int(shown.headers["Age"]) <= 1
-            assert asked - date(shown) < 60
+        # Nobody has asked for it meanwhile: what is handed out is not what there was then.
+        late = await edge.ask(feed.path(PLAYLIST))
+    assert newest(late) == feed.edge
+    assert int(late.headers.get("Age", 0)) <= 1
 
 
 @pytest.mark.parametrize("values", ["edge.env", "shield.env"])

@@ -335,6 +335,11 @@ async def viewers(port: int) -> AsyncIterator[Viewers]:
         yield Viewers(port, session)
 
 
+def word(answer: Answer) -> str:
+    """What the edge says of an answer: its word is the last."""
+    return answer.one("X-Cache").rpartition(", ")[2]
+
+
 def was_hit(answer: Answer) -> bool:
-    """Whether the edge had it: its word is the last."""
-    return answer.one("X-Cache").rpartition(", ")[2] == "HIT"
+    """Whether the edge had it."""
+    return word(answer) == "HIT"
