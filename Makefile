@@ -1,4 +1,4 @@
-# The words: setup, run, test, check, fault, bench, golden, image, clean.
+# The words: setup, run, test, check, fault, bench, bench-origin, golden, image, clean.
 # Everything lives in .venv; the players come with it. Any folder will do, twice in a row too.
 
 PYTHON ?= python3
@@ -6,9 +6,10 @@ VENV := .venv
 PY := $(VENV)/bin/python
 CONFIG ?= profiles/demo.yaml
 KILLS ?= 40
+BENCH ?=
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help setup setup-test run test fault check fmt golden bench image clean
+.PHONY: help setup setup-test run test fault check fmt golden bench bench-origin image clean
 
 help:
 	@echo "make run     install, start packager and origin with the demo channel (CONFIG=FILE for another)"
@@ -16,6 +17,7 @@ help:
 	@echo "make fault   try every place that a fault can have: a quarter of an hour (KILLS=40)"
 	@echo "make check   lint, types and import rules"
 	@echo "make bench   measure, beside ffmpeg's own dash muxer; results in bench/out/"
+	@echo "make bench-origin  measure the origin beside nginx and a bare C server: a quarter of an hour"
 	@echo "make golden  write the golden files of the tests anew"
 	@echo "make fmt     format the code"
 	@echo "make image   build the container image"
@@ -68,6 +70,11 @@ bench: setup
 	$(PY) bench/cost.py
 	$(PY) bench/smooth.py
 	$(PY) bench/window.py
+
+bench-origin: setup
+	bench/system-packages
+	$(PIP) --editable '.[bench]'
+	$(PY) bench/serving.py $(BENCH)
 
 fmt: setup-test
 	$(PY) -m ruff format

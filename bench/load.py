@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from servers import HERE, LOAD_CORE, SERVER_CORE, Client, Server, busy
+from servers import HERE, LOAD_CORE, SERVER_CORE, Client, Server, busy, kernel_cpu
 
 _SCRIPT = HERE / "wrk.lua"
 _LOOK = 0.02
@@ -27,9 +27,11 @@ class Found:
     """Milliseconds."""
     p99: float
     cpu: float
-    """Microseconds of the server's CPU an answer."""
+    """Microseconds of the server's CPU an answer, with that of the kernel's thread beside it."""
     own: float
     """Share of the time that the server was at work."""
+    kernel: float
+    """The same of the kernel's thread that takes over from it where much is sent."""
     core: float
     """Share of the time that its core was at work, for whomever."""
     refused: int
@@ -62,9 +64,10 @@ def measure(
         command += ["-H", f"{name}: {value}"]
     url = f"http://127.0.0.1:{server.port}{load.path}"
     command += ["-s", str(_SCRIPT), url, "--", *load.script]
-    before, core = server.cpu(), busy(SERVER_CORE)
+    before, core, kernel = server.cpu(), busy(SERVER_CORE), kernel_cpu(SERVER_CORE)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     after, core_after = server.cpu(), busy(SERVER_CORE)
+    kernel = kernel_cpu(SERVER_CORE) - kernel
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
         raise SystemExit(f"wrk: {done.stdout}{done.stderr}")
@@ -77,8 +80,9 @@ def measure(
         octets=said["bytes"] / length,
         p50=said["p50"] / 1000,
         p99=said["p99"] / 1000,
-        cpu=sum(spent) * 1e6 / asked,
+        cpu=(sum(spent) + (kernel if pinned else 0.0)) * 1e6 / asked,
         own=sum(spent) / length,
+        kernel=kernel / length,
         core=(core_after[0] - core[0]) / max(1, core_after[1] - core[1]),
         refused=said["refused"],
         failed=said["failed"],

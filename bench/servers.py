@@ -171,6 +171,15 @@ def busy(core: int) -> tuple[int, int]:
     raise LookupError(core)
 
 
+def kernel_cpu(core: int) -> float:
+    """CPU-seconds of the kernel's own thread for what a core's programs send and receive."""
+    for pid, fields in _processes():
+        with suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text().strip() == f"ksoftirqd/{core}":
+                return (int(fields[11]) + int(fields[12])) / _TICK
+    return 0.0  # a container does not see it
+
+
 class Site:
     """What is served, as files on tmpfs, and the servers of it."""
 
@@ -346,7 +355,8 @@ class _Token:
         command = [sys.executable, "-m", "packager", "token", "-c", str(self._config), NAME]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise Refused((done.stderr.strip().splitlines() or ["no word"])[-1])
+            said = (done.stderr.strip().splitlines() or ["no word"])[-1]
+            raise Refused("no command `ringside token`" if "invalid choice" in said else said)
         self._said = f"?token={done.stdout.splitlines()[0].strip()}"
 
     def query(self, _: str) -> str:

@@ -140,11 +140,17 @@ def _head(results: Results) -> Iterator[str]:
         + ", asked for one after the other."
     )
     yield (
-        f"°: the server's core was at work for less than {_AT_WORK:.0%} of the time, so that the "
-        "load was the limit; there the CPU an answer says more. `nginx with log and token` sends "
-        "Cache-Control, CORS and a request id too."
+        f"°: the server was at work for less than {_AT_WORK:.0%} of the time: the load, or what "
+        "others did on its core, was the limit; there the CPU an answer says more. `nginx with "
+        "log and token` sends Cache-Control, CORS and a request id too."
     )
+    for name, reason in results.refused.items():
+        yield f"Not supported: {NAMES.get(name, name)}: {reason}."
     yield ""
+
+
+def _at_work(found: Found) -> float:
+    return found.own + found.kernel
 
 
 def _turns(results: Results, cell: Cell, name: str) -> dict[int, Found]:
@@ -204,11 +210,11 @@ def _summary(results: Results) -> Iterator[str]:
 def _unless_refused(results: Results, name: str, cells: list[str]) -> list[str]:
     if name not in results.refused:
         return cells
-    return [f"not supported: {results.refused[name]}", *[""] * (len(cells) - 1)]
+    return ["not supported", *[""] * (len(cells) - 1)]
 
 
 def _mark(turns: dict[int, Found]) -> str:
-    if not turns or _median(turns, lambda found: found.own) >= _AT_WORK:
+    if not turns or _median(turns, _at_work) >= _AT_WORK:
         return ""
     return "°"
 
@@ -240,8 +246,8 @@ def _detail(results: Results, cell: Cell, name: str, turns: dict[int, Found]) ->
     yield _two(_ratio(results, cell, name, lambda found: found.p99))
     yield f"{_median(turns, lambda found: found.cpu):.1f}"
     yield _two(_ratio(results, cell, name, lambda found: found.cpu))
-    yield f"{_median(turns, lambda found: found.own):.0%}"
-    yield f"{_median(turns, lambda found: max(0.0, found.core - found.own)):.0%}"
+    yield f"{_median(turns, _at_work):.0%}"
+    yield f"{_median(turns, lambda found: max(0.0, found.core - _at_work(found))):.0%}"
     yield f"{_median(turns, lambda found: found.each):.0f}"
     refused = sum(found.refused for found in turns.values())
     failed = sum(found.failed for found in turns.values())
