@@ -1,4 +1,4 @@
-"""What wrk found of a server."""
+"""A load on a server, and what it found."""
 
 import json
 import subprocess
@@ -51,26 +51,35 @@ class Load:
     path: str
     headers: Mapping[str, str]
     script: tuple[str, ...] = ()
-    """Arguments of the script."""
+    """Arguments of wrk's script."""
+    pull: tuple[Path, Path] | None = None
+    """In place of wrk: the program of `pull.c`, and the list of what to ask for."""
+
+    def command(self, port: int, connections: int, seconds: int) -> list[str]:
+        """The program and its arguments."""
+        if self.pull is not None:
+            program, paths = map(str, self.pull)
+            return [program, str(port), str(connections), str(seconds), paths]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
+        for name, value in self.headers.items():
+            command += ["-H", f"{name}: {value}"]
+        url = f"http://127.0.0.1:{port}{self.path}"
+        return [*command, "-s", str(_SCRIPT), url, "--", *self.script]
 
 
 def measure(
     server: Server, load: Load, connections: int, seconds: int, *, pinned: bool = True
 ) -> Found:
     """Put `load` on a server for so long."""
-    command = ["taskset", "-c", str(LOAD_CORE)] if pinned else ["taskset", "-c", "0,1"]
-    command += ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
-    for name, value in load.headers.items():
-        command += ["-H", f"{name}: {value}"]
-    url = f"http://127.0.0.1:{server.port}{load.path}"
-    command += ["-s", str(_SCRIPT), url, "--", *load.script]
+    cores = str(LOAD_CORE) if pinned else f"{SERVER_CORE},{LOAD_CORE}"
+    command = ["taskset", "-c", cores, *load.command(server.port, connections, seconds)]
     before, core, kernel = server.cpu(), busy(SERVER_CORE), kernel_cpu(SERVER_CORE)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     after, core_after = server.cpu(), busy(SERVER_CORE)
     kernel = kernel_cpu(SERVER_CORE) - kernel
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
-        raise SystemExit(f"wrk: {done.stdout}{done.stderr}")
+        raise SystemExit(f"{command[3]}: {done.returncode}: {done.stdout}{done.stderr}")
     said = json.loads(lines[-1])
     spent = [after[pid] - before.get(pid, 0.0) for pid in after]
     length = said["micros"] / 1e6

@@ -260,12 +260,17 @@ class Site:
             time.sleep(0.02)
         return server
 
+    def compiled(self, name: str) -> Path:
+        """A program in C from this folder."""
+        program = self.folder / name
+        if not program.exists():
+            source = HERE / f"{name}.c"
+            subprocess.run(["gcc", "-O2", "-o", str(program), str(source)], check=True)
+        return program
+
     def limit(self) -> Server:
         """The C server."""
-        program = self.folder / "limit"
-        if not program.exists():
-            source = HERE / "limit.c"
-            subprocess.run(["gcc", "-O2", "-o", str(program), str(source)], check=True)
+        program = self.compiled("limit")
         port = free_port()
         return self._start("c", [str(program), str(port), str(self.folder / "list")], port)
 

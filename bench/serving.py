@@ -2,8 +2,9 @@
 
     python bench/serving.py [--quick] [--only playlist,1MB] [--servers nginx,origin]
 
-A channel is on air on tmpfs (`bench/live_channel.py`). Each server runs on core 0 and is asked by
-wrk on core 1; whoever is not measured stands still. A round goes over all kinds of answers and
+A channel is on air on tmpfs (`bench/live_channel.py`). Each server runs on core 0 and is asked from
+core 1, by wrk, and for segments by `bench/pull.c`, which does not copy what it gets: with `--wrk`
+one sees that wrk's copying is the limit there, whatever the server. Whoever is not measured stands still. A round goes over all kinds of answers and
 numbers of connections, and measures one server after the other for each: what is compared lies
 seconds apart. Ratios are to nginx in the same round; what is told is the median of the rounds.
 
@@ -62,6 +63,7 @@ class Bench:
     seconds: int
     rounds: int
     results: Results
+    wrk_only: bool = False
     servers: list[Server] = field(default_factory=list[Server])
 
     def start(self, names: list[str]) -> None:
@@ -119,7 +121,7 @@ class Bench:
 
     def _measured(self, server: Server, cell: Cell, turn: int) -> Found:
         touch(server, self.site, cell.case)
-        with asked(server, self.site, cell.case) as load:
+        with asked(server, self.site, cell.case, wrk_only=self.wrk_only) as load:
             if not turn and self.rounds > 1:
                 measure(server, load, cell.connections, 1)
             # A thousand answers of 4 MB are under way for seconds.
@@ -149,7 +151,7 @@ class Bench:
         case = ("playlist", "200KB")[turn % 2]
         server.resume()
         touch(server, self.site, case)
-        with asked(server, self.site, case) as load:
+        with asked(server, self.site, case, wrk_only=self.wrk_only) as load:
             found = measure(server, load, CONNECTIONS[0], self.seconds, pinned=False)
         server.empty_logs()
         server.pause()
@@ -202,7 +204,7 @@ def touch(server: Server, site: Site, case: str) -> None:
 
 
 @contextmanager
-def asked(server: Server, site: Site, case: str) -> Iterator[Load]:
+def asked(server: Server, site: Site, case: str, *, wrk_only: bool = False) -> Iterator[Load]:
     """The load of a case, for as long as it is needed."""
     first = server.url(PLAYLIST)
     if case == "playlist":
@@ -216,7 +218,8 @@ def asked(server: Server, site: Site, case: str) -> Iterator[Load]:
     else:
         file = site.folder / "mix"
         file.write_text("".join(f"{server.url(path)}\n" for path in site.sets[case]))
-        yield Load(first, {}, ("mix", str(file)))
+        pull = None if wrk_only else (site.compiled("pull"), file)
+        yield Load(first, {}, ("mix", str(file)), pull)
 
 
 def held_open(server: Server, count: int) -> Idle:
@@ -297,6 +300,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--servers", type=lambda t: _chosen(t, SERVERS), default=None, help=", ".join(SERVERS)
     )
+    parser.add_argument("--wrk", action="store_true", help="ask by wrk for segments too")
     parser.add_argument("--out", type=Path, default=OUT, help="folder of origin.md and origin.json")
     return parser.parse_args()
 
@@ -312,8 +316,14 @@ def run(said: argparse.Namespace, folder: Path) -> Results:
     cases = [case for case in CASES if case in said.only]
     with LiveChannel(folder / "data", SystemClock()) as channel:
         site = Site(folder, channel)
-        results = Results(rounds, seconds, len(site.playlist.body), len(site.start_over_page.body))
-        bench = Bench(site, seconds, rounds, results)
+        results = Results(
+            rounds,
+            seconds,
+            len(site.playlist.body),
+            len(site.start_over_page.body),
+            wrk_only=said.wrk,
+        )
+        bench = Bench(site, seconds, rounds, results, said.wrk)
         try:
             if cases:
                 bench.start(names)

@@ -63,6 +63,8 @@ class Results:
     """Bytes of its body."""
     start_over: int
     """Bytes of its body, gzipped."""
+    wrk_only: bool = False
+    """Whether wrk asked for the segments too."""
     cells: dict[Cell, dict[str, dict[int, Found]]] = field(default_factory=dict)
     """By server and round."""
     refused: dict[str, str] = field(default_factory=dict[str, str])
@@ -137,7 +139,8 @@ def _head(results: Results) -> Iterator[str]:
         "gzipped; both and the tag of the 304s change every 1.92 s with the live edge, but for "
         "nginx and C, whose files never change. Segments: "
         + ", ".join(f"{count} of {name}" for name, (_, _, count) in SETS.items())
-        + ", asked for one after the other."
+        + ", asked for one after the other "
+        + ("by wrk." if results.wrk_only else "by a client that drops bodies without a copy.")
     )
     yield (
         f"°: the server was at work for less than {_AT_WORK:.0%} of the time: the load, or what "
