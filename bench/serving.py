@@ -4,9 +4,10 @@
 
 A channel is on air on tmpfs (`bench/live_channel.py`). Each server runs on core 0 and is asked from
 core 1, by wrk, and for segments by `bench/pull.c`, which does not copy what it gets: with `--wrk`
-one sees that wrk's copying is the limit there, whatever the server. Whoever is not measured stands still. A round goes over all kinds of answers and
-numbers of connections, and measures one server after the other for each: what is compared lies
-seconds apart. Ratios are to nginx in the same round; what is told is the median of the rounds.
+one sees that wrk's copying is the limit there, whatever the server. Whoever is not measured stands
+still. A round goes over all kinds of answers and numbers of connections, and measures one server
+after the other for each: what is compared lies seconds apart. Ratios are to nginx in the same
+round; what is told is the median of the rounds.
 
 1. A rolling playlist, a gzipped playlist of twelve hours, 304, and mixes of distinct segments.
 2. `workers`: what two processes of the origin do for a second of CPU, beside one.
