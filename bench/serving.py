@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ import tables
 from live_channel import SETS, LiveChannel
 from load import Found, Load, measure, renewed
 from media import OUT
-from servers import LOAD_CORE, PLAYLIST, Client, Refused, Server, Site
+from servers import LOAD_CORE, PLAYLIST, Client, Page, Refused, Server, Site
 from tables import Cell, Idle, Results, Scale
 
 from packager.clock import SystemClock
@@ -191,9 +192,7 @@ def touch(server: Server, site: Site, case: str) -> None:
     client = Client(server.port)
     wanted = {"Accept-Encoding": "gzip"} if case == "gzip" else {}
     for path in site.sets.get(case, [site.start_over if case == "gzip" else PLAYLIST]):
-        page = client.get(server.url(path), wanted)
-        if page.status != 200:
-            raise SystemExit(f"{server.name}: {path}: {page.status} {page.body[:200]!r}")
+        page = _got(client, server, path, wanted)
         if case in site.sets:
             file = site.folder / "data" / path.removeprefix("/live/")
             right = page.body == file.read_bytes()
@@ -202,6 +201,18 @@ def touch(server: Server, site: Site, case: str) -> None:
         if not right:
             raise SystemExit(f"{server.name}: {path}: another body than the origin's")
     client.close()
+
+
+def _got(client: Client, server: Server, path: str, wanted: dict[str, str]) -> Page:
+    """An answer of 200; one that stood still may refuse for a moment, as it finds itself late."""
+    deadline = time.monotonic() + 5
+    while (page := client.get(server.url(path), wanted)).status == 503:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    if page.status != 200:
+        raise SystemExit(f"{server.name}: {path}: {page.status} {page.body[:200]!r}")
+    return page
 
 
 @contextmanager
