@@ -145,6 +145,11 @@ class Bench:
             except Refused as refused:
                 self.results.refused["workers"] = str(refused)
                 return
+            counts = [len(server.processes()) for server in pair]
+            if counts[0] >= counts[1]:
+                said = f"processes of `workers: 1` and `workers: 2`: {counts[0]} and {counts[1]}"
+                self.results.refused["workers"] = said
+                return
             for turn in range(rounds * 2):
                 one, two = (self._unpinned(server, turn) for server in pair)
                 self.results.scales.append(Scale(("playlist", "200KB")[turn % 2], one, two))

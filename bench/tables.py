@@ -148,7 +148,8 @@ def _head(results: Results) -> Iterator[str]:
         "log and token` sends Cache-Control, CORS and a request id too."
     )
     for name, reason in results.refused.items():
-        yield f"Not supported: {NAMES.get(name, name)}: {reason}."
+        if name in NAMES:
+            yield f"Not supported: {NAMES[name]}: {reason}."
     yield ""
 
 
