@@ -112,7 +112,7 @@ def renewed(server: Server, path: str, file: Path) -> Iterator[None]:
 
     def look(tag: str) -> str:
         page = client.get(target, {"If-None-Match": tag} if tag else {})
-        if page.status == 304:
+        if page.status == 304 or (tag and page.status == 503):
             return tag
         if page.status != 200:
             raise SystemExit(f"{server.name}: {target}: {page.status}")

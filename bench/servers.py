@@ -120,14 +120,6 @@ class Server:
                 f"{self.name} has ended with {code}: {self.logs[0].read_text()[-2000:]}"
             )
 
-    def pause(self) -> None:
-        """Stand still: what another is measured with is not to be shared."""
-        os.killpg(self.process.pid, signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Go on."""
-        os.killpg(self.process.pid, signal.SIGCONT)
-
     def empty_logs(self) -> int:
         """Bytes that its logs had."""
         size = 0
@@ -140,7 +132,6 @@ class Server:
     def stop(self) -> None:
         """End it."""
         with suppress(ProcessLookupError):
-            self.resume()
             os.killpg(self.process.pid, signal.SIGTERM)
         try:
             self.process.wait(15)

@@ -4,10 +4,11 @@
 
 A channel is on air on tmpfs (`bench/live_channel.py`). Each server runs on core 0 and is asked from
 core 1, by wrk, and for segments by `bench/pull.c`, which does not copy what it gets: with `--wrk`
-one sees that wrk's copying is the limit there, whatever the server. Whoever is not measured stands
-still. A round goes over all kinds of answers and numbers of connections, and measures one server
-after the other for each: what is compared lies seconds apart. Ratios are to nginx in the same
-round; what is told is the median of the rounds.
+one sees that wrk's copying is the limit there, whatever the server. Those that are not measured are
+idle: an origin that were stopped meanwhile would find itself late, and put off requests. A round
+goes over all kinds of answers and numbers of connections, and measures one server after the other
+for each: what is compared lies seconds apart. Ratios are to nginx in the same round; what is told
+is the median of the rounds.
 
 1. A rolling playlist, a gzipped playlist of twelve hours, 304, and mixes of distinct segments.
 2. `workers`: what two processes of the origin do for a second of CPU, beside one.
@@ -77,7 +78,6 @@ class Bench:
                 self.results.refused[name] = str(refused)
                 say(f"{name}: not supported: {refused}")
             else:
-                server.pause()
                 self.servers.append(server)
 
     def _start(self, name: str) -> Server:
@@ -109,10 +109,8 @@ class Bench:
                 continue
             self.site.channel.check()
             server.check()
-            server.resume()
             found = self._measured(server, cell, turn)
             server.empty_logs()
-            server.pause()
             self.results.add(cell, server.name, turn, found)
             say(
                 f"round {turn + 1}: {cell.case} x {cell.connections}: {server.name}: "
@@ -141,7 +139,6 @@ class Bench:
                     more = {**settings, "workers": workers}
                     name = f"{workers} workers"
                     pair.append(self.site.origin(name, more, tokens=tokens, pinned=False))
-                    pair[-1].pause()
             except Refused as refused:
                 self.results.refused["workers"] = str(refused)
                 return
@@ -156,12 +153,10 @@ class Bench:
 
     def _unpinned(self, server: Server, turn: int) -> Found:
         case = ("playlist", "200KB")[turn % 2]
-        server.resume()
         touch(server, self.site, case)
         with asked(server, self.site, case, wrk_only=self.wrk_only) as load:
             found = measure(server, load, CONNECTIONS[0], self.seconds, pinned=False)
         server.empty_logs()
-        server.pause()
         say(f"{server.name}: {case}: {found.rate:.0f}/s, CPU {found.by_process}")
         return found
 
@@ -209,7 +204,7 @@ def touch(server: Server, site: Site, case: str) -> None:
 
 
 def _got(client: Client, server: Server, path: str, wanted: dict[str, str]) -> Page:
-    """An answer of 200; one that stood still may refuse for a moment, as it finds itself late."""
+    """An answer of 200; after a thousand connections a server may put requests off for a moment."""
     deadline = time.monotonic() + 5
     while (page := client.get(server.url(path), wanted)).status == 503:
         if time.monotonic() > deadline:
