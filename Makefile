@@ -1,4 +1,4 @@
-# The words: setup, run, test, check, fault, bench, crowd, golden, image, clean.
+# The words: setup, run, test, check, fault, bench, bench-origin, crowd, golden, image, clean.
 # Everything lives in .venv; the players come with it. Any folder will do, twice in a row too.
 
 PYTHON ?= python3
@@ -7,9 +7,11 @@ PY := $(VENV)/bin/python
 CONFIG ?= profiles/demo.yaml
 KILLS ?= 40
 CROWD ?= 250
+BENCH ?=
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help setup setup-test setup-bench run test fault check fmt golden bench crowd crowd-real image clean
+.PHONY: help setup setup-test setup-bench run test fault check fmt golden bench bench-origin
+.PHONY: crowd crowd-real image clean
 
 help:
 	@echo "make run     install, start packager and origin with the demo channel (CONFIG=FILE for another)"
@@ -17,6 +19,7 @@ help:
 	@echo "make fault   try every place that a fault can have: a quarter of an hour (KILLS=40)"
 	@echo "make check   lint, types and import rules"
 	@echo "make bench   measure, beside ffmpeg's own dash muxer; results in bench/out/"
+	@echo "make bench-origin  measure the origin beside nginx and a bare C server: a quarter of an hour"
 	@echo "make golden  write the golden files of the tests anew"
 	@echo "make crowd   reckon what a million viewers in 20 s make of caches and origins: a minute"
 	@echo "make crowd-real  hold that against a small crowd (CROWD=250), with nginx and Locust"
@@ -79,6 +82,9 @@ crowd: setup-bench
 
 crowd-real: setup-bench
 	$(PY) bench/crowd.py --real --viewers $(CROWD)
+bench-origin: setup-bench
+	bench/system-packages
+	$(PY) bench/serving.py $(BENCH)
 
 fmt: setup-test
 	$(PY) -m ruff format
