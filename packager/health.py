@@ -30,20 +30,25 @@ def holes(timeline: Timeline) -> int:
 
 
 def _between_periods(timeline: Timeline) -> Iterator[int]:
-    """First numbers of the periods that begin after a hole."""
+    """First numbers of the periods that begin after a hole, or with one."""
+    tracks = timeline.tracks
     hole = False
     for period, following in pairwise(timeline.periods):
+        first = following.number
         empty, lacks = True, not period.tracks
         for track in period.tracks:
-            newest = timeline.tracks[track].segments.newest_before(following.number)
+            newest = tracks[track].segments.newest_before(first)
             empty = empty and newest < period.number
-            lacks = lacks or newest < following.number - 1
+            lacks = lacks or newest < first - 1
             if lacks and not empty:
                 break
         # In a period without a segment goes on what was a hole before it.
-        if lacks and not (empty and hole):
-            yield following.number
-        hole = lacks
+        goes_on = hole and empty
+        hole = lacks or not any(
+            tracks[track].segments.newest_before(first + 1) == first for track in following.tracks
+        )
+        if hole and not goes_on:
+            yield first
 
 
 def _oldest(timeline: Timeline, first: int) -> int:
