@@ -82,6 +82,7 @@ crowd: setup-bench
 
 crowd-real: setup-bench
 	$(PY) bench/crowd.py --real --viewers $(CROWD)
+
 bench-origin: setup-bench
 	bench/system-packages
 	$(PY) bench/serving.py $(BENCH)

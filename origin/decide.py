@@ -8,7 +8,7 @@
 | a segment that left the retention | 410 (Smooth: 404) |
 | a hole | 404 (Smooth: 412) |
 | no such channel, track, rendition or version | 404 |
-| a manifest of a channel without data, or whose live edge is stale | 503 and Retry-After |
+| a live manifest, or media that is still to come, of a channel whose edge is stale | 503 |
 | what no path can mean | 400 |
 """
 
@@ -89,14 +89,19 @@ def decide(request: Request, channel: ChannelView | None, now: UtcMicros) -> Pla
             return Refuse(404, "nothing of that name", Freshness.UNKNOWN)
         case TimeOfDay():
             return ServeTime(UtcMicros(now - now % _MILLI))
+        case _ if channel is None:
+            return Refuse(404, "no such channel", Freshness.UNKNOWN)
         case Manifest():
-            return _no_channel() if channel is None else _manifest(request, channel, now)
+            return _manifest(request, channel, now)
         case Stretched():
-            return _no_channel() if channel is None else _moved(request, channel.timeline)
-        case Media():
-            return _no_channel() if channel is None else _media(request, channel.timeline)
-        case Fragment():
-            return _no_channel() if channel is None else _fragment(request, channel.timeline, now)
+            return _moved(request, channel.timeline)
+        case Media() | Fragment():
+            timeline = channel.timeline
+            if isinstance(request, Media):
+                plan = _media(request, timeline)
+            else:
+                plan = _fragment(request, timeline, now)
+            return _unless_stale(plan, timeline, now)
         case _:
             assert_never(request)
 
@@ -120,10 +125,6 @@ def settled_until(request: Request, channel: ChannelView | None, now: UtcMicros)
             case _:
                 pass
     return min((at for at in changes if at is not None and at > now), default=_NEVER)
-
-
-def _no_channel() -> Refuse:
-    return Refuse(404, "no such channel", Freshness.UNKNOWN)
 
 
 def _unavailable(timeline: Timeline, reason: str) -> Refuse:
@@ -159,6 +160,20 @@ def _manifest(request: Manifest, channel: ChannelView, now: UtcMicros) -> Plan:
 def _stale(timeline: Timeline) -> Refuse:
     said = "no data yet" if timeline.edge < 0 else "the live edge has gone stale"
     return _unavailable(timeline, said)
+
+
+def _unless_stale(plan: Plan, timeline: Timeline, now: UtcMicros) -> Plan:
+    """`plan`, but where what is to come will not come here: a CDN shall ask another origin."""
+    match plan:
+        case Wait() | Refuse(freshness=Freshness.SOON) if _has_gone_stale(timeline, now):
+            return _stale(timeline)
+        case _:
+            return plan
+
+
+def _has_gone_stale(timeline: Timeline, now: UtcMicros) -> bool:
+    """Whether there was a live edge: before there is one, media of it may be on its way."""
+    return timeline.edge >= 0 and is_stale(timeline, now)
 
 
 def _stretch(

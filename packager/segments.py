@@ -210,6 +210,15 @@ class Segments(Sequence[Segment]):
         """Of the newest; -1 where there is none."""
         return self._columns.number[self._runs[-1][-1]] if self._runs else -1
 
+    def newest_before(self, number: int) -> int:
+        """The number of the newest with one below `number`; -1 where there is none."""
+        column = self._columns.number
+        for run in reversed(self._runs):
+            row = bisect_left(column, number, run.start, run.stop)
+            if row > run.start:
+                return column[row - 1]
+        return -1
+
     @property
     def every_number(self) -> Iterator[int]:
         """That of each, in order."""

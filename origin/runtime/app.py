@@ -21,6 +21,7 @@ from origin.runtime.headers import Stamps
 from origin.runtime.hot import HotPath
 from origin.runtime.port import Port
 from origin.runtime.protocol import HttpServer
+from origin.runtime.quality import Quality
 from packager.access import AccessConfig
 from packager.clock import Clock
 from packager.config import Config, OriginConfig
@@ -67,10 +68,11 @@ async def serve(
     answers = Answers(channels, data, _policy(origin), clock, origin.memory, gates)
     stamps, writer = Stamps(clock), Writer()
     log = AccessLog(origin.access_log, writer.write)
-    hot = HotPath(answers, clock, stamps, log)
-    handlers = Handlers(answers, clock, stamps, log)
+    quality = Quality()
+    hot = HotPath(answers, clock, stamps, log, quality)
+    handlers = Handlers(answers, clock, stamps, log, quality)
     server = HttpServer(handlers.handle, stamps)
-    port = Port(hot, answers, server, log, _most(origin.connections))
+    port = Port(hot, answers, server, log, quality, _most(origin.connections))
     control = ControlHandlers(
         channels, data, origin.port, clock, ControlGuard.of(origin), access
     ).application()

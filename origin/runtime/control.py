@@ -22,6 +22,7 @@ from packager.layout import STATUS, is_name
 from packager.listening import control_address
 from packager.playback_token import sign
 from packager.retention import first_named
+from packager.staleness import is_stale
 from packager.status import ChannelStatus, decode
 from packager.ticks import MICROS, UtcMicros, iso8601, micros_of
 from packager.timeline import Timeline, TrackTimeline
@@ -99,6 +100,7 @@ class ControlHandlers:
             web.put("/api/channels/{channel}/events/{event}", self._order),
             web.delete("/api/channels/{channel}/events/{event}", self._order),
             web.get("/healthz", self._health),
+            web.get("/readyz", self._readiness),
         ]
 
     async def _index(self, _: web.Request) -> web.StreamResponse:
@@ -149,6 +151,17 @@ class ControlHandlers:
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
+
+    async def _readiness(self, _: web.Request) -> web.Response:
+        """Whether there is anything to be served that is not stale."""
+        now = self._clock.now()
+        stale = sum(is_stale(channel.timeline, now) for channel in self._channels.values())
+        ready = stale < len(self._channels)
+        return web.Response(
+            status=200 if ready else 503,
+            text=f"{stale} of {len(self._channels)} channels have no live edge, or none of late\n",
+            headers={"Cache-Control": "no-store"},
+        )
 
     async def _status(self, request: web.Request) -> web.Response:
         now = self._clock.now()

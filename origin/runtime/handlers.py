@@ -12,6 +12,7 @@ from origin.answer import Answer, Slice, conditioned
 from origin.runtime.access_log import AccessLog, Entry
 from origin.runtime.answers import Answers, Target, read_slice
 from origin.runtime.headers import Stamps, headers_of, lines_of
+from origin.runtime.quality import Quality
 from origin.wire import Lines
 from packager.clock import Clock, monotonic
 from packager.errors import MediaError, StoreError
@@ -27,8 +28,11 @@ _LONGEST_PATH = 512
 class Handlers:
     """Answers every request of the public port."""
 
-    def __init__(self, answers: Answers, clock: Clock, stamps: Stamps, log: AccessLog) -> None:
-        """Answer with what `answers` makes."""
+    def __init__(
+        self, answers: Answers, clock: Clock, stamps: Stamps, log: AccessLog, quality: Quality
+    ) -> None:
+        """Answer with what `answers` makes; note what players say of themselves."""
+        self._quality = quality
         self._access_log = log
         self._answers = answers
         self._clock = clock
@@ -62,6 +66,8 @@ class Handlers:
         octets = answer.size if wire.has_body(request.method, answer.status) else 0
         tally = self._answers.tallies.of(ready.name, ready.kind, answer.status)
         tally.note(octets, begun - started)
+        cdn = target.gate.cdn_of(lines.secret) or ""
+        self._quality.note(ready.name, cdn, target.query, lines.cmcd or {}, self._clock.now())
         self._log_it(request, lines, target, response, octets, begun - started)
         return response
 

@@ -25,6 +25,7 @@ from origin.runtime.access_log import AccessLog, Entry
 from origin.runtime.answers import Answers, Target
 from origin.runtime.connection import READ, Connection
 from origin.runtime.headers import Stamps
+from origin.runtime.quality import Quality
 from origin.shelf import Recent
 from origin.wire import Lines
 from packager.clock import Clock, monotonic
@@ -76,9 +77,12 @@ class Known:
 class HotPath:
     """Answers plain requests at once."""
 
-    def __init__(self, answers: Answers, clock: Clock, stamps: Stamps, log: AccessLog) -> None:
-        """Answer with what `answers` has at hand."""
+    def __init__(
+        self, answers: Answers, clock: Clock, stamps: Stamps, log: AccessLog, quality: Quality
+    ) -> None:
+        """Answer with what `answers` has at hand; note what players say of themselves."""
         self._log = log
+        self._quality = quality
         self._due = log.every
         """The number of the answer that is logged next."""
         self.tick = monotonic()
@@ -190,17 +194,14 @@ class HotPath:
 
     def answer(self, connection: Connection, head: bytes) -> Outcome:
         """Answer the request with this head if that can be done at once."""
-        if head.startswith(b"GET "):
-            start, bare = 4, False
-        elif head.startswith(b"HEAD "):
-            start, bare = 5, True
-        else:
-            return Outcome.ODD
+        bare = head.startswith(b"HEAD ")
+        start = 5 if bare else 4
         end = head.find(_VERSION, start)
-        if end < 0:
+        if end < 0 or not (bare or head.startswith(b"GET ")):
             return Outcome.ODD
+        name = head[start:end]
         lines = self._read_lines(head[end + len(_VERSION) :])
-        target = None if lines is None else self._read_target(head[start:end])
+        target = None if lines is None else self._read_target(name)
         if lines is None or target is None:
             return Outcome.ODD
         try:
@@ -212,14 +213,24 @@ class HotPath:
         if lines.conditions is not None and reply.answer.status == _OK:
             reply = self._conditioned(reply, lines, bare=bare)
         self._send(connection, reply, lines, bare=bare)
+        logged = self._given >= self._due
         if reply.answer.status >= _ERROR:
-            if self._log.wants_error():
-                self._note(connection, target, lines, reply, "HEAD" if bare else "GET")
-        elif self._given >= self._due:
+            logged = self._log.wants_error()
+        if logged:
             self._note(connection, target, lines, reply, "HEAD" if bare else "GET")
-        elif not (bare or self._answers.last) and _says_no_more(lines):
+        if lines.cmcd is not None or b"CMCD=" in name:
+            cdn = target.gate.cdn_of(lines.secret) or ""
+            query = name.partition(b"?")[2].decode()
+            self._quality.note(target.ready.name, cdn, query, lines.cmcd or {}, self._now)
+        elif self._may_be_known(reply, lines) and not bare:
             self._known.put(head, Known(target, lines))
         return Outcome.SENT
+
+    def _may_be_known(self, reply: Reply, lines: Lines) -> bool:
+        """Whether a request is like any other for the same object, and nothing more to be noted."""
+        only_tag = lines.conditions is None or bool(lines.tag)
+        named = lines.request_id or lines.trace
+        return reply.answer.status < _ERROR and only_tag and not (named or self._answers.last)
 
     def _note(
         self, connection: Connection, target: Target, lines: Lines, reply: Reply, method: str
@@ -304,9 +315,3 @@ class HotPath:
         target = self._answers.target(path.decode(), query.decode())
         self._targets.put(name, target)
         return target
-
-
-def _says_no_more(lines: Lines) -> bool:
-    """Whether a request is like any other for the same object."""
-    only_tag = lines.conditions is None or bool(lines.tag)
-    return only_tag and not (lines.request_id or lines.trace)

@@ -16,6 +16,8 @@ from prometheus_client.registry import Collector
 
 from origin.runtime.follow import FollowedChannel
 from origin.tally import FIRST_BYTE_BOUNDS, Tallies
+from packager.health import holes, skew
+from packager.staleness import is_stale
 from packager.ticks import MICROS, UtcMicros, micros_of
 from packager.timeline import Timeline
 
@@ -68,11 +70,11 @@ def hand_on(tallies: Tallies) -> None:
         SENT_BYTES.labels(tally.channel, tally.kind).inc(tally.octets)
         if tally.ready:
             READY_REQUESTS.labels(tally.kind).inc(tally.ready)
-        _observe_many(FIRST_BYTE.labels(tally.kind), tally.waits, tally.seconds)
+        observe_many(FIRST_BYTE.labels(tally.kind), tally.waits, tally.seconds)
         tally.reset()
 
 
-def _observe_many(histogram: Histogram, counts: Sequence[int], total: float) -> None:
+def observe_many(histogram: Histogram, counts: Sequence[int], total: float) -> None:
     """Add many observations at once: how many are within each bound, and their sum.
 
     The library has no public way for more than one at a time.
@@ -118,23 +120,36 @@ class TimelineCollector(Collector):
         self._now = now
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Age of the live edge, and how much there is."""
-        age = GaugeMetricFamily(
-            "ringside_live_edge_age_seconds",
-            "How long ago the newest listed segment ended, in media time",
-            labels=["channel"],
+        """The live edge, how whole the timeline is, and how much there is of it."""
+        age = _family(
+            "live_edge_age_seconds", "How long ago the newest listed segment ended, in media time"
         )
-        kept = GaugeMetricFamily(
-            "ringside_kept_segments", "Segments in the retention", labels=["channel", "track"]
+        stale = _family(
+            "stale", "1 where live manifests are refused: there is no live edge, or none of late"
         )
+        missing = _family(
+            "timeline_holes",
+            "Runs of segment numbers that are missing in the middle of what manifests name",
+        )
+        apart = _family(
+            "track_skew_seconds",
+            "Between the ends of the newest segments of the current period's tracks",
+        )
+        kept = _family("kept_segments", "Segments in the retention", "track")
         for name, channel in self._channels.items():
-            timeline = channel.timeline
+            timeline, now = channel.timeline, self._now()
             if (edge := live_edge(timeline)) is not None:
-                age.add_metric([name], (self._now() - edge) / MICROS)
+                age.add_metric([name], (now - edge) / MICROS)
+            stale.add_metric([name], is_stale(timeline, now))
+            missing.add_metric([name], holes(timeline))
+            apart.add_metric([name], skew(timeline) / MICROS)
             for track in timeline.tracks.values():
                 kept.add_metric([name, track.id], len(track.segments))
-        yield age
-        yield kept
+        yield from (age, stale, missing, apart, kept)
+
+
+def _family(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"ringside_{name}", meaning, labels=["channel", *labels])
 
 
 def exposition(collector: TimelineCollector) -> bytes:

@@ -17,6 +17,7 @@ from origin.runtime.access_log import AccessLog
 from origin.runtime.answers import Answers
 from origin.runtime.connection import Connection
 from origin.runtime.hot import HotPath, Outcome
+from origin.runtime.quality import Quality
 from packager.clock import monotonic
 
 _EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
@@ -34,6 +35,8 @@ _SLOWEST = 4096
 _SHUT = 2.0
 """Seconds for a client to hang up once it was told that no more comes."""
 _SWEEP = 1.0
+_FLUSHES = 10
+"""Times that what players say is looked at before it is somebody else's turn for longer."""
 _STEP = 0.02
 """Seconds between two looks at who is left."""
 _NOBODY_TAKES = 0.1
@@ -55,6 +58,7 @@ class Port:
         answers: Answers,
         protocol: Callable[[], asyncio.Protocol],
         log: AccessLog,
+        quality: Quality,
         most: int,
     ) -> None:
         """Serve at most `most` connections; `protocol` makes aiohttp's part of one."""
@@ -62,6 +66,7 @@ class Port:
         self._answers = answers
         self._protocol = protocol
         self._log = log
+        self._quality = quality
         self._most = most
         self._epoll = select.epoll()
         self._open: dict[int, Connection] = {}
@@ -178,6 +183,10 @@ class Port:
             load.lag = late if late < load.lag else (load.lag + late) / 2
             for listener in self._neighbours:
                 self._accept(listener)
+            for _ in range(_FLUSHES):
+                if not self._quality.flush():
+                    break
+                await asyncio.sleep(0)
 
     async def _sweep_now_and_then(self) -> None:
         while True:

@@ -70,6 +70,7 @@ class Channel:
 
     def __init__(self, config: LoadedChannel, data: Path, program: str, clock: Clock) -> None:
         """Publish `config` below `data`, with the ffmpeg `program`."""
+        metrics.begin(config.name)
         self._config = config
         self._folder = data / config.name
         self._program = program

@@ -54,3 +54,25 @@ EVICTED_SEGMENTS = Counter(
 LOST_SEGMENTS = Counter(
     "ringside_lost_segments", "Segments that were not whole when the packager started", ["channel"]
 )
+LATE_SEGMENTS = Counter(
+    "ringside_late_segments",
+    "Segments that became whole half a segment later than their period's media usually does",
+    ["channel"],
+)
+ORIGIN_RESTARTS = Counter(
+    "ringside_origin_restarts", "Times that the origin, or a worker of it, was started again"
+)
+
+
+def begin(channel: str) -> None:
+    """Count from zero on: an increase from nothing at all is none to Prometheus."""
+    for counter in (
+        DROPPED_RUNS,
+        RESTARTS,
+        PERIODS,
+        RETENTION_SEGMENTS,
+        EVICTED_SEGMENTS,
+        LOST_SEGMENTS,
+        LATE_SEGMENTS,
+    ):
+        counter.labels(channel)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from packager.actions import Action, Broken, Note, Store
 from packager.errors import DiskError, JournalError, StoreError
+from packager.health import is_late
 from packager.layout import InitName, segment_file
 from packager.losses import at_risk, losses
-from packager.records import ChunkAdded, Lost, Record, SegmentEnded, Trimmed
+from packager.records import ChunkAdded, Lost, PeriodStarted, Record, SegmentEnded, Trimmed
 from packager.retention import STAY
 from packager.runtime import metrics
 from packager.runtime.journal_writer import JournalWriter
@@ -85,6 +86,8 @@ class Publisher:
                         if isinstance(record, SegmentEnded):
                             self.store.close(record.track)
                             metrics.SEGMENTS.labels(self._channel, record.track).inc()
+                        elif isinstance(record, PeriodStarted):
+                            metrics.PERIODS.labels(self._channel).inc()
                         records.append(record)
                     case Broken():
                         breaks.append(action)
@@ -100,6 +103,13 @@ class Publisher:
             for track in {r.track for r in records if isinstance(r, ChunkAdded)}:
                 self._back_to_the_record(track)
             raise
+        self._count_late([record for record in records if isinstance(record, SegmentEnded)])
+
+    def _count_late(self, ended: Iterable[SegmentEnded]) -> None:
+        for record in ended:
+            segment = self.timeline.tracks[record.track].segments.numbered(record.number)
+            if segment is not None and is_late(self.timeline, record.track, segment):
+                metrics.LATE_SEGMENTS.labels(self._channel).inc()
 
     def _back_to_the_record(self, track: str) -> None:
         """A later chunk must lie where its record will say: right behind the recorded ones."""

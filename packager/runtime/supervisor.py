@@ -9,13 +9,14 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from packager.clock import monotonic
-from packager.counting import forget, forget_process
+from packager.counting import count_together, forget, forget_process
 from packager.listening import Listeners
 from packager.runtime.process import die_with_parent
 
@@ -52,9 +53,13 @@ async def supervise(path: Path, data: Path, listeners: Listeners, *, packager: b
     if packager:
         # Counts start with the service; those of a process that died within it go on.
         forget(data)
+    count_together(data)
+    from packager.runtime.metrics import ORIGIN_RESTARTS  # noqa: PLC0415 - after the line above
+
+    if packager:
         children.append(_Child("packager", ["packager", "packager", "-c", str(path)], [], data))
     workers = [
-        _worker(path, data, listeners.of(index).descriptors(), index)
+        _worker(path, data, listeners.of(index).descriptors(), index, ORIGIN_RESTARTS.inc)
         for index in range(len(listeners.public))
     ]
     children += workers
@@ -70,9 +75,12 @@ async def supervise(path: Path, data: Path, listeners: Listeners, *, packager: b
             forget(data)
 
 
-def _worker(path: Path, data: Path, files: list[int], index: int) -> "_Child":
+def _worker(
+    path: Path, data: Path, files: list[int], index: int, died: Callable[[], None]
+) -> "_Child":
     command = ["origin", "-c", str(path), "--listeners", *map(str, files)]
-    return _Child("origin" if not index else f"origin-{index + 1}", command, files, data)
+    name = "origin" if not index else f"origin-{index + 1}"
+    return _Child(name, command, files, data, died)
 
 
 async def _renew(workers: "list[_Child]", wanted: asyncio.Event) -> None:
@@ -86,8 +94,19 @@ async def _renew(workers: "list[_Child]", wanted: asyncio.Event) -> None:
 class _Child:
     """A process that is there all the time."""
 
-    def __init__(self, name: str, command: list[str], files: list[int], data: Path) -> None:
-        """Keep `python -m command`, which is given `files` and counts for the folder `data`."""
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        files: list[int],
+        data: Path,
+        died: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Keep `python -m command`, which is given `files` and counts for the folder `data`.
+
+        `died` is called when it does.
+        """
+        self._died = died
         self._command = [sys.executable, "-m", *command]
         self._files = files
         self._data = data
@@ -107,6 +126,7 @@ class _Child:
                     return
                 if monotonic() - started > _HEALTHY:
                     wait = _SHORTEST_WAIT
+                self._died()
                 self._log.error("process.died", code=code, retry_seconds=wait)
                 await asyncio.wait({stopping}, timeout=wait)
                 wait = min(2 * wait, _LONGEST_WAIT)

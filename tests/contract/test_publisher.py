@@ -266,6 +266,25 @@ def test_what_is_published_is_counted_once(tmp_path: Path) -> None:
     assert [now - then for now, then in zip(counted(), before, strict=True)] == [6, 6000, 3]
 
 
+def test_late_segments_are_counted(tmp_path: Path) -> None:
+    def counted() -> float:
+        return REGISTRY.get_sample_value("ringside_late_segments_total", {"channel": "tv"}) or 0
+
+    before = counted()
+    with channel(tmp_path) as publisher:
+        # The media of `begin` came when it is `NOW`: what ends a while later is on time.
+        first = NOW // 1_920_000
+        publisher.publish(actions([*begin(0, first), *whole(first)]))
+        assert counted() == before
+        end = UtcMicros(1_920_000 * (first + 2) + 1_920_000)
+        publisher.publish(actions([chunk("v0", first + 1, 3), SegmentEnded("v0", first + 1, end)]))
+        assert counted() == before + 1
+        # What a packager that was killed had left open says nothing of the source.
+        publisher.publish(actions([chunk("a0", first + 1)]))
+        publisher.end_open_segments(UtcMicros(end + 60_000_000))
+    assert counted() == before + 1
+
+
 # Media that cannot be stored.
 
 

@@ -1198,3 +1198,18 @@ def test_the_last_fragment_of_a_stale_channel_may_not_be_the_last() -> None:
     assert (late.following, late.final) == ((), False)
     ended = fold([Ended(START)], timeline)
     assert fragment_of(asked(SCRIPT.fragment(N + 1), ended)).final
+
+
+# Of an edge that has gone stale.
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 100])
+@pytest.mark.parametrize("kind", ["segment", "fragment"])
+def test_what_will_not_come_here_may_come_elsewhere(ahead: int, kind: str) -> None:
+    timeline = live(N, N + 1)
+    number = timeline.edge + ahead
+    file = f"v0/{number}.m4s" if kind == "segment" else fragment(number)
+    plan = refused(asked(file, timeline, timeline.grid.micros(timeline.edge + 100)))
+    assert (plan.status, plan.freshness) == (503, Freshness.UNAVAILABLE)
+    assert plan.retry_after
+    assert asked(file, timeline) != plan
