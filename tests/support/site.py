@@ -119,11 +119,17 @@ async def read_answer(reader: StreamReader, *, bare: bool) -> Answer:
 
 
 @asynccontextmanager
-async def origin(data: Path, now: UtcMicros, cdn: str = "generic") -> AsyncIterator[Site]:
-    """The origin process of a data folder, in this one."""
+async def origin(
+    data: Path, now: UtcMicros, cdn: str = "generic", options: str = "", access: str = ""
+) -> AsyncIterator[Site]:
+    """The origin process of a data folder, in this one.
+
+    `options` are more of its configuration, `access` is the channel's, in YAML's flow style.
+    """
+    access = f", access: {access}" if access else ""
     config = parse_config(
-        f"data: unused\norigin: {{cdn: {cdn}}}\n"
-        "channels:\n  tv: {source: {type: pattern}, ladder: hd, window: 20s}\n",
+        f"data: unused\norigin: {{cdn: {cdn}{options}}}\nchannels:\n"
+        f"  tv: {{source: {{type: pattern}}, ladder: hd, window: 20s{access}}}\n",
         "ringside.yaml",
     )
     clock = ManualClock(now)
@@ -147,10 +153,12 @@ async def origin(data: Path, now: UtcMicros, cdn: str = "generic") -> AsyncItera
 
 
 @asynccontextmanager
-async def serving(made: Packager, cdn: str = "generic") -> AsyncIterator[Site]:
+async def serving(
+    made: Packager, cdn: str = "generic", options: str = "", access: str = ""
+) -> AsyncIterator[Site]:
     """The origin of a channel, at a moment when its edge is fresh."""
     edge = max(made.journal.timeline.edge, made.first)
-    async with origin(made.folder.parent, made.grid.micros(edge + 2), cdn) as site:
+    async with origin(made.folder.parent, made.grid.micros(edge + 2), cdn, options, access) as site:
         yield site
 
 

@@ -1,0 +1,133 @@
+"""Options of the origin, its log and its counts."""
+
+import asyncio
+import json
+import re
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from origin.runtime import metrics
+from origin.runtime.quality import REQUESTS as CMCD_REQUESTS
+from tests.support.channel import FIRST, a_feed, channel, packager, publish
+from tests.support.site import request, serving
+
+SEGMENT = f"/live/tv/v0/{FIRST}.m4s"
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+async def test_a_segment_names_the_next_one(tmp_path: Path) -> None:
+    made = packager(tmp_path)
+    publish(made, a_feed())
+    async with serving(made, options=", prefetch_hint: true") as site:
+        answer = await site.ask(SEGMENT)
+        assert answer.one("Link") == f'<{FIRST + 1}.m4s>; rel="next"'
+        fragment = await site.ask(made.fragment(0))
+        (time,) = re.findall(r"video=(\d+)", made.fragment(1))
+        assert fragment.one("Link") == f'<Fragments(video={time})>; rel="next"'
+        assert "Link" not in (await site.ask("index.mpd")).headers
+        assert "Link" not in (await site.ask(f"v0/{FIRST}.0.m4s")).headers
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (SEGMENT, "max-age=31536000, stale-if-error=86400"),
+        ("/live/tv/index.mpd", "max-age=1, stale-while-revalidate=1"),
+        (f"/live/tv/v0/{FIRST + 99}.m4s", "max-age=1"),
+        ("/live/tv/nothing", "max-age=5"),
+        ("/healthz", "no-store"),
+    ],
+)
+async def test_cdns_are_told_apart(tmp_path: Path, path: str, said: str) -> None:
+    async with serving(channel(tmp_path), options=", cdn_cache_control: true") as site:
+        for _ in range(2):
+            assert (await site.ask(path)).one("CDN-Cache-Control") == said
+
+
+async def test_every_answer_is_logged_with_what_was_given(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with serving(channel(tmp_path), options=", access_log: full") as site:
+        for path in (SEGMENT, SEGMENT, "/live/tv/nothing?token=x"):
+            (answer,) = await site.raw(
+                request(
+                    f"GET {path}", "X-Request-ID: of-mine", f"traceparent: {TRACE}", 'User-Agent: "'
+                )
+            )
+            assert answer.one("X-Request-ID") == "of-mine"
+            assert answer.one("traceparent") == TRACE
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line[0] == "{"]
+    said = [line for line in lines if line["event"] == "request" and "trace" in line]
+    assert [(line["path"], line["status"]) for line in said] == [
+        *[(SEGMENT, 200)] * 2,
+        ("/live/tv/nothing", 404),
+    ]
+    assert all(
+        (line["request_id"], line["trace"], line["agent"], line["client"])
+        == ("of-mine", TRACE, '"', "127.0.0.1")
+        for line in said
+    )
+
+
+async def test_what_players_say_is_counted_by_channel_and_cdn(tmp_path: Path) -> None:
+    secret = "s" * 32
+    labels = CMCD_REQUESTS.labels("tv", "north")
+    before = labels._value.get()
+    async with serving(channel(tmp_path), access=f"{{cdn_secrets: {{north: {secret}}}}}") as site:
+        for path, *headers in (
+            (f"{SEGMENT}?CMCD=bl%3D2000",),
+            (f"{SEGMENT}?CMCD=bl%3D2000",),
+            (SEGMENT, "CMCD-Request: bl=2000"),
+            (SEGMENT, "CMCD-Request: bl=2000", "Connection: close"),
+        ):
+            shown = (f"X-CDN-Secret: {secret}", *headers)
+            (answer,) = await site.raw(request(f"GET {path}", *shown))
+            assert answer.status == 200
+        await site.until("/healthz")
+        async with asyncio.timeout(5):
+            while labels._value.get() < before + 4:
+                await asyncio.sleep(0.01)
+    assert labels._value.get() == before + 4
+
+
+async def test_ready_answers_are_counted_as_any_other(tmp_path: Path) -> None:
+    requests = metrics.REQUESTS.labels("tv", "segment", 200)
+    octets = metrics.SENT_BYTES.labels("tv", "segment")
+    ready = metrics.READY_REQUESTS.labels("segment")
+    counts = [counter._value.get() for counter in (requests, octets, ready)]
+    async with serving(channel(tmp_path)) as site:
+        ask = request(f"GET {SEGMENT}")
+        await site.raw(ask)
+        await site.raw(ask, ask, request(f"HEAD {SEGMENT}"))
+    gained = [
+        counter._value.get() - count
+        for counter, count in zip((requests, octets, ready), counts, strict=True)
+    ]
+    assert gained == [4, 6000, 3]
+
+
+def is_open(path: Path) -> bool:
+    """Whether this process has a file open."""
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(descriptor.readlink())
+    return path in found
+
+
+async def test_the_newest_segment_is_at_hand_for_who_had_the_one_before(tmp_path: Path) -> None:
+    made = channel(tmp_path)
+    ready = metrics.READY_REQUESTS.labels("segment")
+    async with serving(made) as site:
+        newest = made.journal.timeline.edge
+        await site.ask(f"v0/{newest}.m4s")
+        before = ready._value.get()
+        made.whole(newest + 1, size=40_000)
+        async with asyncio.timeout(5):
+            while not is_open(made.path("v0", newest + 1)):
+                await asyncio.sleep(0.005)
+        await site.ask(f"v0/{newest + 1}.m4s")
+        await site.ask(f"a0/{newest + 1}.m4s")
+    assert ready._value.get() == before + 1
