@@ -6,29 +6,26 @@ not for each request; what was made for one is there for all.
 
 import asyncio
 import os
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
-from typing import assert_never
 from weakref import WeakValueDictionary
 
-from origin.access import NO_TOKEN, NOT_VALID, Denied, Gate, Grant, led_on, split_token
+from origin.access import Denied, Gate, led_on, split_token
 from origin.admission import Load, admits, put_off
-from origin.answer import Answer, Slice, plain
-from origin.caching import Policy, cache_control, cdn_cache_control
+from origin.answer import Answer, plain
+from origin.caching import Policy
 from origin.decide import decide, settled_until
+from origin.door import FOR_EVER, Door
 from origin.plan import (
     Freshness,
     Plan,
     Redirect,
     Refuse,
-    ServeFragment,
     ServeHealth,
-    ServeInit,
     ServeManifest,
     ServeMedia,
     ServeTime,
@@ -39,26 +36,19 @@ from origin.reply import Reply
 from origin.request import Fragment, Manifest, Media, Request, parse
 from origin.runtime import metrics
 from origin.runtime.follow import FollowedChannel
+from origin.runtime.media import MediaPlan, MediaReader
 from origin.shelf import Recent, Shelf
 from origin.tally import Tallies
 from origin.view import path_of
 from origin.wire import Lines
+from origin.wording import Wording
 from packager.clock import Clock
-from packager.cmaf.smooth import smooth_fragment
-from packager.errors import StoreError
-from packager.layout import InitName, SegmentName, init_version
-from packager.smooth_clock import span
+from packager.layout import SegmentName
 from packager.ticks import MICROS, UtcMicros, iso8601
 from packager.timeline import Timeline
 
-_PIECE = 1 << 20
-"""Bytes that are read at once."""
-_LONGEST_INIT = 1 << 20
-"""Bytes: init sections have a thousand or two."""
 _LARGEST_SHARE = 8
 """A segment that takes more than one part in so many of the memory is sent from its file."""
-_FROM_FILE = 1 << 16
-"""Bytes from which on the kernel sends a body faster from a file than from memory."""
 _LOOK = 30 * MICROS
 _WARM = 90 * MICROS
 """Microseconds for which nobody asked, after which the kernel may have let go of a file's bytes."""
@@ -68,15 +58,9 @@ _TARGETS = 8192
 _REFUSALS = 1024
 _BEFORE = 3
 """Segments before the newest, one of which somebody had who will want the newest."""
-_GRANTS = 8192
-_OPEN = Gate()
-"""Of a channel that everybody may have."""
 _NO_GATES: Mapping[str, Gate] = MappingProxyType({})
 
 _UNREADABLE = Refuse(503, "the media cannot be read", Freshness.UNAVAILABLE, retry_after=1)
-
-
-Headers = tuple[tuple[str, str], ...]
 
 
 class Ready:
@@ -129,18 +113,24 @@ class Ready:
 class Target:
     """What the target of a request line means."""
 
-    __slots__ = ("gate", "path", "query", "ready", "token", "until")
+    __slots__ = ("door", "path", "query", "ready", "token", "until")
 
-    def __init__(self, path: str, query: str, token: str | None, ready: Ready, gate: Gate) -> None:
-        """Nobody has been let in yet."""
+    def __init__(
+        self, path: str, query: str, token: str | None, ready: Ready, door: Door | None
+    ) -> None:
+        """Nobody has been let in yet; where there is no door everybody is."""
         self.path = path
         """Without the token."""
         self.query = query
         self.token = token
         self.ready = ready
-        self.gate = gate
-        self.until = UtcMicros(0)
-        """Until when the token is known to be good for it."""
+        self.door = door
+        self.until = FOR_EVER if door is None else UtcMicros(0)
+        """Until when a request like the last one is let in."""
+
+    def cdn(self, lines: Lines) -> str:
+        """The name of the CDN that a request comes through; empty if it is not known."""
+        return "" if self.door is None else self.door.cdn(lines)
 
 
 class Answers:
@@ -167,16 +157,15 @@ class Answers:
         self.targets: Recent[bytes, Target] = Recent(_TARGETS)
         self._known: WeakValueDictionary[Request, Ready] = WeakValueDictionary()
         """All that is on the shelf, or that a target means."""
-        self._gates = gates
-        self._grants: Recent[tuple[str, str], Grant] = Recent(_GRANTS)
+        self._doors = {name: Door(gate) for name, gate in gates.items()}
         self._channels = channels
         self._nobody = FollowedChannel("", Path(os.devnull), Fraction(0), Fraction(0))
-        self._data = data
-        self._policy = policy
+        self._wording = Wording(policy)
+        self._reader = MediaReader(data, self._wording)
         self._clock = clock
         self._largest = memory // _LARGEST_SHARE
         self._refusals: Recent[Hashable, Reply] = Recent(_REFUSALS)
-        self._loading: dict[Request, asyncio.Task[Answer]] = {}
+        self._loading: dict[Request, tuple[MediaPlan, asyncio.Task[Answer]]] = {}
         self._chance = count()
 
     def target(self, path: str, query: str) -> Target:
@@ -184,7 +173,7 @@ class Answers:
         token, path = split_token(path, query)
         request = parse(path, query)
         ready = self._ready(request)
-        return Target(path, query, token, ready, self._gates.get(ready.name, _OPEN))
+        return Target(path, query, token, ready, self._doors.get(ready.name))
 
     def _ready(self, request: Request) -> Ready:
         if (ready := self._known.get(request)) is None:
@@ -194,33 +183,17 @@ class Answers:
 
     def respond(self, target: Target, lines: Lines, now: UtcMicros) -> Reply | None:
         """What is said to a GET of `target`, if that can be at once; None where it takes time."""
-        ready = target.ready
-        if target.gate is not _OPEN and (denied := self._denied(target, lines, now)) is not None:
-            metrics.DENIED_REQUESTS.labels(ready.name, denied.reason).inc()
-            return self.refusal(denied.plan, ready)
+        ready, door = target.ready, target.door
+        if door is not None and not (now < target.until and door.is_by_token_alone):
+            said = door.check(target.token, ready.request, target.path, lines, now)
+            if isinstance(said, Denied):
+                metrics.DENIED_REQUESTS.labels(ready.name, said.reason).inc()
+                return self.refusal(said.plan, ready)
+            target.until = said
         reply = self.at_hand(ready, now, zipped=lines.zipped)
-        if isinstance(ready.plan, Redirect) and target.token and target.gate.token_keys:
+        if isinstance(ready.plan, Redirect) and target.token and door and door.gate.token_keys:
             return self._redirection(led_on(ready.plan, target.token), ready)
         return reply
-
-    def _denied(self, target: Target, lines: Lines, now: UtcMicros) -> Denied | None:
-        """Why a request is not let in; None if it is."""
-        gate = target.gate
-        if (denied := gate.check_cdn(lines.secret)) is not None:
-            return denied
-        if not gate.token_keys or now < target.until:
-            return None
-        if target.token is None:
-            return NO_TOKEN
-        key = target.ready.name, target.token
-        if (grant := self._grants.find(key)) is None:
-            if (grant := gate.verify(target.token)) is None:
-                return NOT_VALID
-            self._grants.put(key, grant)
-        denied = grant.check(target.ready.request, target.path, now)
-        if denied is None:
-            target.until = UtcMicros(grant.expires * MICROS)
-        return denied
 
     def at_hand(self, ready: Ready, now: UtcMicros, *, zipped: bool) -> Reply | None:
         """The answer, if it can be had at once; None where it takes time."""
@@ -251,10 +224,10 @@ class Answers:
             case Redirect():
                 ready.plain = ready.zipped = self._redirection(ready.plan, ready)
             case ServeTime(now):
-                answer = self._plain(200, iso8601(now), Freshness.NEVER)
+                answer = self._wording.plain(200, iso8601(now), Freshness.NEVER)
                 ready.plain = ready.zipped = self.reply(answer, ready)
             case ServeHealth():
-                answer = self._plain(200, "ok", Freshness.NEVER)
+                answer = self._wording.plain(200, "ok", Freshness.NEVER)
                 ready.plain = ready.zipped = self.reply(answer, ready)
             case _:
                 return None
@@ -262,7 +235,7 @@ class Answers:
 
     def _redirection(self, plan: Redirect, ready: Ready) -> Reply:
         location = ("Location", plan.location)
-        answer = self._plain(302, f"it is at {plan.location}", plan.freshness, location)
+        answer = self._wording.plain(302, f"it is at {plan.location}", plan.freshness, location)
         return self.reply(answer, ready)
 
     def reply(self, answer: Answer, ready: Ready) -> Reply:
@@ -274,8 +247,9 @@ class Answers:
         key = (plan, ready.name, ready.kind, ready.channel.timeline.grid)
         if (found := self._refusals.find(key)) is None:
             retry = (("Retry-After", str(plan.retry_after)),) if plan.retry_after else ()
-            caching = self._caching(plan.freshness, ready.channel)
-            extra = (*retry, *self._for_cdns(plan.freshness, ready.channel))
+            words, timeline = self._wording, ready.channel.timeline
+            caching = words.caching(plan.freshness, timeline)
+            extra = (*retry, *words.for_cdns(plan.freshness, timeline))
             found = self.reply(plain(plan.status, plan.reason, caching, *extra), ready)
             self._refusals.put(key, found)
         return found
@@ -288,32 +262,7 @@ class Answers:
     @property
     def refused(self) -> str:
         """The Cache-Control of what is refused for a request's conditions."""
-        return self._caching(Freshness.CONDITION)
-
-    def _caching(
-        self,
-        freshness: Freshness,
-        channel: FollowedChannel | None = None,
-        lasts: Fraction | None = None,
-    ) -> str:
-        return cache_control(freshness, self._policy.cdn, _segment(channel), lasts)
-
-    def _for_cdns(
-        self,
-        freshness: Freshness,
-        channel: FollowedChannel | None = None,
-        lasts: Fraction | None = None,
-    ) -> Headers:
-        """What CDNs are told apart from players."""
-        if not self._policy.targeted:
-            return ()
-        said = cdn_cache_control(freshness, self._policy.cdn, _segment(channel), lasts)
-        return (("CDN-Cache-Control", said),)
-
-    def _plain(
-        self, status: int, text: str, freshness: Freshness, *extra: tuple[str, str]
-    ) -> Answer:
-        return plain(status, text, self._caching(freshness), *extra, *self._for_cdns(freshness))
+        return self._wording.caching(Freshness.CONDITION)
 
     def _manifest(self, ready: Ready, plan: ServeManifest, *, zipped: bool) -> Reply:
         """The manifest, made once for each version of the timeline."""
@@ -343,7 +292,7 @@ class Answers:
         return Answer(
             status=200,
             content_type=CONTENT_TYPES[plan.request.kind],
-            cache_control=self._caching(freshness, channel, plan.lasts),
+            cache_control=self._wording.caching(freshness, channel.timeline, plan.lasts),
             body=text.gzipped() if zipped else text.plain(),
             etag=f'"{text.digest}{"-gz" if zipped else ""}"',
             modified=plan.window.published,
@@ -351,7 +300,7 @@ class Answers:
                 *coding,
                 ("Vary", "Accept-Encoding"),
                 *_lateness(plan),
-                *self._for_cdns(freshness, channel, plan.lasts),
+                *self._wording.for_cdns(freshness, channel.timeline, plan.lasts),
             ),
         )
 
@@ -368,19 +317,14 @@ class Answers:
             if (reply := self.at_hand(ready, self._clock.now(), zipped=zipped)) is not None:
                 return reply.answer
         plan = ready.plan
-        match plan:
-            case Wait(otherwise=otherwise):
-                return self.refusal(otherwise, ready).answer
-            case ServeMedia():
-                path = self._data / plan.channel / plan.track / str(plan.file)
-                body = Slice(str(path), plan.offset, plan.size)
-                if plan.size > self._largest:
-                    return self._media(ready.request, plan, body)
-            case ServeInit() | ServeFragment():
-                pass
-            case _:
-                raise AssertionError(plan)
-        return await self._loaded(ready, plan)
+        if isinstance(plan, Wait):
+            return self.refusal(plan.otherwise, ready).answer
+        if not isinstance(plan, MediaPlan):
+            raise TypeError(plan)
+        if isinstance(plan, ServeMedia) and plan.size > self._largest:
+            return self._reader.unread(ready.request, plan)
+        # Read once, however many wait for it.
+        return await asyncio.shield(self._loaded(ready, plan))
 
     async def _wait(self, ready: Ready, plan: Wait) -> None:
         """Return once something else is to be said, or nothing will be in time."""
@@ -392,24 +336,20 @@ class Answers:
         except TimeoutError:
             pass
 
-    async def _loaded(self, ready: Ready, plan: ServeMedia | ServeInit | ServeFragment) -> Answer:
-        """The answer with its media in memory: read once, however many wait for it."""
-        return await asyncio.shield(self._begin(ready, plan))
+    def _loaded(self, ready: Ready, plan: MediaPlan) -> asyncio.Task[Answer]:
+        """The reading of an answer's media, which may be under way already."""
+        loading = self._loading.get(ready.request)
+        if loading is None or loading[0] != plan:
+            task = asyncio.create_task(self._load(ready, plan))
+            self._loading[ready.request] = loading = plan, task
+            task.add_done_callback(partial(self._forget, ready.request))
+        return loading[1]
 
-    def _begin(
-        self, ready: Ready, plan: ServeMedia | ServeInit | ServeFragment
-    ) -> asyncio.Task[Answer]:
-        """The loading of an answer's media, which may be under way already."""
-        if (loading := self._loading.get(ready.request)) is None:
-            loading = asyncio.create_task(self._load(ready, plan))
-            self._loading[ready.request] = loading
-            loading.add_done_callback(partial(self._loaded_or_not, ready))
-        return loading
-
-    def _loaded_or_not(self, ready: Ready, loading: asyncio.Task[Answer]) -> None:
-        del self._loading[ready.request]
-        if not loading.cancelled():
-            loading.exception()  # whoever waits for it has it; nobody need
+    def _forget(self, request: Request, task: asyncio.Task[Answer]) -> None:
+        if self._loading.get(request, (None, None))[1] is task:
+            del self._loading[request]
+        if not task.cancelled():
+            task.exception()  # whoever waits for it has it; nobody need
 
     def preload(self, channel: FollowedChannel) -> None:
         """Load the newest segments of those tracks of which viewers had the ones before."""
@@ -425,80 +365,14 @@ class Answers:
             self._decide(ready, now)
             plan = ready.plan
             if ready.plain is None and isinstance(plan, ServeMedia) and plan.size <= self._largest:
-                _ = self._begin(ready, plan)  # it is there when it is there
+                _ = self._loaded(ready, plan)  # it is there when it is there
 
-    async def _load(self, ready: Ready, plan: ServeMedia | ServeInit | ServeFragment) -> Answer:
-        answer = await asyncio.to_thread(self._read, ready.request, plan)
+    async def _load(self, ready: Ready, plan: MediaPlan) -> Answer:
+        answer = await asyncio.to_thread(self._reader.read, ready.request, plan)
         if ready.plan == plan:
             ready.plain = ready.zipped = self.reply(answer, ready)
             self.shelf.put(ready.request, ready, ready.size)
         return answer
-
-    def _read(self, request: Request, plan: ServeMedia | ServeInit | ServeFragment) -> Answer:
-        match plan:
-            case ServeMedia():
-                path = self._data / plan.channel / plan.track / str(plan.file)
-                body = Slice(str(path), plan.offset, plan.size)
-                if plan.size < _FROM_FILE:
-                    return self._media(request, plan, read_slice(body, plan.size))
-                return self._media(request, plan, opened(body))
-            case ServeInit():
-                return self._init(plan)
-            case ServeFragment():
-                return self._fragment(request, plan)
-            case _:
-                assert_never(plan)
-
-    def _media(self, request: Request, plan: ServeMedia, body: bytes | Slice) -> Answer:
-        return Answer(
-            status=200,
-            content_type=f"{plan.kind}/mp4",
-            cache_control=self._caching(Freshness.FOREVER),
-            body=body,
-            etag=plan.etag,
-            modified=plan.modified,
-            ranges=True,
-            extra=(*self._next(request), *self._for_cdns(Freshness.FOREVER)),
-        )
-
-    def _next(self, request: Request, following: Sequence[tuple[int, int]] = ()) -> Headers:
-        """A hint at what is asked for after a segment or fragment."""
-        match request:
-            case Media(name=SegmentName(number)) if self._policy.hints:
-                return (("Link", f'<{SegmentName(number + 1)}>; rel="next"'),)
-            case Fragment(kind=kind) if self._policy.hints and following:
-                return (("Link", f'<Fragments({kind}={following[0][0]})>; rel="next"'),)
-            case _:
-                return ()
-
-    def _init(self, plan: ServeInit) -> Answer:
-        path = self._data / plan.channel / plan.track.id / str(plan.file)
-        return Answer(
-            status=200,
-            content_type=f"{plan.track.kind}/mp4",
-            cache_control=self._caching(Freshness.FOREVER),
-            body=_read_init(path, plan.file),
-            etag=f'"{plan.file.version}"',
-            modified=plan.modified,
-            ranges=True,
-            extra=self._for_cdns(Freshness.FOREVER),
-        )
-
-    def _fragment(self, request: Request, plan: ServeFragment) -> Answer:
-        track, segment = plan.track, plan.segment
-        path = self._data / plan.channel / track.id / str(SegmentName(segment.number))
-        data = read_slice(Slice(str(path), 0, segment.size), segment.size)
-        here = span(segment, track.timescale)
-        return Answer(
-            status=200,
-            content_type=f"{track.kind}/mp4",
-            cache_control=self._caching(_freshness_of(plan)),
-            body=smooth_fragment(data, track.timescale, here, plan.following),
-            etag=f'"{segment.published:x}-{segment.size:x}-s{len(plan.following)}"',
-            modified=segment.published,
-            ranges=True,
-            extra=(*self._next(request, plan.following), *self._for_cdns(_freshness_of(plan))),
-        )
 
     def unreadable(self, ready: Ready) -> Answer:
         """What is said of media that the journal names and the store has not."""
@@ -507,8 +381,8 @@ class Answers:
     def other_method(self, method: str) -> Answer:
         """What is said to a method that is neither GET nor HEAD."""
         if method == "OPTIONS":
-            return self._plain(204, "", Freshness.UNKNOWN, *_PREFLIGHT.items(), _ALLOW)
-        return self._plain(405, "only GET and HEAD", Freshness.UNKNOWN, _ALLOW)
+            return self._wording.plain(204, "", Freshness.UNKNOWN, *_PREFLIGHT.items(), _ALLOW)
+        return self._wording.plain(405, "only GET and HEAD", Freshness.UNKNOWN, _ALLOW)
 
 
 _ALLOW = ("Allow", "GET, HEAD, OPTIONS")
@@ -517,79 +391,6 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "*, Authorization, Range",
     "Access-Control-Max-Age": "86400",
 }
-
-
-def read_slice(body: Slice, size: int) -> bytes:
-    """The first `size` bytes, in one step: handing each small one to a thread would take longer.
-
-    Raises:
-        StoreError: the file has not all the bytes that it should have.
-    """
-    try:
-        with Path(body.path).open("rb", buffering=0) as file:
-            if os.fstat(file.fileno()).st_size < body.offset + body.size:
-                raise StoreError(f"{body.path} is shorter than its record says")
-            return os.pread(file.fileno(), size, body.offset)
-    except OSError as error:
-        raise StoreError(str(error)) from error
-
-
-class OpenFile:
-    """A file that is open as long as somebody knows it."""
-
-    __slots__ = ("descriptor",)
-
-    def __init__(self, descriptor: int) -> None:
-        """Take over a descriptor."""
-        self.descriptor = descriptor
-
-    def __del__(self) -> None:
-        os.close(self.descriptor)
-
-
-def opened(body: Slice) -> Slice:
-    """`body` with its file open and its bytes in the kernel's memory, all workers' in common.
-
-    Raises:
-        StoreError: the file has not all the bytes that it should have.
-    """
-    try:
-        file = OpenFile(os.open(body.path, os.O_RDONLY | os.O_CLOEXEC))
-        buffer = bytearray(min(body.size, _PIECE))
-        at, end = body.offset, body.offset + body.size
-        while at < end:
-            read = os.preadv(file.descriptor, [memoryview(buffer)[: end - at]], at)
-            if not read:
-                raise StoreError(f"{body.path} is shorter than its record says")
-            at += read
-    except OSError as error:
-        raise StoreError(str(error)) from error
-    return replace(body, file=file)
-
-
-def _segment(channel: FollowedChannel | None) -> Fraction:
-    """Seconds of a segment."""
-    return channel.timeline.grid.duration if channel else Fraction(0)
-
-
-def _freshness_of(plan: ServeFragment) -> Freshness:
-    """One that names none after it changes where its channel goes on."""
-    if plan.following:
-        return Freshness.FOREVER
-    return Freshness.ENDED_MANIFEST if plan.final else Freshness.SOON
-
-
-def _read_init(path: Path, name: InitName) -> bytes:
-    """An init section; it is never kept by anybody unless it is whole.
-
-    Raises:
-        StoreError: it is not what its name says.
-    """
-    with path.open("rb") as file:
-        data = file.read(_LONGEST_INIT)
-    if init_version(data) != name.version:
-        raise StoreError(f"{path} is not what was written")
-    return data
 
 
 def _lateness(plan: ServeManifest) -> Iterator[tuple[str, str]]:

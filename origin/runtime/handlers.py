@@ -10,8 +10,9 @@ from origin import wire
 from origin.admission import admits
 from origin.answer import Answer, Slice, conditioned
 from origin.runtime.access_log import AccessLog, Entry
-from origin.runtime.answers import Answers, Target, read_slice
+from origin.runtime.answers import Answers, Target
 from origin.runtime.headers import Stamps, headers_of, lines_of
+from origin.runtime.media import read_slice
 from origin.runtime.quality import Quality
 from origin.wire import Lines
 from packager.clock import Clock, monotonic
@@ -66,7 +67,7 @@ class Handlers:
         octets = answer.size if wire.has_body(request.method, answer.status) else 0
         tally = self._answers.tallies.of(ready.name, ready.kind, answer.status)
         tally.note(octets, begun - started)
-        cdn = target.gate.cdn_of(lines.secret) or ""
+        cdn = target.cdn(lines)
         self._quality.note(ready.name, cdn, target.query, lines.cmcd or {}, self._clock.now())
         self._log_it(request, lines, target, response, octets, begun - started)
         return response

@@ -41,7 +41,6 @@ _TURN = 0.005
 _CAME = select.EPOLLIN | select.EPOLLOUT
 """Bytes have come, and nothing else is the matter."""
 _OK, _ERROR = 200, 400
-_FOR_EVER = UtcMicros(1 << 62)
 _LONGEST_PATH = 512
 """Characters of it that are logged."""
 _log = structlog.get_logger()
@@ -70,7 +69,7 @@ class Known:
         self.lines = lines
         self.zipped = lines.zipped
         self.tag = lines.tag
-        self.until = target.until if target.gate.token_keys else _FOR_EVER
+        self.until = target.until
         """Until when it is let in."""
 
 
@@ -219,7 +218,7 @@ class HotPath:
         if logged:
             self._note(connection, target, lines, reply, "HEAD" if bare else "GET")
         if lines.cmcd is not None or b"CMCD=" in name:
-            cdn = target.gate.cdn_of(lines.secret) or ""
+            cdn = target.cdn(lines)
             query = name.partition(b"?")[2].decode()
             self._quality.note(target.ready.name, cdn, query, lines.cmcd or {}, self._now)
         elif self._may_be_known(reply, lines) and not bare:
