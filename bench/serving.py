@@ -3,7 +3,7 @@
     python bench/serving.py [--quick] [--only playlist,1MB] [--servers nginx,origin]
 
 A channel is on air on tmpfs (`bench/live_channel.py`). Each server runs on core 0 and is asked from
-core 1, by wrk, and for segments by `bench/pull.c`, which does not copy what it gets: with `--wrk`
+core 1, by wrk, and for large bodies by `bench/pull.c`, which does not copy what it gets: with `--wrk`
 one sees that wrk's copying is the limit there, whatever the server. Those that are not measured are
 idle: an origin that were stopped meanwhile would find itself late, and put off requests. A round
 goes over all kinds of answers and numbers of connections, and measures one server after the other
@@ -218,20 +218,20 @@ def _got(client: Client, server: Server, path: str, wanted: dict[str, str]) -> P
 @contextmanager
 def asked(server: Server, site: Site, case: str, *, wrk_only: bool = False) -> Iterator[Load]:
     """The load of a case, for as long as it is needed."""
-    first = server.url(PLAYLIST)
+    path = server.url(PLAYLIST)
     if case == "playlist":
-        yield Load(first, {})
-    elif case == "gzip":
-        yield Load(server.url(site.start_over), {"Accept-Encoding": "gzip"})
+        yield Load(path, {})
     elif case == "304":
         file = site.folder / "renewed"
         with renewed(server, PLAYLIST, file):
-            yield Load(first, {}, ("renewed", str(file)))
+            yield Load(path, {}, ("renewed", str(file)))
     else:
         file = site.folder / "mix"
-        file.write_text("".join(f"{server.url(path)}\n" for path in site.sets[case]))
+        paths = site.sets.get(case, [site.start_over])
+        file.write_text("".join(f"{server.url(one)}\n" for one in paths))
         pull = None if wrk_only else (site.compiled("pull"), file)
-        yield Load(first, {}, ("mix", str(file)), pull)
+        headers = {"Accept-Encoding": "gzip"} if case == "gzip" else {}
+        yield Load(path, headers, ("mix", str(file)), pull)
 
 
 def held_open(server: Server, count: int) -> Idle:
@@ -312,7 +312,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--servers", type=lambda t: _chosen(t, SERVERS), default=None, help=", ".join(SERVERS)
     )
-    parser.add_argument("--wrk", action="store_true", help="ask by wrk for segments too")
+    parser.add_argument("--wrk", action="store_true", help="ask by wrk for large bodies too")
     parser.add_argument("--out", type=Path, default=OUT, help="folder of origin.md and origin.json")
     return parser.parse_args()
 

@@ -64,7 +64,7 @@ class Results:
     start_over: int
     """Bytes of its body, gzipped."""
     wrk_only: bool = False
-    """Whether wrk asked for the segments too."""
+    """Whether wrk asked for large bodies too."""
     cells: dict[Cell, dict[str, dict[int, Found]]] = field(default_factory=dict)
     """By server and round."""
     refused: dict[str, str] = field(default_factory=dict[str, str])
@@ -139,8 +139,12 @@ def _head(results: Results) -> Iterator[str]:
         "gzipped; both and the tag of the 304s change every 1.92 s with the live edge, but for "
         "nginx and C, whose files never change. Segments: "
         + ", ".join(f"{count} of {name}" for name, (_, _, count) in SETS.items())
-        + ", asked for one after the other "
-        + ("by wrk." if results.wrk_only else "by a client that drops bodies without a copy.")
+        + ", asked for one after the other. "
+        + (
+            "All by wrk."
+            if results.wrk_only
+            else "Playlists and 304s by wrk, the rest by a client that drops bodies without a copy."
+        )
     )
     yield (
         f"°: the server was at work for less than {_AT_WORK:.0%} of the time: the load, or what "
