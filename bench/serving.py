@@ -3,7 +3,7 @@
     python bench/serving.py [--quick] [--only playlist,1MB] [--servers nginx,origin]
 
 A channel is on air on tmpfs (`bench/live_channel.py`). Each server runs on core 0 and is asked from
-core 1, by wrk, and for large bodies by `bench/pull.c`, which does not copy what it gets: with `--wrk`
+core 1: by wrk, for large bodies by `bench/pull.c`, which does not copy what it gets. With `--wrk`
 one sees that wrk's copying is the limit there, whatever the server. Those that are not measured are
 idle: an origin that were stopped meanwhile would find itself late, and put off requests. A round
 goes over all kinds of answers and numbers of connections, and measures one server after the other
