@@ -130,34 +130,41 @@ class Bench:
 
     def scale(self, rounds: int) -> None:
         """Part 2."""
-        settings, tokens = self._best()
-        pair = []
-        with ExitStack() as stack:
-            stack.callback(lambda: [server.stop() for server in pair])
-            try:
-                for workers in (1, 2):
-                    more = {**settings, "workers": workers}
-                    name = f"{workers} workers"
-                    pair.append(self.site.origin(name, more, tokens=tokens, pinned=False))
-            except Refused as refused:
-                self.results.refused["workers"] = str(refused)
-                return
-            counts = [len(server.processes()) for server in pair]
-            if counts[0] >= counts[1]:
-                said = f"processes of `workers: 1` and `workers: 2`: {counts[0]} and {counts[1]}"
-                self.results.refused["workers"] = said
-                return
-            for turn in range(rounds * 2):
-                one, two = (self._unpinned(server, turn) for server in pair)
-                self.results.scales.append(Scale(("playlist", "200KB")[turn % 2], one, two))
+        for pinned in (True, False):
+            with ExitStack() as stack:
+                try:
+                    pair = [self._workers(stack, count, pinned=pinned) for count in (1, 2)]
+                except Refused as refused:
+                    self.results.refused["workers"] = str(refused)
+                    return
+                counts = [len(server.processes()) for server in pair]
+                if counts[0] >= counts[1]:
+                    said = f"processes of `workers: 1` and `workers: 2`: {counts[0]}, {counts[1]}"
+                    self.results.refused["workers"] = said
+                    return
+                for case in ("playlist", "200KB") * rounds:
+                    one, two = (self._asked_of(server, case, pinned=pinned) for server in pair)
+                    self.results.scales.append(Scale(case, one, two, pinned))
 
-    def _unpinned(self, server: Server, turn: int) -> Found:
-        case = ("playlist", "200KB")[turn % 2]
+    def _workers(self, stack: ExitStack, count: int, *, pinned: bool) -> Server:
+        settings, tokens = self._best()
+        server = self.site.origin(
+            f"workers: {count}",
+            {**settings, "workers": count},
+            tokens=tokens,
+            pinned=pinned,
+            supervised=True,
+        )
+        stack.callback(server.stop)
+        return server
+
+    def _asked_of(self, server: Server, case: str, *, pinned: bool) -> Found:
         touch(server, self.site, case)
         with asked(server, self.site, case, wrk_only=self.wrk_only) as load:
-            found = measure(server, load, CONNECTIONS[0], self.seconds, pinned=False)
+            found = measure(server, load, CONNECTIONS[0], self.seconds, pinned=pinned)
         server.empty_logs()
-        say(f"{server.name}: {case}: {found.rate:.0f}/s, CPU {found.by_process}")
+        said = [f"{seconds:.2f}" for seconds in found.by_process]
+        say(f"{server.name}: {case}: {found.rate:.0f}/s, CPU-seconds by process {said}")
         return found
 
     def idle(self) -> None:
