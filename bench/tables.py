@@ -290,10 +290,10 @@ def _workers(results: Results) -> Iterator[str]:
         "numbers say nothing of what two workers can do. *Scale by CPU* is twice what two workers "
         "do for a second of CPU over what one does: how much more two would do with a core each if "
         "nothing but CPU counted. On one core, with the load on the other, it tells what sharing a "
-        "port and a store costs; workers and load anywhere run at the same time, but take turns with "
-        "the load on two cores, which costs switches and makes batches smaller. Neither shows what "
-        "memory or network would allow, nor how evenly many cores are used: for that see the "
-        "busier one's share (0.5 is even)."
+        "port and a store costs; workers and load anywhere run at the same time, but take turns "
+        "with the load on two cores, which costs switches and makes batches smaller. Neither "
+        "shows what memory or network would allow, nor how evenly many cores are used: see "
+        "for that the busier one's share (0.5 is even)."
     )
     yield ""
 
