@@ -109,7 +109,7 @@ class Bench:
                 continue
             self.site.channel.check()
             server.check()
-            found = self._measured(server, cell, turn)
+            found = self._measured(server, cell)
             server.empty_logs()
             self.results.add(cell, server.name, turn, found)
             say(
@@ -119,11 +119,9 @@ class Bench:
                 f"core {found.own:.0%} + {found.kernel:.0%} of {found.core:.0%}"
             )
 
-    def _measured(self, server: Server, cell: Cell, turn: int) -> Found:
+    def _measured(self, server: Server, cell: Cell) -> Found:
         touch(server, self.site, cell.case)
         with asked(server, self.site, cell.case, wrk_only=self.wrk_only) as load:
-            if not turn and self.rounds > 1:
-                measure(server, load, cell.connections, 1)
             # A thousand answers of 4 MB are under way for seconds.
             longer = 2 if cell == Cell("4MB", CONNECTIONS[-1]) else 1
             return measure(server, load, cell.connections, self.seconds * longer)
@@ -351,7 +349,7 @@ def run(said: argparse.Namespace, folder: Path) -> Results:
                 bench.compare(cases)
             bench.stop()
             if "workers" in said.only:
-                bench.scale(rounds)
+                bench.scale(min(rounds, 3))
             if "idle" in said.only:
                 bench.idle()
         finally:
