@@ -53,13 +53,14 @@ class Load:
     script: tuple[str, ...] = ()
     """Arguments of wrk's script."""
     pull: tuple[Path, Path] | None = None
-    """In place of wrk: the program of `pull.c`, and the list of what to ask for."""
+    """In place of wrk: the program of `pull.c`, which takes one header, and the list of paths."""
 
     def command(self, port: int, connections: int, seconds: int) -> list[str]:
         """The program and its arguments."""
         if self.pull is not None:
             program, paths = map(str, self.pull)
-            return [program, str(port), str(connections), str(seconds), paths]
+            said = [f"{name}: {value}" for name, value in self.headers.items()]
+            return [program, str(port), str(connections), str(seconds), paths, *said]
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
         for name, value in self.headers.items():
             command += ["-H", f"{name}: {value}"]

@@ -1,8 +1,8 @@
 /* A load of many answers with large bodies, which costs the core that makes it next to nothing.
  *
- *     pull PORT CONNECTIONS SECONDS LIST
+ *     pull PORT CONNECTIONS SECONDS LIST [HEADER]
  *
- * Asks for the paths of LIST in turn over so many connections, one request at a time on each. wrk
+ * Asks for the paths of LIST, with a header of its own if need be, in turn over so many connections, one request at a time on each. wrk
  * copies every byte that it reads: with one core for the load that is the limit long before the
  * server's core is. Here bodies are counted and dropped by the kernel (MSG_TRUNC, tcp(7)).
  * Findings are a line of JSON, as those of wrk.lua.
@@ -48,14 +48,16 @@ static int64_t micros(void) {
     return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
 }
 
-static void load(const char *list) {
+static void load(const char *list, const char *header) {
     char line[2048];
     FILE *file = fopen(list, "r");
     if (!file) exit(2);
     while (fgets(line, sizeof line, file)) {
         line[strcspn(line, "\n")] = 0;
-        const char *form = "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n";
-        if (paths == PATHS || asprintf(&requests[paths++], form, line, port) < 0) exit(2);
+        const char *form = "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s%s\r\n";
+        const char *end = *header ? "\r\n" : "";
+        if (paths == PATHS) exit(2);
+        if (asprintf(&requests[paths++], form, line, port, header, end) < 0) exit(2);
     }
     fclose(file);
     if (!paths) exit(2);
@@ -129,11 +131,11 @@ static int order(const void *one, const void *other) {
 }
 
 int main(int count, char **said) {
-    if (count != 5) return 2;
+    if (count != 5 && count != 6) return 2;
     signal(SIGPIPE, SIG_IGN);
     port = atoi(said[1]);
     int connections = atoi(said[2]);
-    load(said[4]);
+    load(said[4], count == 6 ? said[5] : "");
     times = malloc(sizeof *times * MOST);
     connection *all = calloc(connections, sizeof *all);
     if (!times || !all) return 3;

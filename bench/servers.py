@@ -74,7 +74,7 @@ class Client:
 
 @dataclass
 class Server:
-    """A running server: one process or several, which are a session of their own."""
+    """A running server: a process, and those that it started."""
 
     name: str
     port: int
@@ -93,15 +93,23 @@ class Server:
 
     def processes(self) -> list[int]:
         """Its processes."""
-        return [pid for pid, fields in _processes() if int(fields[3]) == self.process.pid]
+        return list(self._family())
 
     def cpu(self) -> dict[int, float]:
         """CPU-seconds so far, by process."""
         return {
             pid: (int(fields[11]) + int(fields[12])) / _TICK
-            for pid, fields in _processes()
-            if int(fields[3]) == self.process.pid
+            for pid, fields in self._family().items()
         }
+
+    def _family(self) -> dict[int, list[str]]:
+        """What the kernel says of the process that was started, and of all below it."""
+        known = dict(_processes())
+        found = {self.process.pid} & known.keys()
+        more = found
+        while more := {pid for pid, fields in known.items() if int(fields[1]) in more}:
+            found |= more
+        return {pid: known[pid] for pid in sorted(found)}
 
     def memory(self) -> dict[str, int]:
         """Bytes of all its processes: `rss` and `pss`."""
@@ -299,8 +307,11 @@ class Site:
         *,
         tokens: bool = False,
         pinned: bool = True,
+        supervised: bool = False,
     ) -> Server:
         """An origin of its own, which follows the same channel.
+
+        `supervised`: with somebody who starts as many workers as the settings say.
 
         Raises:
             Refused: it does not know a setting.
@@ -327,7 +338,8 @@ class Site:
         )
         try:
             token = _Token(config) if tokens else None
-            command = [sys.executable, "-m", "origin", "-c", str(config)]
+            program = ["packager", "origin"] if supervised else ["origin"]
+            command = [sys.executable, "-m", *program, "-c", str(config)]
             server = self._start(name, command, port, pinned=pinned)
         except Refused as refused:
             raise Refused(str(refused).replace(str(config), "FILE")) from None

@@ -3,7 +3,7 @@
     python bench/serving.py [--quick] [--only playlist,1MB] [--servers nginx,origin]
 
 A channel is on air on tmpfs (`bench/live_channel.py`). Each server runs on core 0 and is asked from
-core 1, by wrk, and for segments by `bench/pull.c`, which does not copy what it gets: with `--wrk`
+core 1: by wrk, for large bodies by `bench/pull.c`, which does not copy what it gets. With `--wrk`
 one sees that wrk's copying is the limit there, whatever the server. Those that are not measured are
 idle: an origin that were stopped meanwhile would find itself late, and put off requests. A round
 goes over all kinds of answers and numbers of connections, and measures one server after the other
@@ -109,7 +109,7 @@ class Bench:
                 continue
             self.site.channel.check()
             server.check()
-            found = self._measured(server, cell, turn)
+            found = self._measured(server, cell)
             server.empty_logs()
             self.results.add(cell, server.name, turn, found)
             say(
@@ -119,45 +119,50 @@ class Bench:
                 f"core {found.own:.0%} + {found.kernel:.0%} of {found.core:.0%}"
             )
 
-    def _measured(self, server: Server, cell: Cell, turn: int) -> Found:
+    def _measured(self, server: Server, cell: Cell) -> Found:
         touch(server, self.site, cell.case)
         with asked(server, self.site, cell.case, wrk_only=self.wrk_only) as load:
-            if not turn and self.rounds > 1:
-                measure(server, load, cell.connections, 1)
             # A thousand answers of 4 MB are under way for seconds.
             longer = 2 if cell == Cell("4MB", CONNECTIONS[-1]) else 1
             return measure(server, load, cell.connections, self.seconds * longer)
 
     def scale(self, rounds: int) -> None:
         """Part 2."""
-        settings, tokens = self._best()
-        pair = []
-        with ExitStack() as stack:
-            stack.callback(lambda: [server.stop() for server in pair])
-            try:
-                for workers in (1, 2):
-                    more = {**settings, "workers": workers}
-                    name = f"{workers} workers"
-                    pair.append(self.site.origin(name, more, tokens=tokens, pinned=False))
-            except Refused as refused:
-                self.results.refused["workers"] = str(refused)
-                return
-            counts = [len(server.processes()) for server in pair]
-            if counts[0] >= counts[1]:
-                said = f"processes of `workers: 1` and `workers: 2`: {counts[0]} and {counts[1]}"
-                self.results.refused["workers"] = said
-                return
-            for turn in range(rounds * 2):
-                one, two = (self._unpinned(server, turn) for server in pair)
-                self.results.scales.append(Scale(("playlist", "200KB")[turn % 2], one, two))
+        for pinned in (True, False):
+            with ExitStack() as stack:
+                try:
+                    pair = [self._workers(stack, count, pinned=pinned) for count in (1, 2)]
+                except Refused as refused:
+                    self.results.refused["workers"] = str(refused)
+                    return
+                counts = [len(server.processes()) for server in pair]
+                if counts[0] >= counts[1]:
+                    said = f"processes of `workers: 1` and `workers: 2`: {counts[0]}, {counts[1]}"
+                    self.results.refused["workers"] = said
+                    return
+                for case in ("playlist", "200KB") * rounds:
+                    one, two = (self._asked_of(server, case, pinned=pinned) for server in pair)
+                    self.results.scales.append(Scale(case, one, two, pinned))
 
-    def _unpinned(self, server: Server, turn: int) -> Found:
-        case = ("playlist", "200KB")[turn % 2]
+    def _workers(self, stack: ExitStack, count: int, *, pinned: bool) -> Server:
+        settings, tokens = self._best()
+        server = self.site.origin(
+            f"workers: {count}",
+            {**settings, "workers": count},
+            tokens=tokens,
+            pinned=pinned,
+            supervised=True,
+        )
+        stack.callback(server.stop)
+        return server
+
+    def _asked_of(self, server: Server, case: str, *, pinned: bool) -> Found:
         touch(server, self.site, case)
         with asked(server, self.site, case, wrk_only=self.wrk_only) as load:
-            found = measure(server, load, CONNECTIONS[0], self.seconds, pinned=False)
+            found = measure(server, load, CONNECTIONS[0], self.seconds, pinned=pinned)
         server.empty_logs()
-        say(f"{server.name}: {case}: {found.rate:.0f}/s, CPU {found.by_process}")
+        said = [f"{seconds:.2f}" for seconds in found.by_process]
+        say(f"{server.name}: {case}: {found.rate:.0f}/s, CPU-seconds by process {said}")
         return found
 
     def idle(self) -> None:
@@ -218,20 +223,20 @@ def _got(client: Client, server: Server, path: str, wanted: dict[str, str]) -> P
 @contextmanager
 def asked(server: Server, site: Site, case: str, *, wrk_only: bool = False) -> Iterator[Load]:
     """The load of a case, for as long as it is needed."""
-    first = server.url(PLAYLIST)
+    path = server.url(PLAYLIST)
     if case == "playlist":
-        yield Load(first, {})
-    elif case == "gzip":
-        yield Load(server.url(site.start_over), {"Accept-Encoding": "gzip"})
+        yield Load(path, {})
     elif case == "304":
         file = site.folder / "renewed"
         with renewed(server, PLAYLIST, file):
-            yield Load(first, {}, ("renewed", str(file)))
+            yield Load(path, {}, ("renewed", str(file)))
     else:
         file = site.folder / "mix"
-        file.write_text("".join(f"{server.url(path)}\n" for path in site.sets[case]))
+        paths = site.sets.get(case, [site.start_over])
+        file.write_text("".join(f"{server.url(one)}\n" for one in paths))
         pull = None if wrk_only else (site.compiled("pull"), file)
-        yield Load(first, {}, ("mix", str(file)), pull)
+        headers = {"Accept-Encoding": "gzip"} if case == "gzip" else {}
+        yield Load(path, headers, ("mix", str(file)), pull)
 
 
 def held_open(server: Server, count: int) -> Idle:
@@ -312,7 +317,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--servers", type=lambda t: _chosen(t, SERVERS), default=None, help=", ".join(SERVERS)
     )
-    parser.add_argument("--wrk", action="store_true", help="ask by wrk for segments too")
+    parser.add_argument("--wrk", action="store_true", help="ask by wrk for large bodies too")
     parser.add_argument("--out", type=Path, default=OUT, help="folder of origin.md and origin.json")
     return parser.parse_args()
 
@@ -344,7 +349,7 @@ def run(said: argparse.Namespace, folder: Path) -> Results:
                 bench.compare(cases)
             bench.stop()
             if "workers" in said.only:
-                bench.scale(rounds)
+                bench.scale(min(rounds, 3))
             if "idle" in said.only:
                 bench.idle()
         finally:

@@ -40,6 +40,8 @@ class Scale:
     case: str
     one: Found
     two: Found
+    pinned: bool
+    """All workers on one core, and the load on another; else all anywhere."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Results:
     start_over: int
     """Bytes of its body, gzipped."""
     wrk_only: bool = False
-    """Whether wrk asked for the segments too."""
+    """Whether wrk asked for large bodies too."""
     cells: dict[Cell, dict[str, dict[int, Found]]] = field(default_factory=dict)
     """By server and round."""
     refused: dict[str, str] = field(default_factory=dict[str, str])
@@ -139,8 +141,12 @@ def _head(results: Results) -> Iterator[str]:
         "gzipped; both and the tag of the 304s change every 1.92 s with the live edge, but for "
         "nginx and C, whose files never change. Segments: "
         + ", ".join(f"{count} of {name}" for name, (_, _, count) in SETS.items())
-        + ", asked for one after the other "
-        + ("by wrk." if results.wrk_only else "by a client that drops bodies without a copy.")
+        + ", asked for one after the other. "
+        + (
+            "All by wrk."
+            if results.wrk_only
+            else "Playlists and 304s by wrk, the rest by a client that drops bodies without a copy."
+        )
     )
     yield (
         f"°: the server was at work for less than {_AT_WORK:.0%} of the time: the load, or what "
@@ -273,16 +279,21 @@ def _workers(results: Results) -> Iterator[str]:
         *("two, answers a CPU-second", "scale by CPU", "busier worker's share"),
     )
     yield _row(*["---"] * 8)
-    for case in dict.fromkeys(scale.case for scale in results.scales):
-        yield _scale(case, [scale for scale in results.scales if scale.case == case])
+    for pinned, where in ((True, "workers on one core"), (False, "workers and load anywhere")):
+        for case in dict.fromkeys(scale.case for scale in results.scales):
+            found = [s for s in results.scales if (s.case, s.pinned) == (case, pinned)]
+            if found:
+                yield _scale(f"{case}, {where}", found)
     yield ""
     yield (
-        "64 connections, nothing pinned, wrk on the same two cores: raw numbers are those of three "
-        "processes on two cores, and say little. *Scale by CPU* is twice what two workers do for a "
-        "second of CPU over what one does: how much more two would do with a core each, if "
-        "nothing but CPU counted. It shows whether they wait for or undo one another's work; it "
-        "does not show what memory or network would allow, nor that a machine with more cores "
-        "shares connections out evenly: for that see the busier one's share (0.5 is even)."
+        "64 connections. This machine has no core for each worker and one for the load, so raw "
+        "numbers say nothing of what two workers can do. *Scale by CPU* is twice what two workers "
+        "do for a second of CPU over what one does: how much more two would do with a core each if "
+        "nothing but CPU counted. On one core, with the load on the other, it tells what sharing a "
+        "port and a store costs; workers and load anywhere run at the same time, but take turns "
+        "with the load on two cores, which costs switches and makes batches smaller. Neither "
+        "shows what memory or network would allow, nor how evenly many cores are used: see "
+        "for that the busier one's share (0.5 is even)."
     )
     yield ""
 
