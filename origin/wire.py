@@ -124,7 +124,7 @@ def _matching(grammar: re.Pattern[str], text: str | None) -> str:
 
 def is_plain_target(target: bytes) -> bool:
     """Whether a request's target is a path that means itself, with any query behind it."""
-    return _TARGET.fullmatch(target) is not None
+    return len(target) <= LONGEST_HEAD and _TARGET.fullmatch(target) is not None
 
 
 def may_become_plain(data: bytes) -> bool:
