@@ -108,7 +108,7 @@ def settled_until(request: Request, channel: ChannelView | None, now: UtcMicros)
         return now
     if channel is None:
         return _NEVER
-    changes = [stale_at(channel.timeline)]
+    changes = []
     if isinstance(request, Manifest):
         match request.view:
             case Between(end=end):

@@ -29,7 +29,7 @@ _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _NOT_PLAIN = frozenset(
     (
         *("content-length", "transfer-encoding", "content-encoding", "expect", "upgrade"),
-        *("te", "trailer", "sec-websocket-key1", "http2-settings"),
+        *("te", "trailer", "sec-websocket-key1", "http2-settings", "proxy-connection"),
     )
 )
 """Names of lines that announce a body, or that something else than an answer is wanted."""

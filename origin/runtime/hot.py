@@ -31,6 +31,8 @@ from packager.ticks import MICROS, UtcMicros
 
 _MEMO = 4096
 """Header lines, and whole requests, that are known again."""
+_MEMORABLE = 2048
+"""Bytes of the longest head that is known again: hostile ones shall not fill the memory."""
 _VERSION = b" HTTP/1.1\r\n"
 _BATCH = 256
 """Connections that are served at once."""
@@ -198,7 +200,7 @@ class HotPath:
         if lines.conditions is not None and reply.answer.status == _OK:
             reply = self._conditioned(reply, lines, bare=bare)
         self._send(connection, reply, lines, bare=bare)
-        if not (bare or self._last) and _says_no_more(lines):
+        if not (bare or self._last or len(head) > _MEMORABLE) and _says_no_more(lines):
             self._known.put(head, Known(ready, lines))
         return Outcome.SENT
 
@@ -242,7 +244,7 @@ class HotPath:
     def _read_lines(self, block: bytes) -> Lines | None:
         if (lines := self._blocks.find(block)) is None:
             lines = wire.read_lines(block)
-            if lines is not None:
+            if lines is not None and len(block) <= _MEMORABLE:
                 self._blocks.put(block, lines)
         return lines
 
@@ -259,7 +261,8 @@ class HotPath:
         if mark and not may_matter(query):
             return self._read_target(path)
         target = self._answers.target(path.decode(), query.decode())
-        self._targets.put(name, target)
+        if len(name) <= _MEMORABLE:
+            self._targets.put(name, target)
         return target
 
 

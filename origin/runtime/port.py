@@ -113,21 +113,23 @@ class Port:
     def _make_room(self) -> bool:
         """Close one that has nothing to do, of those that came first."""
         for connection in islice(self._open.values(), _LOOKED_AT):
-            if not (connection.busy or connection.out or connection.pending or connection.odd):
-                self._close(connection, "full")
+            if not (connection.busy or connection.out or connection.pending or connection.begun):
+                # At once: who is in no hurry to hang up would be one more meanwhile.
+                metrics.CLOSED_CONNECTIONS.labels("full").inc()
+                connection.abort()
                 return True
         return False
 
     def requests(self, connection: Connection, data: bytes) -> None:
         """Answer what is in `data`, one request after the other, as far as it goes."""
+        if connection.idle:
+            connection.since = self.tick
         while data:
             end = data.find(_SEPARATOR) + 4
             if end < 4:  # noqa: PLR2004 - the separator's own length
                 if not wire.may_become_plain(data):
                     self._hand_over(connection, data)
                 else:
-                    if not connection.pending:
-                        connection.since = self.tick
                     connection.pending = data
                 return
             head = data if end == len(data) else data[:end]
@@ -147,7 +149,7 @@ class Port:
                 return
 
     def _hand_over(self, connection: Connection, data: bytes) -> None:
-        connection.odd = True
+        connection.odd = connection.begun = True
         self._protocol_of(connection).data_received(data)
 
     def _protocol_of(self, connection: Connection) -> asyncio.Protocol:
@@ -171,6 +173,7 @@ class Port:
             late = max(0.0, loop.time() - due)
             # One long step is no overload yet; several in a row are.
             load.lag = late if late < load.lag else (load.lag + late) / 2
+            self._hot.tick = monotonic()
             for listener in self._neighbours:
                 self._accept(listener)
 
@@ -236,6 +239,6 @@ def _fault(connection: Connection, now: float) -> str | None:
         return "slow-reader" if stuck or slow else None
     if connection.busy:
         return None
-    if connection.pending:
+    if connection.pending or connection.begun:
         return "slow-request" if quiet > _SLOW_REQUEST else None
     return "idle" if quiet > _IDLE else None

@@ -13,6 +13,8 @@ from origin.runtime.headers import Stamps, headers_of, lines_of
 _CRASHED = 500
 _FOR_EVER = 1e9
 """Seconds."""
+_LINGER = 2.0
+"""Seconds for the rest of a body that nobody asked for, also where its client has left."""
 _log = structlog.get_logger()
 
 
@@ -38,6 +40,8 @@ class _Protocol(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """The answer to what is no request, and to one whose handling crashed."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # the client left: nothing crashed
         if status == _CRASHED:
             _log.error("request.crashed", path=request.path, exc_info=exc)
         else:
@@ -63,8 +67,16 @@ class HttpServer(web.Server):
     ) -> None:
         """Have `handler` answer."""
         # Connections that do nothing are the port's to end, which knows of all their requests.
-        super().__init__(handler, access_log=None, keepalive_timeout=_FOR_EVER)
+        super().__init__(
+            self._handle, access_log=None, keepalive_timeout=_FOR_EVER, lingering_time=_LINGER
+        )
         self.stamps = stamps
+        self._handler = handler
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if isinstance(request.transport, Connection):
+            request.transport.asked()
+        return await self._handler(request)
 
     def __call__(self) -> RequestHandler:
         """Aiohttp's part of a new connection."""

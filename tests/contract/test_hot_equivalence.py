@@ -1,11 +1,12 @@
 """The hot path says what aiohttp says: octet for octet, but for made-up ids of requests."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from packager.clock import ManualClock
@@ -19,6 +20,7 @@ from tests.support.ways import Alone, ByPort, Cold, core, exchange
 
 _MEMORY = 1 << 20
 """Bytes: the longest segment is too large a share of it, and is sent from its file every time."""
+Said = tuple[bytes, bool]
 _NOW = GRID.micros(FIRST + 6)
 
 
@@ -69,7 +71,7 @@ class Ways:
     hot: ByPort
     cold: ByPort
     alone: Alone
-    known: Known
+    asked: st.SearchStrategy[list[bytes]]
 
     async def start(self, data: Path) -> None:
         self.packagers = _with_feed(data), _with_sizes(data)
@@ -85,7 +87,8 @@ class Ways:
                 name, _, value = line.partition(b": ")
                 tags += [value] if name == b"ETag" else []
                 dates += [value] if name == b"Last-Modified" else []
-        self.known = Known(targets, tuple(dict.fromkeys(tags)), tuple(dict.fromkeys(dates)))
+        known = Known(targets, tuple(dict.fromkeys(tags)), tuple(dict.fromkeys(dates)))
+        self.asked = st.lists(requests(known), min_size=1, max_size=4)
 
     async def close(self) -> None:
         for way in (self.hot, self.cold, self.alone):
@@ -100,6 +103,9 @@ def _get(target: bytes) -> bytes:
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
     made = asyncio.new_event_loop()
     yield made
+    for task in asyncio.all_tasks(made):
+        task.cancel()
+    made.run_until_complete(asyncio.sleep(0))
     made.run_until_complete(made.shutdown_default_executor())
     made.close()
 
@@ -122,30 +128,122 @@ def _steps(data: bytes) -> list[list[bytes]]:
 
 
 @given(data=st.data())
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_all_ways_say_the_same(
     ways: Ways, loop: asyncio.AbstractEventLoop, data: st.DataObject
 ) -> None:
-    asked = data.draw(st.lists(requests(ways.known), min_size=1, max_size=4))
+    asked = data.draw(ways.asked)
     half_close = data.draw(st.booleans())
-    tame: list[bytes] = []
-    wild: list[list[bytes]] = []
-    for one in asked:
-        if not is_tame(one, loop):
-            # Whatever comes behind it may be its tail, or nothing that anybody looks at.
-            wild = _steps(one)
-            break
-        tame.append(one)
-    pieces = data.draw(split(b"".join(tame)))
+    pieces = data.draw(split(b"".join(_tame(asked, loop))))
+    said = loop.run_until_complete(_said(ways, asked, pieces, half_close=half_close))
+    for cold, warm in said:
+        assert cold == said[0][0]
+        assert warm == said[0][1]
+        assert b"\r\nX-Evil" not in warm[0]
+
+
+def _tame(asked: Sequence[bytes], loop: asyncio.AbstractEventLoop) -> list[bytes]:
+    """The requests before the first behind which nothing is certain to be looked at."""
+    return list(takewhile(lambda one: is_tame(one, loop), asked))
+
+
+async def _said(
+    ways: Ways, asked: Sequence[bytes], pieces: Sequence[bytes], *, half_close: bool = False
+) -> list[tuple[Said, Said]]:
+    """What the ways say to the same requests, twice each.
+
+    The port gets those that are sure to be answered all at once, in these `pieces`.
+    """
+    tame = _tame(asked, asyncio.get_running_loop())
+    wild = [step for one in asked[len(tame) : len(tame) + 1] for step in _steps(one)]
     by_itself = [*([one] for one in tame), *wild]
-    for _ in ("cold", "warm"):
-        said = [
-            loop.run_until_complete(exchange(way, steps, half_close=half_close))
-            for way, steps in (
-                (ways.hot, [pieces, *wild]),
-                (ways.cold, by_itself),
-                (ways.alone, by_itself),
-            )
+    return [
+        (
+            await exchange(way, steps, half_close=half_close),
+            await exchange(way, steps, half_close=half_close),
+        )
+        for way, steps in (
+            (ways.alone, by_itself),
+            (ways.cold, by_itself),
+            (ways.hot, [pieces, *wild]),
+        )
+    ]
+
+
+ONCE_DIFFERENT = {
+    "a target longer than aiohttp takes": [_get(b"/live/tv/" + b"x" * 9000)],
+    "another name of Connection": [
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nProxy-Connection: close\r\n\r\n"
+    ],
+}
+
+
+@pytest.mark.parametrize("name", ONCE_DIFFERENT)
+def test_what_once_was_different(ways: Ways, loop: asyncio.AbstractEventLoop, name: str) -> None:
+    asked = ONCE_DIFFERENT[name]
+    said = loop.run_until_complete(_said(ways, asked, _tame(asked, loop)))
+    assert said[1:] == said[:1] * 2
+
+
+# What is hidden in what.
+
+_TAIL = b"GET /live/tv/time HTTP/1.1\r\nHost: x\r\n\r\n"
+_X = b"Host: x\r\n"
+SMUGGLED = {
+    "both lengths": _X + b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "both, the other way": _X + b"Transfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\n",
+    "two lengths": _X + b"Content-Length: 0\r\nContent-Length: 40\r\n\r\n",
+    "two equal lengths": _X + b"Content-Length: 0\r\nContent-Length: 0\r\n\r\n",
+    "a list of lengths": _X + b"Content-Length: 0, 40\r\n\r\n",
+    "a signed length": _X + b"Content-Length: +0\r\n\r\n",
+    "a length in spaces": _X + b"Content-Length: 4 0\r\n\r\n",
+    "no length": _X + b"Content-Length:\r\n\r\n",
+    "a space before the colon": _X + b"Content-Length : 40\r\n\r\n",
+    "a tab before the colon": _X + b"Transfer-Encoding\t: chunked\r\n\r\n0\r\n\r\n",
+    "a folded name": _X + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+    "a folded line": _X + b"X: y\r\n Content-Length: 40\r\n\r\n",
+    "a vertical tab": _X + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    "a coding behind": _X + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "another coding": _X + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "a null": _X + b"Transfer-Encoding: chunked\x00\r\n\r\n0\r\n\r\n",
+    "a bare line feed": _X + b"X: y\nContent-Length: 40\r\n\r\n",
+    "a bare carriage return": _X + b"X: y\rContent-Length: 40\r\n\r\n",
+    "only line feeds": b"Host: x\n\n",
+    "line feeds at the end": b"Host: x\r\n\n",
+    "a line feed and a carriage return": b"Host: x\r\n\n\r",
+    "no host": b"X: y\r\n\r\n",
+    "two hosts": _X + b"Host: y\r\n\r\n",
+    "a name that is none": _X + b"Content\x00-Length: 40\r\n\r\n",
+    "an underscore": _X + b"Content_Length: 40\r\n\r\n",
+    "a name without colon": _X + b"Content-Length 40\r\n\r\n",
+    "nothing": b"\r\n",
+    "a chunk with an extension": _X + b"Transfer-Encoding: chunked\r\n\r\n0;x=\n\r\n\r\n",
+    "a chunk of a long length": _X
+    + b"Transfer-Encoding: chunked\r\n\r\n"
+    + b"0" * 40
+    + b"\r\n\r\n",
+}
+_FIRST_LINES = [
+    b"GET /healthz HTTP/1.1\r\n",
+    b"HEAD /healthz HTTP/1.1\r\n",
+    b"POST /healthz HTTP/1.1\r\n",
+    b"GET http://x/healthz HTTP/1.1\r\n",
+    b"GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n",
+]
+
+
+@pytest.mark.parametrize("name", SMUGGLED)
+def test_no_request_hides_in_another(
+    ways: Ways, loop: asyncio.AbstractEventLoop, name: str
+) -> None:
+    for first in _FIRST_LINES:
+        data = first + SMUGGLED[name] + _TAIL
+        said = loop.run_until_complete(_said(ways, [data], []))
+        at_once = [
+            loop.run_until_complete(exchange(way, [[data]])) for way in (ways.alone, ways.hot)
         ]
-        assert said[0] == said[2], "hot"
-        assert said[1] == said[2], "cold"
+        if is_tame(data.removesuffix(_TAIL), loop):
+            assert said[0][0][0].count(b"HTTP/1.") == 2
+        assert said[1:] == said[:1] * 2
+        # aiohttp forgets what stands before a request that is none, if they come together.
+        assert at_once[1] in (at_once[0], said[0][0])

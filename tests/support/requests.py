@@ -135,90 +135,100 @@ _QUERIES = [
 ]
 
 
+_HOW = st.sampled_from(["as it is"] * 6 + ["query"] * 3 + ["other", "long"])
+_LENGTHS = st.sampled_from([400, 600, 7900, 8300])
+_queries = st.sampled_from(_QUERIES)
+_PUT_BEFORE = [
+    *(b"/", b"./", b"../", b"%", b"\\", b" ", b"\t", b"\xff", b"\x00", b"#", b"?"),
+    *(b"%0d%0aX-Evil:%201", b"%00", b"+", b"|"),
+]
+_RESPELLED = [
+    b"%s%%%02X%s",
+    b"%s%%%02x%s",
+    *(b"%s" + put.replace(b"%", b"%%") + b"%c%s" for put in _PUT_BEFORE),
+    None,
+]
+_respelled = st.sampled_from(_RESPELLED)
+_PUT_AROUND = [
+    *((b"/", b""), (b"http://x", b""), (b"http:", b""), (b"", b"/"), (b"", b"\x0b"), (b"x", b"")),
+]
+_around = st.sampled_from(_PUT_AROUND)
+
+
 @st.composite
-def _targets(draw: st.DrawFn, known: Known) -> bytes:
-    target = draw(st.sampled_from(known.targets))
-    match draw(st.sampled_from(["as it is"] * 6 + ["query"] * 3 + ["other", "long"])):
+def _targets(draw: st.DrawFn, plain: st.SearchStrategy[bytes]) -> bytes:
+    target = draw(plain)
+    match draw(_HOW):
         case "query":
-            return target + draw(st.sampled_from(_QUERIES))
-        case "other":
-            return _respelled(draw, target)
+            return target + draw(_queries)
         case "long":
-            return target + b"/" + b"x" * draw(st.sampled_from([400, 600, 7900, 8300]))
+            return target + b"/" + b"x" * draw(_LENGTHS)
+        case "other":
+            form = draw(_respelled)
+            if form is None:
+                before, after = draw(_around)
+                return before + target + after
+            at = draw(_places) % len(target)
+            return form % (target[:at], target[at], target[at + 1 :])
         case _:
             return target
 
 
-def _respelled(draw: st.DrawFn, target: bytes) -> bytes:
-    at = draw(st.integers(0, len(target) - 1))
-    before, octet, after = target[:at], target[at : at + 1], target[at + 1 :]
-    return draw(
-        st.sampled_from(
-            [
-                before + b"%%%02X" % octet[0] + after,
-                before + b"%%%02x" % octet[0] + after,
-                *(before + put + octet + after for put in (b"/", b"./", b"../", b"%", b"\\", b" ")),
-                *(before + put + octet + after for put in (b"\t", b"\xff", b"\x00", b"#", b"?")),
-                *(
-                    before + put + octet + after
-                    for put in (b"%0d%0aX-Evil:%201", b"%00", b"+", b"|")
-                ),
-                before + after,
-                b"/" + target,
-                b"http://x" + target,
-                b"http:" + target,
-                b"*",
-                target[1:],
-                target + b"/",
-                target + b"\x0b",
-            ]
-        )
-    )
-
-
+_places = st.integers(0, 255)
 _METHODS = [
     *(b"OPTIONS", b"POST", b"PUT", b"DELETE", b"PATCH", b"TRACE", b"CONNECT", b"get", b"GETS"),
     *(b"HEADS", b"", b" GET", b"\r\nGET", b"\nGET", b"G\xc3\x89T", b"PRI", b"QUERY"),
 ]
+_methods = st.sampled_from([*[b"GET"] * 24, *[b"HEAD"] * 10, *_METHODS, b"POST", b"POST"])
+_versions = st.sampled_from(
+    [
+        *[b"HTTP/1.1"] * 6,
+        *(b"HTTP/1.0", b"HTTP/1.0", b"HTTP/1.2", b"HTTP/2.0", b"http/1.1", b"HTTP/1.1 ", b""),
+    ]
+)
+_BODIES = [
+    (b"", b""),
+    (b"Content-Length: 5", b"hello"),
+    (b"Content-Length: 5", b"hell"),
+    (b"Content-Length: 70000", b"z" * 70000),
+    (b"Transfer-Encoding: chunked", b"3\r\nabc\r\n0\r\n\r\n"),
+    (b"Transfer-Encoding: chunked", b"3\nabc\n0\n\n"),
+]
+_bodies = st.sampled_from(_BODIES)
+_odd = st.sampled_from([False, False, False, True])
+_seldom = st.sampled_from([False] * 12 + [True])
+_many = st.sampled_from([90, 99, 130])
+_odd_lines = st.lists(_odd_headers(), max_size=2)
+_shuffled = st.randoms(use_true_random=False)
+
+
+def requests(known: Known) -> st.SearchStrategy[bytes]:
+    """Single requests, more often than not plain ones."""
+    lines = st.lists(ordinary_headers(known), max_size=3)
+    return _requests(_targets(st.sampled_from(known.targets)), lines)
 
 
 @st.composite
-def requests(draw: st.DrawFn, known: Known) -> bytes:
-    """One request, more often than not a plain one."""
-    odd = draw(st.sampled_from([False, False, False, True]))
-    method = draw(st.sampled_from([b"GET", b"GET", b"GET", b"GET", b"HEAD", b"HEAD", None]))
-    if method is None:
-        method = draw(st.sampled_from(_METHODS))
-    version = b"HTTP/1.1"
+def _requests(
+    draw: st.DrawFn, targets: st.SearchStrategy[bytes], headers: st.SearchStrategy[list[bytes]]
+) -> bytes:
+    odd, method, target = draw(_odd), draw(_methods), draw(targets)
+    lines = [b"Host: x", *draw(headers)]
+    version, end = b"HTTP/1.1", b"\r\n"
     if odd:
-        odd_versions = [b"HTTP/1.0", b"HTTP/1.2", b"HTTP/2.0", b"http/1.1", b"HTTP/1.1 ", b""]
-        version = draw(st.sampled_from([version, version, *odd_versions]))
-    lines = [b"Host: x", *draw(st.lists(ordinary_headers(known), max_size=3))]
-    if odd:
-        lines = [*lines, *draw(st.lists(_odd_headers(), max_size=2))]
-        lines = draw(st.permutations(lines))
-        lines = lines[draw(st.sampled_from([0, 0, 0, 1])) :]
-    if draw(st.sampled_from([False] * 12 + [True])):
-        lines += [b"X-%d: y" % number for number in range(draw(st.sampled_from([90, 99, 130])))]
-    body = b""
-    if method == b"POST" and draw(st.booleans()):
-        chunked = b"3\r\nabc\r\n0\r\n\r\n"
-        line, body = draw(
-            st.sampled_from(
-                [
-                    (b"Content-Length: 5", b"hello"),
-                    (b"Content-Length: 5", b"hell"),
-                    (b"Content-Length: 70000", b"z" * 70000),
-                    (b"Transfer-Encoding: chunked", chunked),
-                    (b"Transfer-Encoding: chunked", b"3\nabc\n0\n\n"),
-                ]
-            )
-        )
+        version = draw(_versions)
+        lines += draw(_odd_lines)
+        draw(_shuffled).shuffle(lines)
+        if draw(_seldom):
+            lines.pop()
+        if draw(_seldom):
+            end = b"\n"
+    if draw(_seldom):
+        lines += [b"X-%d: y" % number for number in range(draw(_many))]
+    line, body = draw(_bodies) if method == b"POST" else (b"", b"")
+    if line:
         lines.append(line)
-    end = b"\n" if odd and draw(st.sampled_from([False] * 9 + [True])) else b"\r\n"
-    target = draw(_targets(known))
-    head = end.join([b" ".join(filter(None, [method, target, version])), *lines, b"", b""])
-    return head + body
+    return end.join([b" ".join(filter(None, [method, target, version])), *lines, b"", b""]) + body
 
 
 def parsed(
