@@ -1,4 +1,4 @@
-# The words: setup, run, test, check, fault, bench, bench-origin, crowd, golden, image, clean.
+# The words: setup, run, test, check, fault, fuzz, bench, bench-origin, crowd, golden, image, clean.
 # Everything lives in .venv; the players come with it. Any folder will do, twice in a row too.
 
 PYTHON ?= python3
@@ -8,15 +8,18 @@ CONFIG ?= profiles/demo.yaml
 KILLS ?= 40
 CROWD ?= 250
 BENCH ?=
+FUZZ ?= hot journal lines path ranges
+FUZZ_SECONDS ?= 60
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help setup setup-test setup-bench run test fault check fmt golden bench bench-origin
+.PHONY: help setup setup-test setup-bench run test fault fuzz check fmt golden bench bench-origin
 .PHONY: crowd crowd-real image clean
 
 help:
 	@echo "make run     install, start packager and origin with the demo channel (CONFIG=FILE for another)"
 	@echo "make test    install what the tests need, check and test everything"
 	@echo "make fault   try every place that a fault can have: a quarter of an hour (KILLS=40)"
+	@echo "make fuzz    feed the readers of bytes with made-up ones (FUZZ_SECONDS=60 each)"
 	@echo "make check   lint, types and import rules"
 	@echo "make bench   measure, beside ffmpeg's own dash muxer; results in bench/out/"
 	@echo "make bench-origin  measure the origin beside nginx and a bare C server: a quarter of an hour"
@@ -65,6 +68,10 @@ test: check
 fault: setup-test
 	tests/system-packages
 	$(PY) -m pytest --numprocesses 2 --dist loadfile tests/fault --exhaustive --kills $(KILLS)
+
+fuzz: setup-test
+	$(PIP) --editable '.[fuzz]'
+	set -e; for target in $(FUZZ); do $(PY) -m tests.fuzz $$target $(FUZZ_SECONDS); done
 
 golden: setup-test
 	$(PY) -m pytest tests/unit tests/e2e/test_replay.py --update-golden

@@ -44,17 +44,22 @@ def main() -> None:
 
 def _serve(config: Config, data: Path, listeners: Listeners, ready: int | None) -> None:
     count_together(data)
-    from origin.runtime.app import serve  # noqa: PLC0415 - after the line above
+    from origin.runtime.access_log import Writer  # noqa: PLC0415 - after the line above
+    from origin.runtime.app import serve  # noqa: PLC0415 - the same
     from packager.logs import configure  # noqa: PLC0415 - the same
 
-    configure()
+    writer = Writer()
+    configure(writer.write)
 
     def tell() -> None:
         if ready is not None:
             os.write(ready, b"!")
             os.close(ready)
 
-    asyncio.run(serve(config, data, listeners, SystemClock(), tell))
+    try:
+        asyncio.run(serve(config, data, listeners, SystemClock(), writer.write, tell))
+    finally:
+        writer.close()
 
 
 if __name__ == "__main__":

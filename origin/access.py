@@ -24,6 +24,7 @@ CDN_SECRET = "X-CDN-Secret"  # noqa: S105 - the header's name
 
 _TOKEN = "token"  # noqa: S105 - the name of what is asked for
 _IN_PATH = "/t/"
+_ANY_TOKEN = re.compile(r"((?:^|/)t/|token=)[^/&\s]*\.[^/&\s]*")
 _URL_SAFE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
@@ -133,3 +134,8 @@ def led_on(plan: Redirect, token: str | None) -> Redirect:
     if token is None or len(token) > LONGEST or _URL_SAFE.fullmatch(token) is None:
         return plan
     return Redirect(f"{_IN_PATH}{token}{plan.location}", Freshness.CONDITION)
+
+
+def shown(text: str) -> str:
+    """`text`, such as a path that was not understood, without what may be a token in it."""
+    return _ANY_TOKEN.sub(r"\1-", text) if "token" in text or "t/" in text else text

@@ -18,6 +18,9 @@ class Opened(Protocol):
         """The kernel's number of it."""
         ...
 
+    short: bool
+    """It has been found to end before its bytes do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Slice:

@@ -21,3 +21,8 @@ class Reply:
         self.tally = tally
         self.unchanged: Reply | None = None
         """What is said to who has it already; made when first asked for."""
+
+    @property
+    def is_short(self) -> bool:
+        """Whether its file has been found not to have all its bytes any more."""
+        return self.piece is not None and self.piece.file is not None and self.piece.file.short

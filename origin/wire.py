@@ -29,7 +29,7 @@ _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _NOT_PLAIN = frozenset(
     (
         *("content-length", "transfer-encoding", "content-encoding", "expect", "upgrade"),
-        *("te", "trailer", "sec-websocket-key1", "http2-settings"),
+        *("te", "trailer", "sec-websocket-key1", "http2-settings", "proxy-connection"),
     )
 )
 """Names of lines that announce a body, or that something else than an answer is wanted."""
@@ -124,7 +124,7 @@ def _matching(grammar: re.Pattern[str], text: str | None) -> str:
 
 def is_plain_target(target: bytes) -> bool:
     """Whether a request's target is a path that means itself, with any query behind it."""
-    return _TARGET.fullmatch(target) is not None
+    return len(target) <= LONGEST_HEAD and _TARGET.fullmatch(target) is not None
 
 
 def may_become_plain(data: bytes) -> bool:

@@ -1,6 +1,7 @@
 """Structured logs: events with fields, one a line, on standard error."""
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from io import TextIOBase
 from typing import TextIO, cast
@@ -26,12 +27,28 @@ class _Lossy(TextIOBase):
             self._stream.flush()
 
 
-def configure() -> None:
-    """JSON lines where a machine reads, coloured words where a person does."""
+class _Handed(TextIOBase):
+    """A stream that hands on what is written."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+
+    def write(self, text: str) -> int:
+        """Hand it on."""
+        self._write(text.encode("utf-8", "replace"))
+        return len(text)
+
+
+def configure(write: Callable[[bytes], None] | None = None) -> None:
+    """JSON lines where a machine reads, coloured words where a person does.
+
+    They go to standard error, or to `write`, for a process that must not wait for a slow reader.
+    """
     person = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer()
     )
+    stream = _Lossy(sys.stderr) if write is None else _Handed(write)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -39,6 +56,6 @@ def configure() -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Lossy(sys.stderr))),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", stream)),
         cache_logger_on_first_use=True,
     )

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from origin.access import shown
 from origin.runtime import metrics
 from packager.ticks import UtcMicros, iso8601
 
@@ -89,8 +90,15 @@ class AccessLog:
 
 def _line(entry: Entry) -> bytes:
     said: dict[str, Any] = {"event": "request", "timestamp": iso8601(entry.at)}
-    said |= {name: value for name, value in zip(Entry._fields[1:], entry[1:], strict=True) if value}
+    for name, value in zip(Entry._fields[1:], entry[1:], strict=True):
+        if value:
+            said[name] = _clean(value) if isinstance(value, str) else value
     return msgspec.json.encode(said) + b"\n"
+
+
+def _clean(text: str) -> str:
+    """`text` as Unicode, whatever octets a client has sent, and without any token."""
+    return shown(text.encode("utf-8", "replace").decode())
 
 
 class Writer:

@@ -202,6 +202,8 @@ class Answers:
             self._decide(ready, now)
         ready.used = True
         reply = ready.zipped if zipped else ready.plain
+        if reply is not None and reply.is_short:
+            ready.plain = ready.zipped = reply = None
         return self._make(ready, zipped=zipped) if reply is None else reply
 
     def _decide(self, ready: Ready, now: UtcMicros) -> None:

@@ -12,7 +12,7 @@ from aiohttp import web
 from origin.access import Gate
 from origin.caching import Policy
 from origin.control_guard import ControlGuard
-from origin.runtime.access_log import AccessLog, Writer
+from origin.runtime.access_log import AccessLog
 from origin.runtime.answers import Answers
 from origin.runtime.control import ControlHandlers
 from origin.runtime.follow import FollowedChannel, follow
@@ -43,6 +43,7 @@ async def serve(
     data: Path,
     listeners: Listeners,
     clock: Clock,
+    write: Callable[[bytes], None],
     serving: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, or until SIGUSR1 and everybody has left in peace.
@@ -52,6 +53,7 @@ async def serve(
         data: the folder of journals and media.
         listeners: this process's socket first; at those of others it takes who is left waiting.
         clock: the only clock.
+        write: takes blocks of the access log, and does not wait.
         serving: called once requests are served.
 
     Raises:
@@ -66,15 +68,14 @@ async def serve(
     access = {name: channel.access for name, channel in config.channels.items()}
     gates = {name: Gate.of(said) for name, said in access.items() if said != AccessConfig()}
     answers = Answers(channels, data, _policy(origin), clock, origin.memory, gates)
-    stamps, writer = Stamps(clock), Writer()
-    log = AccessLog(origin.access_log, writer.write)
+    stamps, log = Stamps(clock), AccessLog(origin.access_log, write)
     quality = Quality()
     hot = HotPath(answers, clock, stamps, log, quality)
     handlers = Handlers(answers, clock, stamps, log, quality)
-    server = HttpServer(handlers.handle, stamps)
+    server = HttpServer(handlers.handle, stamps, handlers.refused)
     port = Port(hot, answers, server, log, quality, _most(origin.connections))
     control = ControlHandlers(
-        channels, data, origin.port, clock, ControlGuard.of(origin), access
+        channels, data, origin.port, clock, ControlGuard.of(origin), access, port.hand_on
     ).application()
     stop, leave = asyncio.Event(), asyncio.Event()
     for number, event in (
@@ -100,7 +101,6 @@ async def serve(
         if leave.is_set():
             await port.leave(_PEACE, _LONGEST_PEACE, stop.is_set)
         await port.stop(_DRAIN)
-        writer.close()
         following.cancel()
         preloading.cancel()
         await runner.cleanup()

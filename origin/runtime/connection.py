@@ -46,7 +46,7 @@ class Connection(asyncio.Transport):
 
     __slots__ = (
         *("_closed", "_owner", "_paused", "_peer", "_shut", "_sock", "_unread", "_waiting"),
-        *("busy", "closing", "fd", "idle", "odd", "out", "owed", "pending"),
+        *("begun", "busy", "closing", "fd", "idle", "odd", "out", "owed", "pending"),
         *("progress", "protocol", "recv", "since", "size"),
     )
 
@@ -66,6 +66,8 @@ class Connection(asyncio.Transport):
         """aiohttp is at work on a request."""
         self.odd = False
         """All that comes is aiohttp's to read."""
+        self.begun = False
+        """aiohttp has bytes of a request that it has not begun to answer."""
         self.closing = False
         """No request is answered any more."""
         self.pending = b""
@@ -73,7 +75,7 @@ class Connection(asyncio.Transport):
         self.out: deque[memoryview | Slice] = deque()
         """What is to be sent."""
         self.since = owner.tick
-        """When it was last idle, or the first bytes of a request came."""
+        """When it was last idle, or the first bytes of a request came, or of an answer waited."""
         self.progress = owner.tick
         """When the client last took something of what waits."""
         self.size = 0
@@ -104,6 +106,10 @@ class Connection(asyncio.Transport):
             self._writable()
         if event & ~select.EPOLLOUT:
             self._readable()
+        if event & select.EPOLLRDHUP and not self._closed:
+            # Behind what was read there is the end, of which the kernel tells once.
+            self._unread = True
+            asyncio.get_running_loop().call_soon(self._read_on)
 
     def _readable(self) -> None:
         """The kernel has bytes, or the end."""
@@ -137,7 +143,8 @@ class Connection(asyncio.Transport):
         if self._shut or (self.closing and not self.odd):
             return
         if self.odd:
-            self.since = self._owner.tick
+            if not (self.begun or self.busy):
+                self.begun, self.since = True, self._owner.tick
             if self.protocol is not None:
                 self.protocol.data_received(data)
         elif self.busy or self.out:
@@ -158,9 +165,14 @@ class Connection(asyncio.Transport):
             self._unread = False
             self._readable()
 
+    def asked(self) -> None:
+        """Aiohttp has read a request, and answers it."""
+        self.busy, self.begun = True, False
+
     def answered(self, *, last: bool) -> None:
         """Aiohttp has answered a request; after the last it hangs up by itself."""
         self.busy = False
+        self.since = self._owner.tick
         self.closing = self.closing or last
         if not (self.odd or last):
             asyncio.get_running_loop().call_soon(self._go_on)
@@ -178,6 +190,9 @@ class Connection(asyncio.Transport):
 
     def _ended(self) -> None:
         """The client sends no more."""
+        if self._shut:
+            self.abort()
+            return
         if self.protocol is not None and (self.busy or self.odd):
             self.protocol.eof_received()
         self.close()
@@ -222,6 +237,7 @@ class Connection(asyncio.Transport):
                 sent = os.sendfile(self.fd, file.descriptor, offset, left)
                 if not sent:
                     # Shorter than it was: a client that is not hung up on would wait for ever.
+                    file.short = True
                     self.abort()
                     return None
                 offset += sent
@@ -298,6 +314,8 @@ class Connection(asyncio.Transport):
             if sent == len(view):
                 return
             view = view[sent:]
+            # Of a long answer aiohttp sends a piece at a time: each has its own.
+            self.since = self._owner.tick
         self._wait(view, len(view))
         if self.size > _HIGH and not self._waiting and self.protocol is not None:
             self._waiting = True
@@ -350,8 +368,7 @@ class Connection(asyncio.Transport):
         To close while bytes of the client are unread would take from it what it has not read yet.
         """
         if self._shut or self._closed:
-            self.abort()
-            return
+            return  # aiohttp closes more than once
         self._shut = True
         self.since = self._owner.tick
         with suppress(OSError):

@@ -63,10 +63,12 @@ class ControlHandlers:
         clock: Clock,
         guard: ControlGuard = ControlGuard(),  # noqa: B008 - it never changes
         access: Mapping[str, AccessConfig] = _NONE,
+        hand_on: Callable[[], None] = lambda: None,
     ) -> None:
         """Report on `channels` of the folder `data`, which are served on `public_port`.
 
-        `guard` says who may ask; `access` who may play, by channel.
+        `guard` says who may ask; `access` who may play, by channel; `hand_on` is called before
+        metrics are read, so that they have what this process has counted.
         """
         self._channels = channels
         self._data = data
@@ -74,6 +76,7 @@ class ControlHandlers:
         self._clock = clock
         self._guard = guard
         self._access = access
+        self._hand_on = hand_on
         self._version = version("ringside")
 
     def application(self) -> web.Application:
@@ -145,6 +148,7 @@ class ControlHandlers:
             return _refusal(503, f"no packager is at work on this machine: {error}")
 
     async def _metrics(self, _: web.Request) -> web.Response:
+        self._hand_on()
         collector = TimelineCollector(self._channels, self._clock.now)
         text = exposition(collector)
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4"})

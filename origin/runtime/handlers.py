@@ -12,7 +12,7 @@ from origin.answer import Answer, Slice, conditioned
 from origin.runtime.access_log import AccessLog, Entry
 from origin.runtime.answers import Answers, Target
 from origin.runtime.headers import Stamps, headers_of, lines_of
-from origin.runtime.media import read_slice
+from origin.runtime.media import path_of, read_slice
 from origin.runtime.quality import Quality
 from origin.wire import Lines
 from packager.clock import Clock, monotonic
@@ -57,7 +57,7 @@ class Handlers:
                 response = await self._send(request, answer, lines)
             except StoreError as error:
                 # Trimmed since the decision, or not in the store as recorded.
-                self._log.error("media.unreadable", path=request.path, problem=str(error))
+                self._log.error("media.unreadable", path=target.path, problem=str(error))
                 answer = self._answers.unreadable(ready)
                 response = await self._send(request, answer, lines)
         finally:
@@ -67,10 +67,19 @@ class Handlers:
         octets = answer.size if wire.has_body(request.method, answer.status) else 0
         tally = self._answers.tallies.of(ready.name, ready.kind, answer.status)
         tally.note(octets, begun - started)
-        cdn = target.cdn(lines)
-        self._quality.note(ready.name, cdn, target.query, lines.cmcd or {}, self._clock.now())
+        if answer.status < _ERROR:
+            cdn, now = target.cdn(lines), self._clock.now()
+            self._quality.note(ready.name, cdn, target.query, lines.cmcd or {}, now)
         self._log_it(request, lines, target, response, octets, begun - started)
         return response
+
+    def refused(self, status: int, request_id: str, client: str) -> None:
+        """Count and log what was no request."""
+        self._answers.tallies.of("", "none", status).note(0, 0.0)
+        if self._access_log.wants_error():
+            now = self._clock.now()
+            entry = Entry(now, "", "", "", "none", status, 0, request_id, "", client, "", "", 0.0)
+            self._access_log.note(entry)
 
     def _log_it(
         self,
@@ -120,7 +129,7 @@ class Handlers:
                 answer = await self._answers.in_time(ready, zipped=lines.zipped)
             except (OSError, StoreError, MediaError) as error:
                 # Named in the journal, not to be had from the store: another origin may have it.
-                self._log.error("media.unreadable", path=request.path, problem=str(error))
+                self._log.error("media.unreadable", path=target.path, problem=str(error))
                 return self._answers.unreadable(ready)
         if answer.status != 200:  # noqa: PLR2004
             return answer
@@ -150,7 +159,7 @@ class Handlers:
         piece = await asyncio.to_thread(read_slice, body, min(_PIECE, body.size))
         left = body.size
         await response.prepare(request)
-        async with aiofiles.open(body.path, "rb") as file:
+        async with aiofiles.open(path_of(body), "rb") as file:
             await file.seek(body.offset + len(piece))
             while piece:
                 await response.write(piece)

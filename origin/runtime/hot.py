@@ -33,6 +33,8 @@ from packager.ticks import MICROS, UtcMicros
 
 _MEMO = 4096
 """Header lines, and whole requests, that are known again."""
+_MEMORABLE = 1024
+"""Bytes of the longest head that is known again: hostile ones shall not fill the memory."""
 _VERSION = b" HTTP/1.1\r\n"
 _BATCH = 64
 """Connections that are served at once."""
@@ -129,7 +131,7 @@ class HotPath:
             date = formatdate(second, usegmt=True)
             self._stamp = f"Date: {date}\r\nX-Request-ID: {self._prefix}".encode()
 
-    def _batch(
+    def _batch(  # noqa: C901, PLR0912 - calls are what takes time in a loop like this
         self,
         events: list[tuple[int, int]],
         connections: Mapping[int, Connection],
@@ -161,6 +163,8 @@ class HotPath:
                     ):
                         if known.tag:
                             reply = reply.unchanged if known.tag == reply.etag else None
+                        elif reply.piece is not None and reply.is_short:
+                            reply = None
                         if reply is not None:
                             self._given = given = self._given + 1
                             ready.used = True
@@ -209,23 +213,25 @@ class HotPath:
             reply = None
         if reply is None:
             return Outcome.ASK
+        # What was said to this one alone is not what the next one is told.
+        is_kept = reply is (target.ready.zipped if lines.zipped else target.ready.plain)
         if lines.conditions is not None and reply.answer.status == _OK:
             reply = self._conditioned(reply, lines, bare=bare)
         self._send(connection, reply, lines, bare=bare)
-        logged = self._given >= self._due
-        if reply.answer.status >= _ERROR:
-            logged = self._log.wants_error()
-        if logged:
+        status = reply.answer.status
+        if self._log.wants_error() if status >= _ERROR else self._given >= self._due:
             self._note(connection, target, lines, reply, "HEAD" if bare else "GET")
         if lines.cmcd is not None or b"CMCD=" in name:
-            cdn = target.cdn(lines)
-            query = name.partition(b"?")[2].decode()
-            self._quality.note(target.ready.name, cdn, query, lines.cmcd or {}, self._now)
-        elif self._may_be_known(reply, lines) and not bare:
+            if status < _ERROR:
+                query = name.partition(b"?")[2].decode()
+                self._quality.note(
+                    target.ready.name, target.cdn(lines), query, lines.cmcd or {}, self._now
+                )
+        elif is_kept and not bare and len(head) <= _MEMORABLE and self._says_no_more(reply, lines):
             self._known.put(head, Known(target, lines))
         return Outcome.SENT
 
-    def _may_be_known(self, reply: Reply, lines: Lines) -> bool:
+    def _says_no_more(self, reply: Reply, lines: Lines) -> bool:
         """Whether a request is like any other for the same object, and nothing more to be noted."""
         only_tag = lines.conditions is None or bool(lines.tag)
         named = lines.request_id or lines.trace
@@ -295,7 +301,7 @@ class HotPath:
     def _read_lines(self, block: bytes) -> Lines | None:
         if (lines := self._blocks.find(block)) is None:
             lines = wire.read_lines(block)
-            if lines is not None:
+            if lines is not None and len(block) <= _MEMORABLE:
                 self._blocks.put(block, lines)
         return lines
 
@@ -312,5 +318,6 @@ class HotPath:
         if mark and not may_matter(query):
             return self._read_target(path)
         target = self._answers.target(path.decode(), query.decode())
-        self._targets.put(name, target)
+        if len(name) <= _MEMORABLE:
+            self._targets.put(name, target)
         return target

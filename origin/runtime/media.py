@@ -21,6 +21,8 @@ MediaPlan = ServeMedia | ServeInit | ServeFragment
 
 _FROM_FILE = 1 << 16
 """Bytes from which on the kernel sends a body faster from a file than from memory."""
+MOST_FILES = 4096
+"""That are open for bodies; beyond it they are in memory."""
 _PIECE = 1 << 20
 """Bytes that are read at once."""
 _LONGEST_INIT = 1 << 20
@@ -46,7 +48,7 @@ class MediaReader:
         match plan:
             case ServeMedia():
                 body = self._slice(plan)
-                if plan.size < _FROM_FILE:
+                if plan.size < _FROM_FILE or OpenFile.count >= MOST_FILES:
                     return self._media(request, plan, read_slice(body, plan.size))
                 return self._media(request, plan, opened(body))
             case ServeInit():
@@ -116,7 +118,7 @@ def read_slice(body: Slice, size: int) -> bytes:
         StoreError: the file has not all the bytes that it should have.
     """
     try:
-        with Path(body.path).open("rb", buffering=0) as file:
+        with Path(path_of(body)).open("rb", buffering=0) as file:
             if os.fstat(file.fileno()).st_size < body.offset + body.size:
                 raise StoreError(f"{body.path} is shorter than its record says")
             return os.pread(file.fileno(), size, body.offset)
@@ -124,16 +126,27 @@ def read_slice(body: Slice, size: int) -> bytes:
         raise StoreError(str(error)) from error
 
 
+def path_of(body: Slice) -> str:
+    """Where to open the file of a body again: the name of one that is open may be gone."""
+    return body.path if body.file is None else f"/proc/self/fd/{body.file.descriptor}"
+
+
 class OpenFile:
     """A file that is open as long as somebody knows it."""
 
-    __slots__ = ("descriptor",)
+    __slots__ = ("descriptor", "short")
+
+    count = 0
+    """Of all that are open."""
 
     def __init__(self, descriptor: int) -> None:
         """Take over a descriptor."""
         self.descriptor = descriptor
+        self.short = False
+        OpenFile.count += 1
 
     def __del__(self) -> None:
+        OpenFile.count -= 1
         os.close(self.descriptor)
 
 

@@ -10,6 +10,9 @@ import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import islice
+from typing import TypeVar
+
+import structlog
 
 from origin import wire
 from origin.runtime import metrics
@@ -37,6 +40,8 @@ _SHUT = 2.0
 _SWEEP = 1.0
 _FLUSHES = 10
 """Times that what players say is looked at before it is somebody else's turn for longer."""
+_T = TypeVar("_T")
+_log = structlog.get_logger()
 _STEP = 0.02
 """Seconds between two looks at who is left."""
 _NOBODY_TAKES = 0.1
@@ -123,21 +128,23 @@ class Port:
     def _make_room(self) -> bool:
         """Close one that has nothing to do, of those that came first."""
         for connection in islice(self._open.values(), _LOOKED_AT):
-            if not (connection.busy or connection.out or connection.pending or connection.odd):
-                self._close(connection, "full")
+            if not (connection.busy or connection.out or connection.pending or connection.begun):
+                # At once: who is in no hurry to hang up would be one more meanwhile.
+                metrics.CLOSED_CONNECTIONS.labels("full").inc()
+                connection.abort()
                 return True
         return False
 
     def requests(self, connection: Connection, data: bytes) -> None:
         """Answer what is in `data`, one request after the other, as far as it goes."""
+        if connection.idle:
+            connection.since = self.tick
         while data:
             end = data.find(_SEPARATOR) + 4
             if end < 4:  # noqa: PLR2004 - the separator's own length
                 if not wire.may_become_plain(data):
                     self._hand_over(connection, data)
                 else:
-                    if not connection.pending:
-                        connection.since = self.tick
                     connection.pending = data
                 return
             head = data if end == len(data) else data[:end]
@@ -157,7 +164,7 @@ class Port:
                 return
 
     def _hand_over(self, connection: Connection, data: bytes) -> None:
-        connection.odd = True
+        connection.odd = connection.begun = True
         self._protocol_of(connection).data_received(data)
 
     def _protocol_of(self, connection: Connection) -> asyncio.Protocol:
@@ -181,22 +188,28 @@ class Port:
             late = max(0.0, loop.time() - due)
             # One long step is no overload yet; several in a row are.
             load.lag = late if late < load.lag else (load.lag + late) / 2
+            self._hot.tick = monotonic()
             for listener in self._neighbours:
-                self._accept(listener)
+                if len(self._open) < self._most:
+                    self._accept(listener)
             for _ in range(_FLUSHES):
-                if not self._quality.flush():
+                if not _done(self._quality.flush):
                     break
                 await asyncio.sleep(0)
 
     async def _sweep_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP)
-            self.sweep(monotonic())
-            metrics.hand_on(self._answers.tallies)
-            self._log.flush()
-            metrics.OPEN_CONNECTIONS.set(len(self._open))
-            metrics.READY_BYTES.set(self._answers.shelf.octets)
-            metrics.LOOP_LAG.set(self._answers.load.lag)
+            _done(lambda: self.sweep(monotonic()))
+            _done(self.hand_on)
+
+    def hand_on(self) -> None:
+        """Give to metrics and log what was counted and noted since the last time."""
+        metrics.hand_on(self._answers.tallies)
+        self._log.flush()
+        metrics.OPEN_CONNECTIONS.set(len(self._open))
+        metrics.READY_BYTES.set(self._answers.shelf.octets)
+        metrics.LOOP_LAG.set(self._answers.load.lag)
 
     def sweep(self, now: float) -> None:
         """End the connections that take too long over anything."""
@@ -236,8 +249,7 @@ class Port:
         asyncio.get_running_loop().remove_reader(self._epoll.fileno())
         for task in self._tasks:
             task.cancel()
-        metrics.hand_on(self._answers.tallies)
-        self._log.flush()
+        _done(self.hand_on)
         self._epoll.close()
 
     def _take_no_more(self) -> None:
@@ -254,6 +266,15 @@ class Port:
                 connection.close()
 
 
+def _done(step: Callable[[], _T]) -> _T | None:
+    """What `step` returns; if it fails that is logged, and what comes after it is done."""
+    try:
+        return step()
+    except Exception:  # noqa: BLE001 - whatever it is, the next step is still to be done
+        _log.exception("port.step-failed")
+        return None
+
+
 def _fault(connection: Connection, now: float) -> str | None:
     """Why a connection is to be ended at an instant of the monotonic clock."""
     quiet = now - connection.since
@@ -265,6 +286,6 @@ def _fault(connection: Connection, now: float) -> str | None:
         return "slow-reader" if stuck or slow else None
     if connection.busy:
         return None
-    if connection.pending:
+    if connection.pending or connection.begun:
         return "slow-request" if quiet > _SLOW_REQUEST else None
     return "idle" if quiet > _IDLE else None

@@ -6,6 +6,7 @@ import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from origin.access import shown
 from origin.answer import plain
 from origin.runtime.connection import Connection
 from origin.runtime.headers import Stamps, headers_of, lines_of
@@ -13,6 +14,8 @@ from origin.runtime.headers import Stamps, headers_of, lines_of
 _CRASHED = 500
 _FOR_EVER = 1e9
 """Seconds."""
+_LINGER = 2.0
+"""Seconds for the rest of a body that nobody asked for, also where its client has left."""
 _log = structlog.get_logger()
 
 
@@ -35,13 +38,13 @@ class _Protocol(RequestHandler):
         request: web.BaseRequest,
         status: int = _CRASHED,
         exc: BaseException | None = None,
-        message: str | None = None,
+        message: str | None = None,  # noqa: ARG002 - it quotes what was sent, secrets too
     ) -> web.StreamResponse:
         """The answer to what is no request, and to one whose handling crashed."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # the client left: nothing crashed
         if status == _CRASHED:
-            _log.error("request.crashed", path=request.path, exc_info=exc)
-        else:
-            _log.info("request.refused", status=status, problem=str(message)[:200])
+            _log.error("request.crashed", path=shown(request.path), exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun: all that is left is to hang up")
         reason = "something went wrong" if status == _CRASHED else "not a request"
@@ -50,6 +53,7 @@ class _Protocol(RequestHandler):
         if not isinstance(manager, HttpServer):
             raise ConnectionError("nobody is there any more")
         headers = headers_of(answer, lines_of(request), manager.stamps)
+        manager.refused(status, headers["X-Request-ID"], request.remote or "")
         response = web.Response(status=status, headers=headers, body=answer.body)
         response.force_close()
         return response
@@ -59,12 +63,27 @@ class HttpServer(web.Server):
     """Gives each connection to one handler; there are no routes."""
 
     def __init__(
-        self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], stamps: Stamps
+        self,
+        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        stamps: Stamps,
+        refused: Callable[[int, str, str], None],
     ) -> None:
-        """Have `handler` answer."""
+        """Have `handler` answer; `refused` is told of what was no request.
+
+        It is given the status, the id that was made for it, and the client's address.
+        """
+        self.refused = refused
         # Connections that do nothing are the port's to end, which knows of all their requests.
-        super().__init__(handler, access_log=None, keepalive_timeout=_FOR_EVER)
+        super().__init__(
+            self._handle, access_log=None, keepalive_timeout=_FOR_EVER, lingering_time=_LINGER
+        )
         self.stamps = stamps
+        self._handler = handler
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if isinstance(request.transport, Connection):
+            request.transport.asked()
+        return await self._handler(request)
 
     def __call__(self) -> RequestHandler:
         """Aiohttp's part of a new connection."""

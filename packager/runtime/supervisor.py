@@ -111,6 +111,7 @@ class _Child:
         self._files = files
         self._data = data
         self._current: asyncio.subprocess.Process | None = None
+        self._changing = asyncio.Lock()
         self._log = structlog.get_logger().bind(process=name)
 
     async def keep(self, stop: asyncio.Event) -> None:
@@ -120,7 +121,10 @@ class _Child:
         try:
             while not stop.is_set():
                 started = monotonic()
-                self._current = await self._start()
+                async with self._changing:
+                    # One that was renewed while this waited is there already.
+                    if self._current is None or self._current.returncode is not None:
+                        self._current = await self._start()
                 code = await self._watch(stopping)
                 if stop.is_set():
                     return
@@ -161,26 +165,32 @@ class _Child:
 
     async def renew(self) -> None:
         """Put a new process in the place of the current one, which leaves once that serves."""
-        before = self._current
+        async with self._changing:
+            before = self._current
+            if before is None or before.returncode is not None:
+                return  # it is about to be started anew anyway
+            child = await self._start_ready()
+            if child is None:
+                return
+            self._current = child
+        if before.returncode is None:
+            before.send_signal(signal.SIGUSR1)
+            await _end(before, _LEAVING, ask=False)
+        self._log.info("process.renewed", pid=child.pid)
+
+    async def _start_ready(self) -> asyncio.subprocess.Process | None:
+        """Start another process; None if it does not come to serve."""
         reading, writing = os.pipe()
         try:
             child = await self._start("--ready", str(writing), files=(writing,))
             os.close(writing)
-            if not await _said_ready(reading):
-                self._log.error("process.not-ready", pid=child.pid)
-                await _end(child)
-                return
+            if await _said_ready(reading):
+                return child
+            self._log.error("process.not-ready", pid=child.pid)
+            await _end(child)
+            return None
         finally:
             os.close(reading)
-        if before is not self._current:
-            # It died meanwhile, and another is there already.
-            await _end(child)
-            return
-        self._current = child
-        if before is not None and before.returncode is None:
-            before.send_signal(signal.SIGUSR1)
-            await _end(before, _LEAVING, ask=False)
-        self._log.info("process.renewed", pid=child.pid)
 
 
 async def _said_ready(pipe: int) -> bool:

@@ -131,3 +131,51 @@ async def test_the_newest_segment_is_at_hand_for_who_had_the_one_before(tmp_path
         await site.ask(f"v0/{newest + 1}.m4s")
         await site.ask(f"a0/{newest + 1}.m4s")
     assert ready._value.get() == before + 1
+
+
+@pytest.mark.parametrize("line", [b"User-Agent: caf\xe9", b"X-Forwarded-For: \xff"])
+async def test_a_header_that_is_no_text_ends_no_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], line: bytes
+) -> None:
+    async with serving(channel(tmp_path), options=", access_log: full") as site:
+        await site.raw(b"GET /live/tv/index.mpd HTTP/1.1\r\nHost: x\r\n" + line + b"\r\n\r\n")
+        await site.ask("index.m3u8")
+    lines = [json.loads(text) for text in capfd.readouterr().err.splitlines() if text[0] == "{"]
+    assert [entry["path"] for entry in lines if entry["event"] == "request"][-2:] == [
+        "/live/tv/index.mpd",
+        "/live/tv/index.m3u8",
+    ]
+
+
+async def test_a_segment_that_was_cut_off_while_at_hand_is_503_from_then_on(
+    tmp_path: Path,
+) -> None:
+    made = channel(tmp_path, segments=1)
+    number = made.first + 1
+    made.whole(number, size=200_000)
+    ask = request(f"GET /live/tv/v0/{number}.m4s")
+    async with serving(made) as site:
+        for _ in range(2):
+            (answer,) = await site.raw(ask)
+            assert len(answer.body) == 400_000
+        with made.path("v0", number).open("r+b") as file:
+            file.truncate(100_000)
+        with pytest.raises(asyncio.IncompleteReadError):
+            await site.raw(ask)
+        for headers in ((), ("Connection: close",)):
+            (answer,) = await site.raw(request(f"GET /live/tv/v0/{number}.m4s", *headers))
+            assert answer.status == 503
+        made.path("v0", number).unlink()
+        assert (await site.ask(f"v0/{number}.m4s")).status == 503
+
+
+async def test_what_was_deleted_while_at_hand_is_the_same_on_both_ways(tmp_path: Path) -> None:
+    made = channel(tmp_path, segments=1)
+    number = made.first + 1
+    made.whole(number, size=1_500_000)
+    async with serving(made) as site:
+        whole = (await site.ask(f"v0/{number}.m4s")).body
+        made.path("v0", number).unlink()
+        for headers in ((), ("Connection: close",)):
+            (answer,) = await site.raw(request(f"GET /live/tv/v0/{number}.m4s", *headers))
+            assert answer.body == whole

@@ -37,12 +37,19 @@ class Origin:
     def workers(self) -> list[int]:
         """Those that listen, the oldest first."""
         children = psutil.Process(self.process.pid).children()
-        return sorted(child.pid for child in children if "-m" in child.cmdline())
+        return sorted(child.pid for child in children if _is_at_work(child))
 
     def clients_of(self, worker: int) -> set[int]:
         """The ports of those who are connected to a worker."""
         connections = psutil.Process(worker).net_connections("tcp")
         return {c.raddr.port for c in connections if c.raddr and c.laddr.port == self.port}
+
+
+def _is_at_work(child: psutil.Process) -> bool:
+    try:
+        return "origin" in child.cmdline()
+    except psutil.Error:
+        return False  # it has ended
 
 
 @contextmanager
@@ -177,3 +184,20 @@ async def test_workers_are_renewed_without_a_failed_request(tmp_path: Path) -> N
         assert crowd.renewed >= 24
         text = fetch(f"http://127.0.0.1:{origin.control_port}/metrics").text
         assert 'ringside_requests_total{channel="tv",kind="segment",status="200"}' in text
+
+
+async def test_workers_are_as_many_as_before_when_renewed_while_one_is_away(
+    tmp_path: Path,
+) -> None:
+    with an_origin(tmp_path) as origin:
+        for _ in range(3):
+            # Each time it is away for longer before it is started anew.
+            os.kill(origin.workers()[-1], signal.SIGKILL)
+            wait_until(lambda: len(origin.workers()) == 2, "the worker")
+        before = {*origin.workers()}
+        os.kill(origin.workers()[-1], signal.SIGKILL)
+        origin.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(origin.workers()) >= 2 and not before & {*origin.workers()}, "new")
+        log = tmp_path / "log"
+        wait_until(lambda: log.read_text().count("process.renewed") >= 1, "the end of it", 60)
+        assert len(origin.workers()) == 2

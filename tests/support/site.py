@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from asyncio import StreamReader
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -118,6 +119,11 @@ async def read_answer(reader: StreamReader, *, bare: bool) -> Answer:
     return Answer(code, CIMultiDictProxy(headers), await reader.readexactly(length))
 
 
+def said(block: bytes) -> None:
+    """Take a block of the access log."""
+    sys.stderr.write(block.decode())
+
+
 @asynccontextmanager
 async def origin(
     data: Path, now: UtcMicros, cdn: str = "generic", options: str = "", access: str = ""
@@ -135,7 +141,8 @@ async def origin(
     clock = ManualClock(now)
     with create_server(("127.0.0.1", 0)) as public, create_server(("127.0.0.1", 0)) as control:
         port = public.getsockname()[1]
-        running = asyncio.create_task(serve(config, data, Listeners((public,), control), clock))
+        listeners = Listeners((public,), control)
+        running = asyncio.create_task(serve(config, data, listeners, clock, said))
         session = aiohttp.ClientSession(
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=2 * SOON),

@@ -1,0 +1,132 @@
+"""`settled_until` says no more than is so: until then the decision is the same."""
+
+from fractions import Fraction
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from origin.decide import ChannelView, decide, settled_until
+from origin.request import (
+    Fragment,
+    Health,
+    Manifest,
+    ManifestKind,
+    Media,
+    Request,
+    TimeOfDay,
+    parse,
+)
+from origin.view import Between, From, OfEvent, Rolling, View
+from packager.errors import JournalError
+from packager.fold import apply
+from packager.layout import ChunkName, InitName, SegmentName
+from packager.records import EventSet
+from packager.smooth_clock import smooth_time
+from packager.staleness import stale_at
+from packager.ticks import Grid, UtcMicros
+from packager.timeline import Timeline
+from packager.track import TrackKind
+from tests.strategies import described, journals
+
+_NEVER = 1 << 61
+_SECOND = 1_000_000
+
+
+@st.composite
+def _timelines(draw: st.DrawFn) -> Timeline:
+    """A prefix of a journal, with an event in it."""
+    records = draw(journals())
+    timeline = Timeline()
+    for record in records[: draw(st.integers(0, len(records)))]:
+        timeline = apply(timeline, record)
+    try:
+        return apply(timeline, EventSet("fight", *draw(_stretches(timeline))))
+    except JournalError:
+        return timeline  # there is no header yet
+
+
+def _near(timeline: Timeline) -> st.SearchStrategy[UtcMicros]:
+    """Instants at which something of a timeline may change, and others."""
+    edge = max(timeline.edge, 0)
+    grid = timeline.grid
+    marks = [grid.micros(edge + number) for number in range(-6, 12)]
+    if (at := stale_at(timeline)) is not None:
+        marks.append(at)
+    return st.builds(
+        lambda mark, off: UtcMicros(max(0, mark + off)),
+        st.sampled_from(marks),
+        st.sampled_from([-_SECOND, -1, 0, 1, _SECOND]),
+    )
+
+
+@st.composite
+def _stretches(draw: st.DrawFn, timeline: Timeline) -> tuple[UtcMicros, UtcMicros | None]:
+    start, end = sorted((draw(_near(timeline)), draw(_near(timeline))))
+    return start, draw(st.sampled_from([None, UtcMicros(max(end, start + 1))]))
+
+
+@st.composite
+def _requests(draw: st.DrawFn, timeline: Timeline) -> Request:
+    start, end = draw(_stretches(timeline))
+    views: list[View] = [Rolling(), From(start), OfEvent("fight"), OfEvent("none")]
+    if end is not None:
+        views.append(Between(start, end))
+    number = max(0, timeline.edge + draw(st.integers(-6, 4)))
+    video = described("v0")
+    time = smooth_time(timeline.grid.boundary(number, video.timescale), video.timescale)
+    kinds = [kind for kind in ManifestKind if kind is not ManifestKind.DASH_PATCH]
+    kind = draw(st.sampled_from(kinds))
+    track = draw(st.sampled_from(["v0", "a0", "v9"])) if kind is ManifestKind.HLS_MEDIA else ""
+    return draw(
+        st.sampled_from(
+            [
+                *[Manifest("tv", kind, track, draw(st.sampled_from(views)))] * 6,
+                Media("tv", "v0", SegmentName(number)),
+                Media("tv", "v0", ChunkName(number, draw(st.integers(0, 3)))),
+                Media("tv", "v0", InitName(video.version)),
+                Fragment("tv", video.bitrate, TrackKind.VIDEO, time),
+                parse("/live/tv/index.mpd", f"start={start // _SECOND}"),
+                Health(),
+                TimeOfDay(),
+                parse("/live/TV/x"),
+            ]
+        )
+    )
+
+
+@settings(max_examples=200)
+@given(data=st.data())
+def test_until_then_the_decision_is_the_same(data: st.DataObject) -> None:
+    timeline = data.draw(_timelines())
+    channel = ChannelView(timeline, Fraction(8), Fraction(60))
+    request = data.draw(_requests(timeline))
+    now = data.draw(_near(timeline))
+    until = settled_until(request, channel, now)
+    if until == now:
+        assert isinstance(request, TimeOfDay)
+        return
+    assert until > now
+    plan = decide(request, channel, now)
+    later = [data.draw(_near(timeline)) for _ in range(4)]
+    for at in (now + 1, *later, until - 1, min(until, _NEVER) - 1):
+        if now <= at < until:
+            assert decide(request, channel, UtcMicros(at)) == plan
+
+
+@given(data=st.data())
+def test_it_says_when_a_live_edge_goes_stale(data: st.DataObject) -> None:
+    timeline = data.draw(_timelines())
+    channel = ChannelView(timeline, Fraction(8), Fraction(60))
+    at = stale_at(timeline)
+    if at is None or at < 1:
+        return
+    request = Manifest("tv", ManifestKind.DASH)
+    assert settled_until(request, channel, UtcMicros(at - 1)) == at
+    assert settled_until(request, channel, at) > at
+    assert settled_until(request, None, UtcMicros(at - 1)) > at
+
+
+def test_the_time_is_settled_for_a_millisecond() -> None:
+    channel = ChannelView(Timeline(grid=Grid(Fraction(2))), Fraction(8), Fraction(60))
+    assert settled_until(TimeOfDay(), channel, UtcMicros(7)) == 1000
+    assert settled_until(TimeOfDay(), None, UtcMicros(1000)) == 2000
