@@ -49,7 +49,9 @@ class OriginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Whose caching rules the answers are made for."""
     workers: Annotated[int, msgspec.Meta(ge=1, le=64, description="a number from 1 to 64")] = 1
     """Processes that serve the public port."""
-    memory: Annotated[int, msgspec.Meta(ge=1 << 24)] = 256_000_000
+    memory: Annotated[
+        int, msgspec.Meta(ge=16_000_000, le=1 << 40, description="a size from 16M to 1T")
+    ] = 256_000_000
     """Bytes of media and manifests that each of them keeps at hand."""
     connections: Annotated[
         int, msgspec.Meta(ge=1, le=1_000_000, description="a number from 1 to 1000000")

@@ -24,7 +24,7 @@ _MOST_ERRORS = 200
 """Lines of errors between two flushes: a flood of them says no more than the first."""
 _MOST_LINES = 100_000
 """Between two flushes."""
-_BLOCKS = 16
+_BLOCKS = 256
 """What was flushed and is not written yet."""
 _NEVER = 1 << 62
 
@@ -78,14 +78,15 @@ class AccessLog:
             return False
         return self._errors
 
-    def flush(self) -> None:
-        """Write what was noted."""
+    def flush(self, at_most: int = _MOST_LINES) -> int:
+        """Write what was noted, `at_most` so many lines of it; how many are left."""
         if self._dropped:
             metrics.DROPPED_LINES.inc(self._dropped)
-        entries, self._entries = self._entries, []
         self._error_count = self._dropped = 0
+        entries, self._entries = self._entries[:at_most], self._entries[at_most:]
         if entries:
             self._write(b"".join(map(_line, entries)))
+        return len(self._entries)
 
 
 def _line(entry: Entry) -> bytes:
