@@ -24,7 +24,7 @@ class Urgency(IntEnum):
 
 _MOST = {Urgency.MEDIA: 4096, Urgency.LIVE: 3072, Urgency.STRETCH: 2048}
 """Answers that may be in the making, held ones too, for one more of each to be begun."""
-_LONGEST = {Urgency.MEDIA: 3.0, Urgency.LIVE: 1.0, Urgency.STRETCH: 0.3}
+_LONGEST = {Urgency.MEDIA: 4.0, Urgency.LIVE: 2.0, Urgency.STRETCH: 1.0}
 """Seconds that a process may be late for one more of each to be begun."""
 
 

@@ -90,6 +90,13 @@ async def test_a_head_that_comes_octet_by_octet_has_its_time(tmp_path: Path, hea
 async def test_the_time_of_a_head_begins_with_it(tmp_path: Path) -> None:
     async with serving(tmp_path) as way:
         client = await connect(way)
+        only(way).since -= port._IDLE - 5
+        client.send(HEALTH[:9])
+        await client.settle()
+        way.port.sweep(monotonic() + port._SLOW_REQUEST - 1)
+        client.send(HEALTH[9:])
+        await client.settle()
+        assert not client.closed
         for one in (HEALTH, SMALL, SMALL, request("POST /healthz"), request("GET /%41")):
             client.send(one[:9])
             await client.settle()
@@ -220,6 +227,33 @@ async def test_an_end_behind_a_request_is_seen(tmp_path: Path, asked: bytes) -> 
         whole = asked.startswith(HEALTH)
         assert client.got.startswith(b"HTTP/1.1 200 OK") if whole else True
         client.close()
+
+
+async def test_a_long_answer_has_its_time_a_piece_at_a_time(tmp_path: Path) -> None:
+    async with serving(tmp_path) as way:
+        client = await connect(way, receives=1 << 16)
+        client.send(request(f"GET /live/tv/v0/{FIRST + 1}.m4s", "X-Any: \xe9"))
+        connection = only(way)
+        async with asyncio.timeout(SOON):
+            while not connection.busy:
+                await asyncio.sleep(0)
+            connection.since -= 1000  # what came so far has taken that long
+            while not connection.out:
+                await asyncio.sleep(0)
+            way.port.sweep(monotonic())
+            assert not connection.is_closing()
+            while len(client.got) < 2 * BIG:
+                client.drain()
+                await asyncio.sleep(0)
+        client.close()
+
+
+async def test_the_time_goes_on_where_nothing_comes(tmp_path: Path) -> None:
+    async with serving(tmp_path) as way:
+        way.hot.tick -= 1000
+        async with asyncio.timeout(SOON):
+            while way.port.tick < monotonic() - 1:
+                await asyncio.sleep(0)
 
 
 # Room.
@@ -377,10 +411,13 @@ async def test_who_leaves_leaves_nothing(
         await until_forgotten(way)
         async with asyncio.timeout(SOON):
             # What is held goes on until its time is up, with nobody to answer to.
-            while len(asyncio.all_tasks()) > tasks or way.core.answers.load.making:
+            while (
+                len(asyncio.all_tasks()) > tasks
+                or way.core.answers.load.making
+                or way.core.server.connections
+            ):
                 await asyncio.sleep(0.01)
         assert _descriptors() <= files
-        assert not way.core.server.connections
         assert logs == []
 
 

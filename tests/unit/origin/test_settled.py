@@ -45,18 +45,35 @@ def _timelines(draw: st.DrawFn) -> Timeline:
         return timeline  # there is no header yet
 
 
-def _near(timeline: Timeline) -> st.SearchStrategy[UtcMicros]:
-    """Instants at which something of a timeline may change, and others."""
+def _marks(timeline: Timeline) -> list[UtcMicros]:
+    """Instants at which something of a timeline may change."""
     edge = max(timeline.edge, 0)
-    grid = timeline.grid
-    marks = [grid.micros(edge + number) for number in range(-6, 12)]
+    marks = [timeline.grid.micros(edge + number) for number in range(-6, 12)]
     if (at := stale_at(timeline)) is not None:
-        marks.append(at)
+        step = timeline.grid.micros(1)
+        marks += [UtcMicros(at + number * step) for number in range(4)]
+    return marks
+
+
+def _near(timeline: Timeline) -> st.SearchStrategy[UtcMicros]:
+    """Instants around those."""
     return st.builds(
         lambda mark, off: UtcMicros(max(0, mark + off)),
-        st.sampled_from(marks),
+        st.sampled_from(_marks(timeline)),
         st.sampled_from([-_SECOND, -1, 0, 1, _SECOND]),
     )
+
+
+def _ends(timeline: Timeline, request: Request) -> list[UtcMicros]:
+    """The ends that a request's view has."""
+    match request:
+        case Manifest(view=Between(end=end)):
+            return [end]
+        case Manifest(view=OfEvent("fight")) if "fight" in timeline.events:
+            end = timeline.events["fight"].end
+            return [] if end is None else [end]
+        case _:
+            return []
 
 
 @st.composite
@@ -68,9 +85,9 @@ def _stretches(draw: st.DrawFn, timeline: Timeline) -> tuple[UtcMicros, UtcMicro
 @st.composite
 def _requests(draw: st.DrawFn, timeline: Timeline) -> Request:
     start, end = draw(_stretches(timeline))
-    views: list[View] = [Rolling(), From(start), OfEvent("fight"), OfEvent("none")]
+    views: list[View] = [Rolling(), From(start), *[OfEvent("fight")] * 3, OfEvent("none")]
     if end is not None:
-        views.append(Between(start, end))
+        views += [Between(start, end)] * 3
     number = max(0, timeline.edge + draw(st.integers(-6, 4)))
     video = described("v0")
     time = smooth_time(timeline.grid.boundary(number, video.timescale), video.timescale)
@@ -107,9 +124,9 @@ def test_until_then_the_decision_is_the_same(data: st.DataObject) -> None:
         return
     assert until > now
     plan = decide(request, channel, now)
-    later = [data.draw(_near(timeline)) for _ in range(4)]
-    for at in (now + 1, *later, until - 1, min(until, _NEVER) - 1):
-        if now <= at < until:
+    marks = _marks(timeline) + _ends(timeline, request)
+    for at in (now + 1, *marks, until - 1, _NEVER):
+        if now < at < until:
             assert decide(request, channel, UtcMicros(at)) == plan
 
 
@@ -124,6 +141,22 @@ def test_it_says_when_a_live_edge_goes_stale(data: st.DataObject) -> None:
     assert settled_until(request, channel, UtcMicros(at - 1)) == at
     assert settled_until(request, channel, at) > at
     assert settled_until(request, None, UtcMicros(at - 1)) > at
+
+
+@given(data=st.data())
+def test_a_stretch_ends_though_its_edge_went_stale_before(data: st.DataObject) -> None:
+    timeline = data.draw(_timelines())
+    stale = stale_at(timeline)
+    if stale is None or timeline.edge < 0:
+        return
+    start, end = timeline.grid.micros(timeline.edge), UtcMicros(stale + 60 * _SECOND)
+    timeline = apply(timeline, EventSet("fight", start, end))
+    channel = ChannelView(timeline, Fraction(8), Fraction(60))
+    for view in (Between(start, end), OfEvent("fight")):
+        request = Manifest("tv", ManifestKind.DASH, view=view)
+        assert settled_until(request, channel, stale) == end
+        before = decide(request, channel, UtcMicros(end - 1))
+        assert before == decide(request, channel, stale) != decide(request, channel, end)
 
 
 def test_the_time_is_settled_for_a_millisecond() -> None:
