@@ -35,6 +35,7 @@ from origin.render import CONTENT_TYPES, render
 from origin.reply import Reply
 from origin.request import Fragment, Manifest, Media, Request, parse
 from origin.runtime import metrics
+from origin.runtime.files import made
 from origin.runtime.follow import FollowedChannel
 from origin.runtime.media import MediaPlan, MediaReader
 from origin.shelf import Recent, Shelf
@@ -295,7 +296,7 @@ class Answers:
             status=200,
             content_type=CONTENT_TYPES[plan.request.kind],
             cache_control=self._wording.caching(freshness, channel.timeline, plan.lasts),
-            body=text.gzipped() if zipped else text.plain(),
+            body=made(text.gzipped() if zipped else text.plain()),
             etag=f'"{text.digest}{"-gz" if zipped else ""}"',
             modified=plan.window.published,
             extra=(

@@ -11,8 +11,8 @@ from origin.admission import admits
 from origin.answer import Answer, Slice, conditioned
 from origin.runtime.access_log import AccessLog, Entry
 from origin.runtime.answers import Answers, Target
+from origin.runtime.files import path_of, read_slice
 from origin.runtime.headers import Stamps, headers_of, lines_of
-from origin.runtime.media import path_of, read_slice
 from origin.runtime.quality import Quality
 from origin.wire import Lines
 from packager.clock import Clock, monotonic

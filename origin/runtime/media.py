@@ -3,14 +3,13 @@
 All of this waits for the disk: call it in a thread.
 """
 
-import os
-from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
 from origin.answer import Answer, Slice
 from origin.plan import Freshness, ServeFragment, ServeInit, ServeMedia
 from origin.request import Request
+from origin.runtime.files import at_hand, read_slice
 from origin.wording import Wording
 from packager.cmaf.smooth import smooth_fragment
 from packager.errors import StoreError
@@ -19,12 +18,6 @@ from packager.smooth_clock import span
 
 MediaPlan = ServeMedia | ServeInit | ServeFragment
 
-_FROM_FILE = 1 << 16
-"""Bytes from which on the kernel sends a body faster from a file than from memory."""
-MOST_FILES = 4096
-"""That are open for bodies; beyond it they are in memory."""
-_PIECE = 1 << 20
-"""Bytes that are read at once."""
 _LONGEST_INIT = 1 << 20
 """Bytes: init sections have a thousand or two."""
 
@@ -47,10 +40,7 @@ class MediaReader:
         """
         match plan:
             case ServeMedia():
-                body = self._slice(plan)
-                if plan.size < _FROM_FILE or OpenFile.count >= MOST_FILES:
-                    return self._media(request, plan, read_slice(body, plan.size))
-                return self._media(request, plan, opened(body))
+                return self._media(request, plan, at_hand(self._slice(plan)))
             case ServeInit():
                 return self._init(plan)
             case ServeFragment():
@@ -109,65 +99,6 @@ class MediaReader:
             ranges=True,
             extra=(*words.following(request, plan.following), *words.for_cdns(freshness)),
         )
-
-
-def read_slice(body: Slice, size: int) -> bytes:
-    """The first `size` bytes, in one step.
-
-    Raises:
-        StoreError: the file has not all the bytes that it should have.
-    """
-    try:
-        with Path(path_of(body)).open("rb", buffering=0) as file:
-            if os.fstat(file.fileno()).st_size < body.offset + body.size:
-                raise StoreError(f"{body.path} is shorter than its record says")
-            return os.pread(file.fileno(), size, body.offset)
-    except OSError as error:
-        raise StoreError(str(error)) from error
-
-
-def path_of(body: Slice) -> str:
-    """Where to open the file of a body again: the name of one that is open may be gone."""
-    return body.path if body.file is None else f"/proc/self/fd/{body.file.descriptor}"
-
-
-class OpenFile:
-    """A file that is open as long as somebody knows it."""
-
-    __slots__ = ("descriptor", "short")
-
-    count = 0
-    """Of all that are open."""
-
-    def __init__(self, descriptor: int) -> None:
-        """Take over a descriptor."""
-        self.descriptor = descriptor
-        self.short = False
-        OpenFile.count += 1
-
-    def __del__(self) -> None:
-        OpenFile.count -= 1
-        os.close(self.descriptor)
-
-
-def opened(body: Slice) -> Slice:
-    """`body` with its file open and its bytes in the kernel's memory, all workers' in common.
-
-    Raises:
-        StoreError: the file has not all the bytes that it should have.
-    """
-    try:
-        file = OpenFile(os.open(body.path, os.O_RDONLY | os.O_CLOEXEC))
-        buffer = bytearray(min(body.size, _PIECE))
-        at, end = body.offset, body.offset + body.size
-        while at < end:
-            read = os.preadv(file.descriptor, [memoryview(buffer)[: end - at]], at)
-            if not read:
-                raise StoreError(f"{body.path} is shorter than its record says")
-            at += read
-    except OSError as error:
-        raise StoreError(str(error)) from error
-    return replace(body, file=file)
 
 
 def _freshness_of(plan: ServeFragment) -> Freshness:

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from origin.answer import Slice
 from packager.clock import ManualClock
 from packager.records import EventSet
 from packager.ticks import MICROS, UtcMicros
 from tests.feeds import START
 from tests.strategies import split
+from tests.support import long_journal
 from tests.support.channel import FIRST, GRID, Packager, a_feed, packager, publish
 from tests.support.requests import SEPARATOR, Known, is_tame, requests
 from tests.support.ways import Alone, ByPort, Cold, core, exchange
@@ -215,6 +217,23 @@ async def test_what_is_known_again_is_said_again_as_long_as_it_is_right(tmp_path
     later(UtcMicros(_NOW + 600 * MICROS))
     await same()
     await ways.close()
+
+
+async def test_so_it_does_of_a_manifest_that_lies_in_the_kernels_memory(tmp_path: Path) -> None:
+    first = long_journal.lay(tmp_path / "tv", "tv", 1, _NOW)
+    begin = long_journal.GRID.micros(first) // MICROS
+    one = _get(f"/live/tv/from/{begin}/v0/index.m3u8".encode())
+    forms = [one, one.replace(b"GET", b"HEAD"), one.replace(b"Host", b"If-Match: x\r\nHost"), one]
+    cores = [core(tmp_path, ManualClock(_NOW)) for _ in range(3)]
+    said = []
+    for way in (Alone(cores[0]), ByPort(cores[1], Cold), ByPort(cores[2])):
+        await way.start()
+        said.append([await exchange(way, [[form]]) for form in forms])
+        held = [reply.answer.body for reply in way.core.channels["tv"].rendered.values()]
+        assert [type(body) for body in held] == [Slice]
+        await way.close()
+    assert len(said[0][0][0]) > 1 << 16
+    assert said[1:] == said[:1] * 2
 
 
 ONCE_DIFFERENT = {
