@@ -29,7 +29,7 @@ def main() -> None:
     arguments = parser.parse_args()
     path: Path = arguments.config
     try:
-        config = parse_config(read(path, str(path)), str(path), os.environ)
+        config = parse_config(read(path, str(path)), str(path), os.environ, feeds=False)
         data = Path(os.path.abspath(path.parent / config.data))  # noqa: PTH100 - links stay
         if arguments.listeners is None:
             with listening(config.origin) as listeners:

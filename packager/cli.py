@@ -274,7 +274,7 @@ def _origin(arguments: argparse.Namespace) -> None:
 
     # Ladders and sources may not be there: they are the packager's.
     path: Path = arguments.config
-    config = parse_config(read(path, str(path)), str(path))
+    config = parse_config(read(path, str(path)), str(path), os.environ, feeds=False)
     data = Path(os.path.abspath(path.parent / config.data))  # noqa: PTH100 - links stay
     make_folders(data, config.channels)
     with listening(config.origin) as listeners:

@@ -4,6 +4,7 @@ YAML text in, typed values out. What depends on a ladder is checked by `final_se
 ladder of a channel is known.
 """
 
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from types import MappingProxyType
@@ -14,24 +15,25 @@ import msgspec
 from packager.access import AccessConfig, read_access
 from packager.errors import ConfigError
 from packager.events import MOST, instant
-from packager.profile import Ladder, PassthroughLadder, Pixels, segment_fault
+from packager.profile import Ladder, PassthroughLadder, segment_fault
 from packager.retention import SPARE
 from packager.secret import Secret, hidden
+from packager.source import (
+    CmafSource,
+    Host,
+    IngestConfig,
+    LossConfig,
+    PatternSource,
+    Port,
+    RtmpSource,
+    Source,
+    SrtSource,
+    Text,
+    threshold,
+)
 from packager.track import TRACK_ID
 from packager.units import format_duration, parse_duration, parse_size
 from packager.yaml_text import Words, convert, read_yaml
-
-_Text = Annotated[str, msgspec.Meta(min_length=1, description="text")]
-
-_Host = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"\A[0-9A-Za-z.:_-]{1,253}\Z",
-        description="a host name or an address",
-    ),
-]
-
-_Port = Annotated[int, msgspec.Meta(ge=1, le=65535, description="a port from 1 to 65535")]
 
 _WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared with, not bound
 
@@ -39,12 +41,12 @@ _WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared with, not bo
 class OriginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the origin listens."""
 
-    host: _Host = "0.0.0.0"  # noqa: S104 -- an origin is there to be reached
+    host: Host = "0.0.0.0"  # noqa: S104 -- an origin is there to be reached
     """Of the public port: media and manifests."""
-    port: _Port = 8080
-    control_host: _Host = "127.0.0.1"
+    port: Port = 8080
+    control_host: Host = "127.0.0.1"
     """Of the control port: status page, metrics and API."""
-    control_port: _Port = 8081
+    control_port: Port = 8081
     cdn: Literal["generic", "akamai", "cloudfront", "fastly", "google"] = "generic"
     """Whose caching rules the answers are made for."""
     workers: Annotated[int, msgspec.Meta(ge=1, le=64, description="a number from 1 to 64")] = 1
@@ -67,42 +69,6 @@ class OriginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What the control port wants to be shown."""
 
 
-class PatternSource(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="type",
-    tag="pattern",
-):
-    """A test picture and tone, at the ladder's frame rate."""
-
-    width: Pixels = 1280
-    height: Pixels = 720
-
-
-class FileSource(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="type",
-    tag="file",
-):
-    """Recordings replayed one after the other, at the pace they were made."""
-
-    files: Annotated[
-        tuple[_Text, ...],
-        msgspec.Meta(min_length=1, max_length=1000, description="a path or 1 to 1000 of them"),
-    ] = msgspec.field(name="file")
-    """Paths; in YAML `file`, one path or a list of them."""
-    loop: bool = False
-    """Whether to begin again after the last."""
-
-
-Source = PatternSource | FileSource
-
-
 _Instant = Annotated[int, msgspec.Meta(description="a time such as 2026-01-01T00:00:00Z")]
 
 
@@ -120,8 +86,12 @@ class EventConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class ChannelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One feed, as configured."""
 
-    source: Source
-    ladder: _Text
+    source: Source | None = None
+    sources: Annotated[
+        tuple[Source, ...], msgspec.Meta(max_length=8, description="a list of 1 to 8 sources")
+    ] = ()
+    """In the order of preference; in place of `source`."""
+    ladder: Text
     """The name of a shipped ladder, or a path that ends in `.yaml`."""
     segment: Fraction | None = None
     """Seconds, in place of the ladder's."""
@@ -138,20 +108,33 @@ class ChannelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The schedule, by name."""
     access: AccessConfig = AccessConfig()
     """Who may have it."""
+    loss: LossConfig = LossConfig()
+    """When a source counts as lost, and what then."""
+
+    @property
+    def all_sources(self) -> tuple[Source, ...]:
+        """One at least."""
+        return self.sources if self.source is None else (self.source,)
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A configuration file."""
 
-    data: _Text
+    data: Text
     """The folder of journals and media, relative to the configuration file."""
-    ffmpeg: _Text | None = None
+    ffmpeg: Text | None = None
     """A program in place of the one that comes with Ringside."""
+    ingest: IngestConfig = IngestConfig()
     origin: OriginConfig = OriginConfig()
     channels: Annotated[
         dict[str, ChannelConfig],
         msgspec.Meta(min_length=1, max_length=500, description="1 to 500 channels"),
     ]
+
+
+_SECRETS = ("key", "passphrase")
+_SRT = re.compile(r"srt://(?:[0-9A-Za-z.-]{1,253}|\[[0-9a-f:.]{2,45}\]):[0-9]{1,5}")
+_LONGEST_PASSPHRASE = 79
 
 
 def _one(text: str) -> list[str]:
@@ -160,6 +143,14 @@ def _one(text: str) -> list[str]:
 
 _WORDS: Words = {
     "file": _one,
+    "audio": _one,
+    "latency": parse_duration,
+    "no_data": parse_duration,
+    "no_video": threshold,
+    "black": threshold,
+    "frozen": threshold,
+    "silent": threshold,
+    "back_after": parse_duration,
     "segment": parse_duration,
     "window": parse_duration,
     "retention": parse_duration,
@@ -173,10 +164,13 @@ _WORDS: Words = {
 _NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
-def parse_config(text: str, file: str, environment: Mapping[str, str] = _NOWHERE) -> Config:
+def parse_config(
+    text: str, file: str, environment: Mapping[str, str] = _NOWHERE, *, feeds: bool = True
+) -> Config:
     """The configuration in `text`; `file` is what errors call it.
 
-    Secrets that it names by `$NAME` are those of `environment`.
+    Secrets that it names by `$NAME` are those of `environment`. Without `feeds` sources are passed
+    over: an origin needs none of them, and none of their secrets.
 
     Raises:
         ConfigError: not a configuration.
@@ -186,12 +180,23 @@ def parse_config(text: str, file: str, environment: Mapping[str, str] = _NOWHERE
     if isinstance(channels, dict):
         # One by one: msgspec names no key of a dict in its errors.
         named = cast("dict[str, object]", channels).items()
-        tree["channels"] = {name: _channel(name, node, file, environment) for name, node in named}
+        tree["channels"] = {
+            name: _channel(name, node if feeds else _without_feeds(node), file, environment)
+            for name, node in named
+        }
     if isinstance(origin := tree.get("origin"), dict):
         tree["origin"] = _with_token(cast("dict[str, object]", origin), file, environment)
     config = convert(tree, Config, file, _WORDS)
     _check_ports(config.origin, file)
+    _check_ingest(config, file)
     return config
+
+
+def _without_feeds(node: object) -> object:
+    if not isinstance(node, dict):
+        return node
+    kept = {key: of for key, of in cast("dict[str, object]", node).items() if key != "sources"}
+    return {**kept, "source": {"type": "pattern"}}
 
 
 def _with_token(
@@ -215,9 +220,79 @@ def _channel(name: str, node: object, file: str, environment: Mapping[str, str])
             schedule = cast("dict[str, object]", events).items()
             said = {event: _event(event, of, file, f"{path}.events") for event, of in schedule}
             node["events"] = said
+        _hide_keys(node, environment, file, path)
         if "access" in node:
             node["access"] = read_access(node["access"], environment, file, f"{path}.access")
-    return convert(node, ChannelConfig, file, _WORDS, path)
+    channel = convert(node, ChannelConfig, file, _WORDS, path)
+    _check_sources(channel, file, path)
+    return channel
+
+
+def _hide_keys(
+    node: dict[str, object], environment: Mapping[str, str], file: str, path: str
+) -> None:
+    """Read the secrets of a channel's sources in place."""
+
+    def read(source: object, where: str) -> object:
+        if not isinstance(source, dict):
+            return source
+        return {
+            key: hidden(value, file, f"{where}.{key}", environment) if key in _SECRETS else value
+            for key, value in cast("dict[str, object]", source).items()
+        }
+
+    if "source" in node:
+        node["source"] = read(node["source"], f"{path}.source")
+    if isinstance(sources := node.get("sources"), list):
+        listed = enumerate(cast("list[object]", sources))
+        node["sources"] = [read(source, f"{path}.sources[{index}]") for index, source in listed]
+
+
+def _check_sources(channel: ChannelConfig, file: str, path: str) -> None:
+    if channel.source is not None and channel.sources:
+        raise ConfigError(file, f"{path}.sources", "there is a source already: put it in the list")
+    if not channel.all_sources:
+        raise ConfigError(file, f"{path}.source", "missing")
+    for place, source in _placed(channel, path):
+        if isinstance(source, CmafSource) and channel.sources[1:]:
+            raise ConfigError(file, place, "cmaf is a channel's only source: its encoders share it")
+        if isinstance(source, SrtSource):
+            _check_srt(source, file, place)
+
+
+def _placed(channel: ChannelConfig, path: str) -> list[tuple[str, Source]]:
+    """The sources of a channel at `path`, with their places."""
+    if channel.source is not None:
+        return [(f"{path}.source", channel.source)]
+    return [(f"{path}.sources[{index}]", source) for index, source in enumerate(channel.sources)]
+
+
+def _check_srt(source: SrtSource, file: str, place: str) -> None:
+    if (source.port is None) == (source.url is None):
+        raise ConfigError(file, place, "one of port, to be called at, and url, to call, is wanted")
+    if source.url is not None and _SRT.fullmatch(source.url) is None:
+        raise ConfigError(file, f"{place}.url", "expected srt://host:port")
+    if source.passphrase is not None and len(source.passphrase.octets) > _LONGEST_PASSPHRASE:
+        raise ConfigError(
+            file, f"{place}.passphrase", f"more than {_LONGEST_PASSPHRASE} characters"
+        )
+
+
+def _check_ingest(config: Config, file: str) -> None:
+    """See that no key and no port stands for two sources."""
+    ingest = config.ingest
+    if ingest.rtmps_port is not None and not (ingest.certificate and ingest.certificate_key):
+        reason = "rtmps_port wants certificate and certificate_key"
+        raise ConfigError(file, "ingest", reason)
+    keys: dict[tuple[str, Secret], str] = {}
+    for name, channel in config.channels.items():
+        for place, source in _placed(channel, f"channels.{name}"):
+            key = getattr(source, "key", None)
+            if not isinstance(key, Secret):
+                continue
+            kind = "rtmp" if isinstance(source, RtmpSource) else "http"
+            if (other := keys.setdefault((kind, key), place)) != place:
+                raise ConfigError(file, f"{place}.key", f"the key of {other} too")
 
 
 def _event(name: str, node: object, file: str, path: str) -> EventConfig:
@@ -246,9 +321,14 @@ def final_segment(channel: ChannelConfig, ladder: Ladder, file: str, path: str) 
     Raises:
         ConfigError: channel and ladder do not go together.
     """
-    if isinstance(channel.source, PatternSource) and isinstance(ladder, PassthroughLadder):
-        reason = f"{ladder.name!r} encodes nothing, and a test pattern has to be encoded"
-        raise ConfigError(file, f"{path}.ladder", reason)
+    is_passed = isinstance(ladder, PassthroughLadder)
+    for source in channel.all_sources:
+        if isinstance(source, PatternSource) and is_passed:
+            reason = f"{ladder.name!r} encodes nothing, and a test pattern has to be encoded"
+            raise ConfigError(file, f"{path}.ladder", reason)
+        if isinstance(source, CmafSource) and not is_passed:
+            reason = f"{ladder.name!r} encodes, and cmaf brings a ready ladder: take passthrough"
+            raise ConfigError(file, f"{path}.ladder", reason)
     segment = ladder.segment if channel.segment is None else channel.segment
     if (fault := segment_fault(segment, ladder)) is not None:
         raise ConfigError(file, f"{path}.segment", fault)

@@ -12,6 +12,7 @@ import msgspec
 
 from packager.errors import ConfigError
 from packager.layout import RESERVED
+from packager.source import Pixels
 from packager.ticks import round_half_up
 from packager.track import TRACK_ID
 from packager.units import (
@@ -37,14 +38,6 @@ Name = Annotated[
     ),
 ]
 """A track id or a channel name."""
-
-Pixels = Annotated[
-    int,
-    msgspec.Meta(
-        ge=16, le=7680, multiple_of=2, description="an even number of pixels from 16 to 7680"
-    ),
-]
-"""A width or a height: even, as 4:2:0 needs it."""
 
 _BitRate = Annotated[
     int, msgspec.Meta(ge=8_000, le=1_000_000_000, description="a bit rate from 8k to 1G")

@@ -11,7 +11,7 @@ from typing import cast
 
 from packager.errors import ConfigError
 
-SECRET_KEYS = frozenset({"access", "control_token"})
+SECRET_KEYS = frozenset({"access", "control_token", "key", "passphrase"})
 """The keys of a configuration whose texts are secrets, wherever they stand and however deep."""
 
 _SECRET = re.compile(r"(?!\$)[!-~]{16,256}")

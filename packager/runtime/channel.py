@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import NoReturn, assert_never
+from typing import NoReturn
 
 import msgspec
 import structlog
 
 from packager.clock import Clock, monotonic
 from packager.cmaf.boxes import Buffer
-from packager.config import FileSource, PatternSource, Source
 from packager.errors import DiskError, FeedError, JournalError, RingsideError
 from packager.events import EventOrder, ordered, said, schedule_of
 from packager.ffmpeg.command import arguments, track_specs
@@ -32,6 +31,7 @@ from packager.runtime.publisher import Publisher
 from packager.runtime.sources import Opened
 from packager.runtime.sources.pattern import open_pattern
 from packager.runtime.sources.recording import open_recording
+from packager.source import FileSource, PatternSource, Source, described
 from packager.status import ChannelState, ChannelStatus, encode
 from packager.ticks import MICROS
 
@@ -79,7 +79,7 @@ class Channel:
         self._status = ChannelStatus(
             state=ChannelState.STARTING,
             since=clock.now(),
-            source=_describe(config),
+            source=described(config.sources[0]),
             ladder=config.ladder_name,
         )
         self._publisher: Publisher | None = None
@@ -164,7 +164,7 @@ class Channel:
         Raises:
             RingsideError: it failed, or it has no end and ended.
         """
-        identity = _identity(self._config.source)
+        identity = _identity(self._config.sources[0])
         if identity and publisher.timeline.ended_source == identity:
             return
         self._set(ChannelState.STARTING)
@@ -177,7 +177,7 @@ class Channel:
         self._log.info("source.ended")
 
     async def _open(self) -> Opened:
-        source, ladder = self._config.source, self._config.ladder
+        source, ladder = self._config.sources[0], self._config.ladder
         match source:
             case PatternSource():
                 if not isinstance(ladder, EncodeLadder):
@@ -187,7 +187,7 @@ class Channel:
                 encoded = isinstance(ladder, EncodeLadder)
                 return await open_recording(source, self._folder, self._program, encoded=encoded)
             case _:
-                assert_never(source)
+                raise FeedError("not yet")
 
     async def _run_once(self, source: Opened, publisher: Publisher) -> None:
         """Run ffmpeg to its end.
@@ -436,14 +436,6 @@ class Channel:
             self._publisher.journal.give_up_reserve()
             partial.write_bytes(encode(self._status))
         partial.replace(path)
-
-
-def _describe(config: LoadedChannel) -> str:
-    source = config.source
-    if isinstance(source, PatternSource):
-        return "pattern"
-    names = ", ".join(Path(file).name for file in source.files[:3])
-    return f"file {names}{' …' if len(source.files) > 3 else ''}"  # noqa: PLR2004 - enough to know
 
 
 def _identity(source: Source) -> str:

@@ -12,15 +12,14 @@ from packager.access import AccessConfig
 from packager.config import (
     ChannelConfig,
     EventConfig,
-    FileSource,
     OriginConfig,
-    Source,
     final_segment,
     parse_config,
 )
 from packager.errors import ConfigError
 from packager.profile import Ladder, parse_ladder
 from packager.records import EventSet
+from packager.source import FileSource, IngestConfig, LossConfig, Source
 from packager.text_file import fault, read
 from packager.ticks import UtcMicros
 from packager.units import quoted
@@ -31,8 +30,8 @@ class LoadedChannel:
     """One feed, ready to start."""
 
     name: str
-    source: Source
-    """Its files are absolute paths."""
+    sources: tuple[Source, ...]
+    """In the order of preference, one at least; paths of files are absolute."""
     ladder: Ladder
     ladder_name: str
     segment: Fraction
@@ -47,6 +46,8 @@ class LoadedChannel:
     """The schedule."""
     access: AccessConfig = field(default_factory=AccessConfig)
     """Who may have it."""
+    loss: LossConfig = field(default_factory=LossConfig)
+    """When a source counts as lost; the path of its slate is absolute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class LoadedConfig:
     ffmpeg: str | None
     """A program's name, or an absolute path; None for the one that comes with Ringside."""
     origin: OriginConfig
+    ingest: IngestConfig
+    """Its paths are absolute."""
     channels: dict[str, LoadedChannel]
 
 
@@ -82,7 +85,7 @@ def load(path: Path) -> LoadedConfig:
         ladder = ladders[channel.ladder]
         channels[name] = LoadedChannel(
             name=name,
-            source=_source(channel, folder, file, f"{place}.source.file"),
+            sources=_sources(channel, folder, file, place),
             ladder=ladder,
             ladder_name=ladder.name,
             segment=final_segment(channel, ladder, file, place),
@@ -91,6 +94,7 @@ def load(path: Path) -> LoadedConfig:
             retention_size=channel.retention_size,
             events=tuple(_event(event, said) for event, said in channel.events.items()),
             access=channel.access,
+            loss=_loss(channel.loss, folder, file, f"{place}.loss.slate"),
         )
     ffmpeg = config.ffmpeg
     if ffmpeg is not None and "/" in ffmpeg:
@@ -100,6 +104,7 @@ def load(path: Path) -> LoadedConfig:
         data=_absolute(folder, config.data, file, "data"),
         ffmpeg=ffmpeg,
         origin=config.origin,
+        ingest=_ingest(config.ingest, folder, file),
         channels=channels,
     )
 
@@ -129,16 +134,43 @@ def load_ladder(ladder: str, folder: Path, file: str, where: str) -> Ladder:
     return parse_ladder(text, f"{ladder}.yaml", ladder)
 
 
-def _source(channel: ChannelConfig, folder: Path, file: str, where: str) -> Source:
-    """The source of `channel` with absolute paths to files that can be read."""
-    source = channel.source
+def _sources(channel: ChannelConfig, folder: Path, file: str, place: str) -> tuple[Source, ...]:
+    """The sources of `channel` with absolute paths to files that can be read."""
+    if channel.source is not None:
+        return (_source(channel.source, folder, file, f"{place}.source.file"),)
+    listed = enumerate(channel.sources)
+    return tuple(_source(one, folder, file, f"{place}.sources[{at}].file") for at, one in listed)
+
+
+def _source(source: Source, folder: Path, file: str, where: str) -> Source:
     if not isinstance(source, FileSource):
         return source
-    paths = [_absolute(folder, name, file, where) for name in source.files]
-    for path in paths:
-        if (reason := fault(path)) is not None:
-            raise ConfigError(file, where, f"{path}: {reason}")
-    return msgspec.structs.replace(source, files=tuple(map(str, paths)))
+    paths = tuple(_readable(name, folder, file, where) for name in source.files)
+    return msgspec.structs.replace(source, files=paths)
+
+
+def _ingest(ingest: IngestConfig, folder: Path, file: str) -> IngestConfig:
+    if ingest.certificate is None or ingest.certificate_key is None:
+        return ingest
+    return msgspec.structs.replace(
+        ingest,
+        certificate=_readable(ingest.certificate, folder, file, "ingest.certificate"),
+        certificate_key=_readable(ingest.certificate_key, folder, file, "ingest.certificate_key"),
+    )
+
+
+def _loss(loss: LossConfig, folder: Path, file: str, where: str) -> LossConfig:
+    if loss.slate is None:
+        return loss
+    return msgspec.structs.replace(loss, slate=_readable(loss.slate, folder, file, where))
+
+
+def _readable(name: str, folder: Path, file: str, where: str) -> str:
+    """The absolute path of a file that can be read."""
+    path = _absolute(folder, name, file, where)
+    if (reason := fault(path)) is not None:
+        raise ConfigError(file, where, f"{path}: {reason}")
+    return str(path)
 
 
 def _absolute(folder: Path, name: str, file: str, where: str) -> Path:

@@ -22,7 +22,6 @@ from packager.clock import ManualClock
 from packager.cmaf.boxes import Buffer
 from packager.cmaf.demuxer import Init
 from packager.cmaf.run import Run
-from packager.config import FileSource
 from packager.errors import FeedError, SetupError
 from packager.ffmpeg.command import arguments, track_specs
 from packager.ffmpeg.progress import read_message
@@ -36,6 +35,7 @@ from packager.runtime.process import Child, TrackPipe
 from packager.runtime.publisher import Publisher
 from packager.runtime.sources.recording import open_recording
 from packager.runtime.still import write_manifests
+from packager.source import FileSource
 from packager.ticks import MICROS, UtcMicros, round_half_up
 from packager.window import rolling
 

@@ -8,14 +8,13 @@ from packager.config import (
     ChannelConfig,
     Config,
     EventConfig,
-    FileSource,
     OriginConfig,
-    PatternSource,
     final_segment,
     parse_config,
 )
 from packager.errors import ConfigError
 from packager.profile import AudioRung, EncodeLadder, Ladder, PassthroughLadder, VideoRung
+from packager.source import FileSource, PatternSource
 
 GOOD = """\
 data: ./data
@@ -143,8 +142,11 @@ def test_a_program_in_place_of_ffmpeg() -> None:
         ("type: pattern", "typ: pattern", "channels.demo.source.type: missing"),
         (
             "type: pattern",
-            "type: rtmp",
-            "channels.demo.source.type: expected pattern or file, got 'rtmp'",
+            "type: dvb",
+            (
+                "channels.demo.source.type: expected pattern, file, rtmp, srt, udp, push, hls or cmaf,"
+                " got 'dvb'"
+            ),
         ),
         (
             "width: 640",

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from packager.config import FileSource, OriginConfig, PatternSource
+from packager.config import OriginConfig
 from packager.errors import ConfigError
 from packager.runtime.config_file import load, shipped_ladders
+from packager.source import FileSource, PatternSource
 from packager.yaml_text import MAX_TEXT
 
 SHIPPED = "demo, mobile-360p, passthrough, sports-1080p25, sports-1080p50"
@@ -35,7 +36,7 @@ def test_pattern(path: Path) -> None:
     assert (config.path, config.data) == (path, path.parent / "d")
     assert (config.ffmpeg, config.origin) == (None, OriginConfig())
     (loaded,) = config.channels.values()
-    assert (loaded.name, loaded.source) == ("a", PatternSource())
+    assert (loaded.name, loaded.sources) == ("a", (PatternSource(),))
     assert (loaded.ladder_name, loaded.ladder.name) == ("demo", "demo")
     assert (loaded.segment, loaded.window, loaded.retention) == (Fraction(48, 25), 120, 600)
 
@@ -55,7 +56,7 @@ def test_paths_start_from_the_folder_of_the_file(
     config = load(Path("../ringside.yaml"))
     loaded = config.channels["a"]
     expected = (str(folder / "feeds" / "a.ts"), str(folder / "b.ts"))
-    assert loaded.source == FileSource(files=expected, loop=True)
+    assert loaded.sources == (FileSource(files=expected, loop=True),)
     assert (loaded.ladder_name, loaded.segment) == ("mine", 4)
     assert config.data == folder / "d"
     assert config.ffmpeg == str(folder / "bin" / "ffmpeg")

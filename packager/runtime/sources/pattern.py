@@ -4,10 +4,10 @@ from fractions import Fraction
 
 import font_roboto
 
-from packager.config import PatternSource
 from packager.ffmpeg.command import PatternFeed
 from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream
 from packager.runtime.sources import Opened
+from packager.source import PatternSource
 from packager.track import UNDETERMINED
 
 

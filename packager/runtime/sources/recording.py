@@ -3,11 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from packager.config import FileSource
 from packager.ffmpeg.command import FileFeed
 from packager.ffmpeg.concat import common, concat_list
 from packager.runtime.ffmpeg_program import probe
 from packager.runtime.sources import Opened
+from packager.source import FileSource
 
 _LIST = "source.ffconcat"
 
