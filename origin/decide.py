@@ -9,6 +9,7 @@
 | a hole | 404 (Smooth: 412) |
 | no such channel, track, rendition or version | 404 |
 | a live manifest, or media that is still to come, of a channel whose edge is stale | 503 |
+| the rolling window of a channel that has no feed, where its filler is not to be served | 503 |
 | what no path can mean | 400 |
 """
 
@@ -71,6 +72,20 @@ class ChannelView:
     """Seconds of the rolling window."""
     retention: Fraction
     """Seconds that are kept, unless room is wanting."""
+    hides_filler: bool = False
+    """Whether what is sent while there is no feed counts as no live edge."""
+
+    @property
+    def is_without_feed(self) -> bool:
+        """Whether the live edge is none that viewers shall get."""
+        timeline = self.timeline
+        current = timeline.period
+        return (
+            self.hides_filler
+            and current is not None
+            and current.filler
+            and timeline.edge >= current.number
+        )
 
     @property
     def depth(self) -> int:
@@ -138,12 +153,7 @@ def _manifest(request: Manifest, channel: ChannelView, now: UtcMicros) -> Plan:
         return Refuse(404, "no such track", Freshness.UNKNOWN)
     match request.view:
         case Rolling():
-            if is_stale(timeline, now):
-                return _stale(timeline)
-            window = rolling(timeline, channel.depth, first_named(timeline))
-            if window is None:
-                return _unavailable(timeline, "no data yet")
-            return _serve(request, channel, window)
+            return _rolling(request, channel, now)
         case From(start):
             return _stretch(request, channel, now, start, None)
         case Between(start, end):
@@ -155,6 +165,18 @@ def _manifest(request: Manifest, channel: ChannelView, now: UtcMicros) -> Plan:
             return _stretch(request, channel, now, event.start, event.end)
         case _:
             assert_never(request.view)
+
+
+def _rolling(request: Manifest, channel: ChannelView, now: UtcMicros) -> Plan:
+    timeline = channel.timeline
+    if is_stale(timeline, now):
+        return _stale(timeline)
+    if channel.is_without_feed:
+        return _unavailable(timeline, "there is no feed now")
+    window = rolling(timeline, channel.depth, first_named(timeline))
+    if window is None:
+        return _unavailable(timeline, "no data yet")
+    return _serve(request, channel, window)
 
 
 def _stale(timeline: Timeline) -> Refuse:

@@ -40,3 +40,8 @@ class ManualClock:
 def monotonic() -> float:
     """Seconds on a clock that never steps: for measuring how long something took."""
     return time.monotonic()
+
+
+def monotonic_micros() -> int:
+    """The same in microseconds."""
+    return time.monotonic_ns() // 1000

@@ -122,7 +122,7 @@ def _period_started(timeline: Timeline, record: PeriodStarted) -> Timeline:
     if record.number <= timeline.last_number:
         msg = f"period {record.index} starts at segment {record.number}, which is taken"
         raise JournalError(msg)
-    period = Period(record.index, record.number, record.anchor, {}, record.stretches)
+    period = Period(record.index, record.number, record.anchor, {}, record.stretches, record.filler)
     return replace(
         timeline,
         periods=(*timeline.periods, period),

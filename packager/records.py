@@ -58,6 +58,8 @@ class PeriodStarted(_Record, frozen=True, tag="period"):
     anchor: Anchor
     stretches: tuple[Stretch, ...] = ()
     """In a rewritten journal: what is known of holes whose other side has been trimmed too."""
+    filler: bool = False
+    """It has nobody's feed, but what is sent while there is none."""
 
 
 class Parted(_Record, frozen=True, tag="parted"):

@@ -83,6 +83,12 @@ class Segmenter:
     next_period: int
     bitrates: dict[str, int] = field(default_factory=dict[str, int])
     """Measured nominal bit rates of earlier periods, by track."""
+    came: UtcMicros | None = None
+    """When the source's first picture came in, where that was before it could be pushed here."""
+    filler: bool = False
+    """Nobody's feed: what is sent while there is none."""
+    leave_after: int | None = None
+    """The last segment that is wanted; None where there is none."""
     lag: int | None = None
     """Microseconds that the lead's newest run trails the wall clock."""
     anchor_lag: int | None = None
@@ -97,6 +103,10 @@ class Segmenter:
     _jump: _Jump | None = field(init=False, default=None)
     _drift: Drift = field(init=False, default_factory=Drift)
     _slew: Slew = field(init=False, default_factory=Slew)
+    _trail: int | None = field(init=False, default=None)
+    """Microseconds that the period's first picture came in after it is said to be."""
+    _first: Fraction | None = field(init=False, default=None)
+    """Seconds of source time of the lead's first run."""
 
     def __post_init__(self) -> None:
         """Find the lead among the specs."""
@@ -107,6 +117,23 @@ class Segmenter:
     def anchored(self) -> bool:
         """Whether a period has started."""
         return self._period_number is not None
+
+    @property
+    def seen(self) -> UtcMicros | None:
+        """When the end of the lead's newest chunk came in; None before any."""
+        if self._trail is None or not self._lead.end:
+            return None
+        return UtcMicros(micros_of(self._lead.end, self._lead.timescale) + self._trail)
+
+    @property
+    def has_left(self) -> bool:
+        """Whether all is there that is wanted."""
+        last = self.leave_after
+        tracks = [track for track in self._tracks.values() if track.facts is not None]
+        return last is not None and all(track.last >= last for track in tracks)
+
+    def _wants(self, number: int) -> bool:
+        return self.leave_after is None or number <= self.leave_after
 
     @property
     def clock_rate(self) -> int:
@@ -254,17 +281,18 @@ class Segmenter:
     def _try_anchor(self, now: UtcMicros) -> Iterator[Action]:
         lead = self._lead
         run = lead.pending.pop()
-        length = rescale(run.duration, lead.timescale, MICROS)
-        number = self.grid.number_at_micros(now - length)
+        instant = self._arrival(run, now)
+        number = self.grid.number_at_micros(instant)
         if self.grid.micros(self.last_number) > now + _SET_BACK:
             number = self.last_number + 1  # rather than to wait until the clock is there again
         if not run.keyframe or number <= self.last_number:
             self.dropped += 1
             return
         source = Fraction(run.start + run.compositions[0], lead.timescale)
-        anchor = Anchor(source, self.grid.micros(number), UtcMicros(now - length))
-        self._period_number = number
-        yield Note(PeriodStarted(self.next_period, number, anchor))
+        anchor = Anchor(source, self.grid.micros(number), instant)
+        self._period_number, self.came = number, None
+        self._trail = instant - anchor.utc
+        yield Note(PeriodStarted(self.next_period, number, anchor, filler=self.filler))
         self.next_period += 1
         for track in self._tracks.values():
             if track.facts is not None:
@@ -280,6 +308,21 @@ class Segmenter:
                     yield from self._video(track, early, now)
             else:
                 yield from self._drain(track, now)
+
+    def _arrival(self, run: Run, now: UtcMicros) -> UtcMicros:
+        """When the first bytes of a run of the lead came in, which is being pushed at `now`.
+
+        Of a feed that was held back for a while they come faster than they did.
+        """
+        length = rescale(run.duration, self._lead.timescale, MICROS)
+        pushed = UtcMicros(now - length)
+        if self.came is None:
+            return pushed
+        source = Fraction(run.start, self._lead.timescale)
+        if self._first is None:
+            self._first = source
+        since = round_half_up((source - self._first) * MICROS)
+        return min(pushed, UtcMicros(self.came + since)) if since >= 0 else pushed
 
     def _shift(self, track: TrackState) -> int:
         """Ticks from a track's source time to UTC: the anchor's, whole by construction."""
@@ -324,8 +367,8 @@ class Segmenter:
             if number != track.number:
                 yield from self._end(track, now)
                 if number > track.last:
-                    track.number = number
-                    self._cut(track, run.start)
+                    self._cut(track, number, run.start)
+                    track.number = number if self._wants(number) else -1
         if track.number < 0:
             self.dropped += 1
             return
@@ -350,10 +393,10 @@ class Segmenter:
         track.shift, track.composition = shift, composition
         return True
 
-    def _cut(self, track: TrackState, start: int) -> None:
+    def _cut(self, track: TrackState, number: int, start: int) -> None:
         """Remember where the lead's segments start, as far back as audio may trail it."""
         if track is self._lead:
-            self._cuts[track.number] = start
+            self._cuts[number] = start
             if len(self._cuts) > _CUTS:
                 del self._cuts[next(iter(self._cuts))]
 
@@ -406,7 +449,7 @@ class Segmenter:
             return None, run
         if track.number < 0:
             track.number = self._number_at(track, run.start + run.durations[0] // 2)
-            if track.number <= track.last:
+            if track.number <= track.last or not self._wants(track.number):
                 track.number = -1
                 self.dropped += 1
                 return None, None

@@ -9,9 +9,13 @@ class ChannelState(StrEnum):
     """Where a channel's worker is in its life."""
 
     STARTING = "starting"
+    WAITING = "waiting"
+    """For a source to be there."""
     LIVE = "live"
     DEGRADED = "degraded"
     """On air, but what it keeps is less than it should."""
+    FILLER = "filler"
+    """On air, with what is sent while no source is there."""
     BACKING_OFF = "backing-off"
     ENDED = "ended"
     STOPPED = "stopped"

@@ -30,6 +30,8 @@ class Period(msgspec.Struct, frozen=True):
     tracks: Mapping[str, Track]
     stretches: tuple[Stretch, ...] = ()
     """Where its numbers go on after a hole, in order: one of before the oldest segment at most."""
+    filler: bool = False
+    """It has nobody's feed."""
 
 
 class TrackTimeline(msgspec.Struct, frozen=True):

@@ -60,7 +60,13 @@ async def serve(
         SetupError: a folder cannot be had.
     """
     channels = {
-        name: FollowedChannel(name, data / name, channel.window, channel.retention)
+        name: FollowedChannel(
+            name,
+            data / name,
+            channel.window,
+            channel.retention,
+            hides_filler=channel.loss.filler_is == "unavailable",
+        )
         for name, channel in config.channels.items()
     }
     make_folders(data, channels)

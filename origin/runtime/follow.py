@@ -46,8 +46,19 @@ def _size(reply: Reply) -> int:
 class FollowedChannel:
     """One channel's timeline, as far as its journal has been read."""
 
-    def __init__(self, name: str, folder: Path, window: Fraction, retention: Fraction) -> None:
-        """Follow the journal in `folder`; the rolling window and the retention are in seconds."""
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        window: Fraction,
+        retention: Fraction,
+        *,
+        hides_filler: bool = False,
+    ) -> None:
+        """Follow the journal in `folder`; the rolling window and the retention are in seconds.
+
+        `hides_filler`: what is sent while there is no feed is not for viewers at the live edge.
+        """
         self.name = name
         self.folder = folder
         self.timeline = Timeline()
@@ -57,7 +68,8 @@ class FollowedChannel:
         """What manifests go on from, version after version."""
         self._window = window
         self._retention = retention
-        self.view = ChannelView(self.timeline, window, retention)
+        self._hides_filler = hides_filler
+        self.view = ChannelView(self.timeline, window, retention, hides_filler)
         """What decisions are made from."""
         self._offset = 0
         """Where in the journal the first record lies that is not in the timeline."""
@@ -92,7 +104,7 @@ class FollowedChannel:
         if timeline is self.timeline:
             return
         before, self.timeline = self.timeline, timeline
-        self.view = ChannelView(timeline, self._window, self._retention)
+        self.view = ChannelView(timeline, self._window, self._retention, self._hides_filler)
         if replaced or (timeline.version, timeline.edge) != (before.version, before.edge):
             self.rendered = _nothing_rendered()
         if replaced or timeline.retold != before.retold:

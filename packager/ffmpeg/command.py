@@ -8,11 +8,13 @@ in `docs/decisions/0005-ffmpeg-output.md`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import assert_never
 
 import ffmpeg
 from ffmpeg import Stream
 
 from packager.errors import FeedError
+from packager.feed.container import Container
 from packager.ffmpeg.probe import AudioStream, SourceInfo
 from packager.profile import EncodeLadder, Ladder, VideoRung
 from packager.ticks import MICROS, round_half_up, seconds
@@ -24,6 +26,10 @@ CHUNKS = 4
 _TIMESCALE = 90_000
 _SLIP = 0.01
 """Seconds that sound may slip from its timestamps before silence or a cut makes it good."""
+_LONGEST_SOUND = 30
+"""Characters of an id that a number of two digits may follow."""
+_ANALYSED = 1_000_000
+"""Microseconds of media that ffmpeg looks at before it begins: what is in it is known already."""
 _COPYABLE = {
     "h264": "avc1",
     "hevc": "hvc1",
@@ -54,7 +60,27 @@ class FileFeed:
     loop: bool
 
 
-Feed = PatternFeed | FileFeed
+@dataclass(frozen=True, slots=True)
+class PipeFeed:
+    """What comes in on ffmpeg's standard input."""
+
+    container: Container
+    skip: Fraction = Fraction(0)
+    """Seconds at its beginning that are decoded, but not encoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlateFeed:
+    """A picture that stands still, without sound: what is sent while there is no feed."""
+
+    width: int
+    height: int
+    frame_rate: Fraction
+    picture: str | None
+    """An image file; None for plain grey."""
+
+
+Feed = PatternFeed | FileFeed | PipeFeed | SlateFeed
 
 
 def timescale_for(frame_rate: Fraction | None) -> int:
@@ -75,8 +101,11 @@ def track_specs(ladder: Ladder, info: SourceInfo) -> tuple[TrackSpec, ...]:
             TrackSpec(rung.id, TrackKind.VIDEO, rung.bitrate, ladder.frame_rate)
             for rung in ladder.video
         )
-        audio = TrackSpec(ladder.audio.id, TrackKind.AUDIO, ladder.audio.bitrate)
-        return (*video, audio) if info.audio else video
+        audio = (
+            TrackSpec(_sound_id(ladder, number), TrackKind.AUDIO, ladder.audio.bitrate)
+            for number in range(len(info.audio))
+        )
+        return (*video, *audio)
     for codec in (*(v.codec for v in info.video), *(a.codec for a in info.audio)):
         if codec not in _COPYABLE:
             raise FeedError(f"{codec} cannot be passed through: encode it with a ladder")
@@ -85,6 +114,11 @@ def track_specs(ladder: Ladder, info: SourceInfo) -> tuple[TrackSpec, ...]:
         specs.append(TrackSpec(f"v{number}", TrackKind.VIDEO, 0, picture.frame_rate))
     specs += [TrackSpec(f"a{number}", TrackKind.AUDIO, 0) for number in range(len(info.audio))]
     return tuple(specs)
+
+
+def _sound_id(ladder: EncodeLadder, number: int) -> str:
+    """The id of a ladder's sound, of which a feed may have several."""
+    return ladder.audio.id if not number else f"{ladder.audio.id[:_LONGEST_SOUND]}{number + 1}"
 
 
 def arguments(
@@ -119,7 +153,7 @@ def arguments(
             real_time=real_time,
         )
     else:
-        outputs = _copied(picture, segment, info, pipes)
+        outputs = _copied(feed, picture, segment, info, pipes)
     merged = ffmpeg.merge_outputs(*outputs).global_args(
         "-hide_banner", "-nostdin", "-nostats",
         "-loglevel", "repeat+level+info",
@@ -131,14 +165,37 @@ def arguments(
 def _inputs(feed: Feed, *, real_time: bool) -> tuple[Stream, Stream]:
     """The picture and the sound of a feed, as ffmpeg-python streams."""
     pace: dict[str, object] = {"re": None} if real_time else {}
-    if isinstance(feed, FileFeed):
-        options = dict(pace)
-        if feed.loop:
-            options["stream_loop"] = -1
-        if feed.listed:
-            options |= {"f": "concat", "safe": 0}
-        source = ffmpeg.input(feed.path, **options)
-        return source, source
+    match feed:
+        case FileFeed():
+            options = dict(pace)
+            if feed.loop:
+                options["stream_loop"] = -1
+            if feed.listed:
+                options |= {"f": "concat", "safe": 0}
+            source = ffmpeg.input(feed.path, **options)
+            return source, source
+        case PipeFeed():
+            source = ffmpeg.input("pipe:0", f=feed.container.value, analyzeduration=_ANALYSED)
+            return source, source
+        case SlateFeed():
+            return _slate(feed, pace)
+        case PatternFeed():
+            return _pattern(feed, pace)
+        case _:
+            assert_never(feed)
+
+
+def _slate(feed: SlateFeed, pace: dict[str, object]) -> tuple[Stream, Stream]:
+    rate = str(feed.frame_rate)
+    if feed.picture is None:
+        grey = f"color=c=0x202020:s={feed.width}x{feed.height}:r={rate}"
+        picture = ffmpeg.input(grey, f="lavfi", **pace)
+    else:
+        picture = ffmpeg.input(feed.picture, f="image2", loop=1, framerate=rate, **pace)
+    return picture, ffmpeg.input("anullsrc=r=48000:cl=stereo", f="lavfi")
+
+
+def _pattern(feed: PatternFeed, pace: dict[str, object]) -> tuple[Stream, Stream]:
     rate = str(feed.frame_rate)
     picture = ffmpeg.input(
         f"testsrc2=size={feed.width}x{feed.height}:rate={rate}", f="lavfi", **pace
@@ -202,7 +259,7 @@ def _encoded(
     real_time: bool,
 ) -> list[Stream]:
     picture, sound = streams
-    video = picture if isinstance(feed, PatternFeed) else picture.video
+    video, sounds = _decoded(feed, info, picture, sound)
     # To the nearest: fps_mode alone lets a picture be a frame late for good.
     even = video.filter("fps", fps=str(ladder.frame_rate), round="near")
     parts = even.filter_multi_output("split", len(ladder.video))
@@ -214,19 +271,42 @@ def _encoded(
         )
         for index, (rung, pipe) in enumerate(zip(ladder.video, pipes, strict=False))
     ]
-    if info.audio:
-        rung = ladder.audio
+    rung = ladder.audio
+    outputs += [
         # async: sound follows its timestamps, by a little by stretching, the rest at once.
-        outputs.append(
-            ffmpeg.output(
-                sound.audio.filter("aresample", **{"async": 1000, "min_hard_comp": _SLIP}),
-                f"pipe:{pipes[len(ladder.video)]}",
-                **{"c:a": "aac", "b:a": rung.bitrate, "ar": rung.sample_rate, "ac": rung.channels},
-                **_muxer(segment),
-                **_language(info.audio[0]),
-            )
+        ffmpeg.output(
+            stream.filter("aresample", **{"async": 1000, "min_hard_comp": _SLIP}),
+            f"pipe:{pipe}",
+            **{"c:a": "aac", "b:a": rung.bitrate, "ar": rung.sample_rate, "ac": rung.channels},
+            **_muxer(segment),
+            **_language(audio),
         )
+        for stream, audio, pipe in zip(sounds, info.audio, pipes[len(ladder.video) :], strict=False)
+    ]
     return outputs
+
+
+def _decoded(
+    feed: Feed, info: SourceInfo, picture: Stream, sound: Stream
+) -> tuple[Stream, list[Stream]]:
+    """The picture and the sounds of a feed, as they go into filters."""
+    match feed:
+        case FileFeed():
+            return picture.video, [sound[f"a:{number}"] for number in range(len(info.audio))]
+        case PipeFeed():
+            video = picture[str(info.video[0].index)]
+            sounds = [sound[str(audio.index)] for audio in info.audio]
+            if not feed.skip:
+                return video, sounds
+            start = seconds(feed.skip, 6)
+            return (
+                video.filter("trim", start=start),
+                [stream.filter("atrim", start=start) for stream in sounds],
+            )
+        case PatternFeed() | SlateFeed():
+            return picture, [sound.audio] * len(info.audio)
+        case _:
+            assert_never(feed)
 
 
 def _scaled(stream: Stream, rung: VideoRung) -> Stream:
@@ -273,9 +353,10 @@ def _x264(
 
 
 def _copied(
-    source: Stream, segment: Fraction, info: SourceInfo, pipes: Sequence[int]
+    feed: Feed, source: Stream, segment: Fraction, info: SourceInfo, pipes: Sequence[int]
 ) -> list[Stream]:
     targets = iter(pipes)
+    by_index = isinstance(feed, PipeFeed)
     outputs: list[Stream] = []
     for number, video in enumerate(info.video):
         options = {
@@ -284,7 +365,8 @@ def _copied(
             "video_track_timescale": timescale_for(video.frame_rate),
             **_muxer(segment, "frag_keyframe"),
         }
-        outputs.append(ffmpeg.output(source[f"v:{number}"], f"pipe:{next(targets)}", **options))
+        stream = source[str(video.index) if by_index else f"v:{number}"]
+        outputs.append(ffmpeg.output(stream, f"pipe:{next(targets)}", **options))
     for number, audio in enumerate(info.audio):
         # Delayed: what the moov says of sound is only known from its first frames.
         options = {
@@ -295,5 +377,6 @@ def _copied(
         }
         if audio.codec == "aac":
             options["bsf:a"] = "aac_adtstoasc"  # as TS has it; what has it already passes
-        outputs.append(ffmpeg.output(source[f"a:{number}"], f"pipe:{next(targets)}", **options))
+        stream = source[str(audio.index) if by_index else f"a:{number}"]
+        outputs.append(ffmpeg.output(stream, f"pipe:{next(targets)}", **options))
     return outputs

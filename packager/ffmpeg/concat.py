@@ -52,7 +52,7 @@ def _streams(info: SourceInfo, *, encoded: bool) -> Iterator[str]:
     """What must be the same of each stream that is used."""
     streams: list[VideoStream | AudioStream] = [*info.video, *info.audio]
     if encoded:
-        streams = [*info.video[:1], *info.audio[:1]]
+        streams = [*info.video[:1], *info.audio]
     for stream in streams:
         text = f"stream {stream.index} is {stream.codec}"
         match stream:

@@ -12,8 +12,9 @@ from packager.track import UNDETERMINED
 from packager.units import parse_frame_rate
 
 _STREAM = re.compile(
-    r"^ {2,}Stream #\d+:(?P<index>\d+)(?:\[0x[0-9a-f]+\])?(?:\((?P<language>[^)]*)\))?: "
-    r"(?P<kind>Video|Audio): (?P<codec>[a-z0-9_]+)(?P<rest>.*)$",
+    r"^ {2,}(?:Program (?P<program>\d+) ?$|No Program$|Stream #\d+:(?P<index>\d+)"
+    r"(?:\[0x(?P<pid>[0-9a-f]+)\])?(?:\((?P<language>[^)]*)\))?: "
+    r"(?P<kind>Video|Audio): (?P<codec>[a-z0-9_]+)(?P<rest>.*)$)",
     re.MULTILINE,
 )
 _LANGUAGE = re.compile(r"[a-z]{3}")
@@ -42,6 +43,10 @@ class VideoStream:
     """Among all streams of the input."""
     time_base: int = 0
     """Ticks a second of its timestamps."""
+    pid: int | None = None
+    """Of a transport stream."""
+    program: int | None = None
+    """Of a transport stream: the first that has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,10 @@ class AudioStream:
     sample_rate: int = 0
     layout: str = ""
     """Of the channels, as ffmpeg calls it."""
+    pid: int | None = None
+    """Of a transport stream."""
+    program: int | None = None
+    """Of a transport stream: the first that has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +84,19 @@ def read_banner(text: str, name: str) -> SourceInfo:
     """
     video: list[VideoStream] = []
     audio: list[AudioStream] = []
+    program: int | None = None
+    seen: set[str] = set()
     for match in _STREAM.finditer(text):
+        if match["index"] is None:
+            program = int(match["program"]) if match["program"] else None
+            continue
+        if match["index"] in seen:
+            continue  # in several programmes
+        seen.add(match["index"])
         if match["kind"] == "Audio":
-            audio.append(_audio(match))
+            audio.append(_audio(match, program))
         elif (size := _SIZE.search(match["rest"])) is not None and "attached pic" not in match[0]:
-            video.append(_video(match, int(size[1]), int(size[2])))
+            video.append(_video(match, int(size[1]), int(size[2]), program))
     if not video and not audio:
         raise FeedError(f"{name}: {_complaint(text)}")
     if not video:
@@ -87,7 +104,11 @@ def read_banner(text: str, name: str) -> SourceInfo:
     return SourceInfo(tuple(video), tuple(audio), _duration(text))
 
 
-def _video(match: re.Match[str], width: int, height: int) -> VideoStream:
+def _pid(match: re.Match[str]) -> int | None:
+    return int(match["pid"], 16) if match["pid"] else None
+
+
+def _video(match: re.Match[str], width: int, height: int, program: int | None) -> VideoStream:
     ticks = _TIME_BASE.search(match["rest"])
     return VideoStream(
         codec=match["codec"],
@@ -96,10 +117,12 @@ def _video(match: re.Match[str], width: int, height: int) -> VideoStream:
         frame_rate=_frame_rate(match["rest"]),
         index=int(match["index"]),
         time_base=int(ticks[1]) * (1000 if ticks[2] else 1) if ticks else 0,
+        pid=_pid(match),
+        program=program,
     )
 
 
-def _audio(match: re.Match[str]) -> AudioStream:
+def _audio(match: re.Match[str], program: int | None) -> AudioStream:
     sound = _SOUND.search(match["rest"])
     return AudioStream(
         codec=match["codec"],
@@ -107,6 +130,8 @@ def _audio(match: re.Match[str]) -> AudioStream:
         index=int(match["index"]),
         sample_rate=int(sound[1]) if sound else 0,
         layout=sound[2] if sound else "",
+        pid=_pid(match),
+        program=program,
     )
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
@@ -10,30 +12,35 @@ from typing import NoReturn
 import msgspec
 import structlog
 
-from packager.clock import Clock, monotonic
+from packager.clock import Clock, monotonic, monotonic_micros
 from packager.cmaf.boxes import Buffer
 from packager.errors import DiskError, FeedError, JournalError, RingsideError
 from packager.events import EventOrder, ordered, said, schedule_of
-from packager.ffmpeg.command import arguments, track_specs
+from packager.ffmpeg.command import PipeFeed, arguments, track_specs
 from packager.ffmpeg.progress import Message, Progress, ProgressReader, Trouble, read_message
 from packager.layout import STATUS
 from packager.losses import told
-from packager.profile import EncodeLadder
+from packager.profile import EncodeLadder, Ladder
 from packager.records import Ended, EventRemoved, EventSet
 from packager.retention import STAY, first_within, over
 from packager.runtime import metrics
 from packager.runtime.config_file import LoadedChannel
+from packager.runtime.feed import Feed
+from packager.runtime.feeds import GLANCE, Direct, Feeds
 from packager.runtime.flusher import Flusher
+from packager.runtime.inlet import Inlet
 from packager.runtime.intake import Intake
 from packager.runtime.journal_writer import JournalWriter
 from packager.runtime.process import Child, TrackPipe
 from packager.runtime.publisher import Publisher
 from packager.runtime.sources import Opened
+from packager.runtime.sources.line import Line
 from packager.runtime.sources.pattern import open_pattern
 from packager.runtime.sources.recording import open_recording
-from packager.source import FileSource, PatternSource, Source, described
+from packager.runtime.sources.slate import open_slate, slate_ladder
+from packager.source import CmafSource, Fed, FileSource, PatternSource, Source, described
 from packager.status import ChannelState, ChannelStatus, encode
-from packager.ticks import MICROS
+from packager.ticks import MICROS, UtcMicros
 
 _SHORTEST_WAIT = 0.25
 _LONGEST_WAIT = 15.0
@@ -50,6 +57,9 @@ _TRAILING_SEGMENTS = 4
 and ffmpeg wins back little of what it has lost."""
 _DEGRADED = 60.0
 """Seconds that a channel is degraded after segments had to go early."""
+_ON_AIR = (ChannelState.LIVE, ChannelState.DEGRADED, ChannelState.FILLER)
+_LAST_WORDS = 0.5
+"""Seconds that an ffmpeg gets to send what it has when something else is to be on air."""
 _HOUSEKEEPING = 2.0
 """Seconds between two looks at status, stall and retention."""
 
@@ -63,13 +73,45 @@ class _Run:
     """Monotonic time of the newest bytes."""
     complaint: str = ""
     """The first error ffmpeg named: later ones follow from it."""
+    has_left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once all is there of the last segment that is wanted."""
+    left: bool = False
+    """It was told to end, for something else to be on air."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What is on air."""
+
+    opened: Opened
+    ladder: Ladder
+    name: str
+    place: int | None = None
+    """Of its source, in the order of preference; None for the filler."""
+    feed: Feed | None = None
+    came: int = 0
+    """When the first of the feed came that ffmpeg gets, in monotonic microseconds."""
+    begins: UtcMicros | None = None
+    """When the first came that is to be seen."""
+
+    @property
+    def is_filler(self) -> bool:
+        """Whether it is nobody's feed."""
+        return self.place is None
 
 
 class Channel:
     """Keeps one channel going."""
 
-    def __init__(self, config: LoadedChannel, data: Path, program: str, clock: Clock) -> None:
-        """Publish `config` below `data`, with the ffmpeg `program`."""
+    def __init__(
+        self,
+        config: LoadedChannel,
+        data: Path,
+        program: str,
+        clock: Clock,
+        line: Callable[[Fed], Line],
+    ) -> None:
+        """Publish `config` below `data`, with the ffmpeg `program`; `line` reaches an encoder."""
         metrics.begin(config.name)
         self._config = config
         self._folder = data / config.name
@@ -83,11 +125,28 @@ class Channel:
             ladder=config.ladder_name,
         )
         self._publisher: Publisher | None = None
+        self._feeds = self._feeds_of(line)
         self._evicted = 0
         """Segments that are known to have gone for want of room."""
         self._short_of_room = float("-inf")
         """Monotonic time at which some last had to."""
         self._seen_troubles: dict[Trouble, float] = {}
+
+    def _feeds_of(self, line: Callable[[Fed], Line]) -> Feeds | None:
+        """The sources to choose among; None where ffmpeg reads the only one by itself."""
+        config = self._config
+        sources: list[Feed | Direct] = []
+        for source in config.sources:
+            match source:
+                case PatternSource() | FileSource():
+                    sources.append(source)
+                case CmafSource():
+                    return None
+                case _:
+                    sources.append(Feed(source, line(source), config.loss, self._program))
+        if len(sources) == 1 and not isinstance(sources[0], Feed):
+            return None
+        return Feeds(sources, config.loss)
 
     async def run(self) -> None:
         """Go on until cancelled, or until a source that ends has ended.
@@ -116,7 +175,7 @@ class Channel:
                 self._log.info("store.swept", files=strays)
             self._publisher = publisher
             self._announce(publisher)
-            await self._keep_going(publisher)
+            await self._with_lines(publisher)
         finally:
             self._publisher = None
             if self._status.state is not ChannelState.ENDED:
@@ -135,6 +194,20 @@ class Channel:
             self._problem("store.lost", f"init sections are not whole: {', '.join(missing)}")
         if lost := publisher.mend():
             self._problem("store.lost", told(lost))
+
+    async def _with_lines(self, publisher: Publisher) -> None:
+        """Keep going, and take what encoders send meanwhile."""
+        work = [asyncio.create_task(self._keep_going(publisher))]
+        if self._feeds is not None:
+            work.append(asyncio.create_task(self._feeds.run()))
+        try:
+            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+        for task in done:
+            task.result()
 
     async def _keep_going(self, publisher: Publisher) -> None:
         wait = _SHORTEST_WAIT
@@ -164,20 +237,27 @@ class Channel:
         Raises:
             RingsideError: it failed, or it has no end and ended.
         """
+        if self._feeds is not None:
+            await self._play_best(self._feeds, publisher)
         identity = _identity(self._config.sources[0])
         if identity and publisher.timeline.ended_source == identity:
             return
         self._set(ChannelState.STARTING)
-        source = await self._open()
-        await self._run_once(source, publisher)
-        if source.endless:
+        opened = await self._open(self._config.sources[0])
+        await self._run_once(_Shown(opened, self._config.ladder, self._status.source, 0), publisher)
+        if opened.endless:
             raise FeedError("ffmpeg ended although the source does not")
         publisher.end_open_segments(self._clock.now())
         publisher.note([Ended(self._clock.now(), identity)])
         self._log.info("source.ended")
 
-    async def _open(self) -> Opened:
-        source, ladder = self._config.sources[0], self._config.ladder
+    async def _open(self, source: Source) -> Opened:
+        """A source that ffmpeg reads by itself.
+
+        Raises:
+            FeedError: it cannot be had.
+        """
+        ladder = self._config.ladder
         match source:
             case PatternSource():
                 if not isinstance(ladder, EncodeLadder):
@@ -187,23 +267,105 @@ class Channel:
                 encoded = isinstance(ladder, EncodeLadder)
                 return await open_recording(source, self._folder, self._program, encoded=encoded)
             case _:
-                raise FeedError("not yet")
+                raise FeedError("encoders push it")
 
-    async def _run_once(self, source: Opened, publisher: Publisher) -> None:
-        """Run ffmpeg to its end.
+    # The best of several
+
+    async def _play_best(self, feeds: Feeds, publisher: Publisher) -> NoReturn:
+        """Send the best of `feeds`, one after the other.
+
+        Raises:
+            RingsideError: one failed, or what it sent cannot be published.
+        """
+        seen: UtcMicros | None = None
+        while True:
+            place = await self._wait_for(feeds, publisher)
+            shown = await self._show(feeds, place, publisher, seen)
+            if shown is None:
+                await asyncio.sleep(GLANCE)
+                continue
+            self._status = msgspec.structs.replace(self._status, source=shown.name)
+            self._log.info("source.chosen", source=shown.name)
+            if self._status.state not in _ON_AIR:
+                self._set(ChannelState.STARTING)
+            seen = await self._run_once(shown, publisher)
+
+    async def _wait_for(self, feeds: Feeds, publisher: Publisher) -> int | None:
+        """The place of the best source, once there is one; None for the filler."""
+        best = feeds.best(None)
+        while best is None and not feeds.has_filler:
+            self._set(ChannelState.WAITING, problem=feeds.complaint)
+            self._keep_store(publisher)
+            try:
+                async with asyncio.timeout(_HOUSEKEEPING):
+                    best = await feeds.first()
+            except TimeoutError:
+                continue
+        return best
+
+    async def _show(
+        self, feeds: Feeds, place: int | None, publisher: Publisher, seen: UtcMicros | None
+    ) -> _Shown | None:
+        """What to send of the source at `place`; None where it has gone meanwhile.
+
+        `seen` is when the last came in of what was on air before.
+        """
+        config = self._config
+        if place is None:
+            timeline = publisher.timeline
+            ladder = slate_ladder(config.ladder, config.segment, timeline)
+            opened = await open_slate(config.loss, ladder, timeline, self._folder, self._program)
+            return _Shown(opened, ladder, "filler")
+        source = feeds.sources[place]
+        if not isinstance(source, Feed):
+            opened = await self._open(source)
+            return _Shown(opened, config.ladder, described(source), place)
+        now, utc = monotonic_micros(), self._clock.now()
+        # No sooner than the timeline has room for it, nor what was seen already.
+        free = publisher.timeline.grid.micros(publisher.timeline.reached + 1)
+        wanted = now + max(seen or 0, free) - utc
+        if wanted > now + 2 * config.segment * MICROS:
+            wanted = now  # the clock was set back
+        beginning = source.beginning(wanted)
+        if beginning is None:
+            return None
+        skip = 0
+        if isinstance(config.ladder, EncodeLadder):
+            skip = max(0, wanted - beginning.came)
+        return _Shown(
+            Opened(
+                PipeFeed(beginning.container, Fraction(skip, MICROS)), beginning.info, endless=False
+            ),
+            config.ladder,
+            source.name,
+            place,
+            source,
+            beginning.came,
+            UtcMicros(utc - now + beginning.came + skip),
+        )
+
+    async def _run_once(self, shown: _Shown, publisher: Publisher) -> UtcMicros | None:
+        """Run ffmpeg to its end. Returns: when the last of what is to be seen came in.
 
         Raises:
             RingsideError: it failed, or what it sent cannot be published.
         """
-        config = self._config
-        specs = track_specs(config.ladder, source.info)
-        encoded = isinstance(config.ladder, EncodeLadder)
-        intake = Intake(config.name, specs, publisher, self._clock, encoded=encoded)
+        config, source, feed = self._config, shown.opened, shown.feed
+        specs = track_specs(shown.ladder, source.info)
+        intake = Intake(
+            config.name,
+            specs,
+            publisher,
+            self._clock,
+            encoded=isinstance(shown.ladder, EncodeLadder),
+            came=shown.begins,
+            filler=shown.is_filler,
+        )
         run = _Run(intake, monotonic())
         pipes = [TrackPipe(self._taker(run, index)) for index in range(len(specs))]
         command = arguments(
             source.feed,
-            config.ladder,
+            shown.ladder,
             config.segment,
             source.info,
             [pipe.write_end for pipe in pipes],
@@ -211,35 +373,94 @@ class Channel:
         )
         if not source.info.audio:
             self._problem("source.silent", "the feed has no audio")
+        inlet = None if feed is None else Inlet()
         try:
             async with (
-                Child([self._program, *command], pipes) as child,
+                Child([self._program, *command], pipes, inlet=inlet) as child,
                 asyncio.TaskGroup() as tasks,
             ):
                 self._log.info("ffmpeg.started", pid=child.process.pid)
-                housekeeping = tasks.create_task(self._housekeeping(run, publisher))
+                if feed is not None and inlet is not None:
+                    feed.attach(inlet, shown.came)
+                beside = [tasks.create_task(self._housekeeping(run, publisher, shown, inlet))]
+                if self._feeds is not None:
+                    beside.append(
+                        tasks.create_task(self._watch(self._feeds, shown, run, child, publisher))
+                    )
                 tasks.create_task(self._read_log(run, _lines(child.process.stderr)))
                 tasks.create_task(self._read_progress(_lines(child.process.stdout)))
                 await asyncio.gather(*(pipe.done for pipe in pipes))
                 code = await child.process.wait()
-                housekeeping.cancel()
+                for task in beside:
+                    task.cancel()
         finally:
+            if feed is not None:
+                feed.detach()
+                if not intake.segmenter.anchored and feed.is_connected and not run.left:
+                    feed.shun(run.complaint or "nothing came out of it")
             try:
                 intake.finish()
             except DiskError as error:
                 self._problem("publish.failed", str(error))
             publisher.count()
+        if run.left or (feed is not None and not feed.is_connected):
+            return intake.segmenter.seen
         if code:
             reason = run.complaint or f"exit code {code}"
             raise FeedError(f"ffmpeg: {reason}")
         if not intake.segmenter.anchored:
             raise FeedError(run.complaint or "the feed ended without a picture")
+        return intake.segmenter.seen
+
+    async def _watch(
+        self, feeds: Feeds, shown: _Shown, run: _Run, child: Child, publisher: Publisher
+    ) -> None:
+        """End the run when something else is to be on air, where a segment ends if that is left."""
+        feed = shown.feed
+        while True:
+            await asyncio.sleep(GLANCE)
+            best = feeds.best(shown.place)
+            changed = feed is not None and feed.info not in (None, shown.opened.info)
+            is_better = best is not None or feeds.has_filler
+            if (best != shown.place and is_better) or changed:
+                break
+        if feed is None or feed.healthy_since is not None:
+            await self._part(run, publisher)
+        elif best is not None or not shown.is_filler:
+            self._problem("source.lost", f"{shown.name}: {feed.complaint}")
+        run.left = True
+        if run.intake.segmenter.leave_after is not None:
+            child.process.kill()
+        else:
+            await self._leave(shown, child)
+
+    async def _part(self, run: _Run, publisher: Publisher) -> None:
+        """Return where all tracks have ended the segment that any of them is in."""
+        segmenter = run.intake.segmenter
+        segmenter.leave_after = publisher.timeline.reached
+        if segmenter.has_left:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(float(2 * self._config.segment)):
+                await run.has_left.wait()
+
+    async def _leave(self, shown: _Shown, child: Child) -> None:
+        """Have an ffmpeg send what it still has, and end."""
+        if shown.feed is not None:
+            shown.feed.detach()
+        try:
+            async with asyncio.timeout(_LAST_WORDS):
+                await child.process.wait()
+        except TimeoutError:
+            child.process.kill()
 
     def _taker(self, run: _Run, track: int) -> Callable[[Buffer], None]:
         def take(data: Buffer) -> None:
             run.newest = monotonic()
             for broken in run.intake.feed(track, data):
                 self._problem("timeline.broken", broken.reason)
+            if run.intake.segmenter.has_left:
+                run.has_left.set()
 
         return take
 
@@ -333,7 +554,9 @@ class Channel:
 
     # Housekeeping
 
-    async def _housekeeping(self, run: _Run, publisher: Publisher) -> None:
+    async def _housekeeping(
+        self, run: _Run, publisher: Publisher, shown: _Shown, inlet: Inlet | None
+    ) -> None:
         """Watch the run.
 
         Raises:
@@ -349,6 +572,8 @@ class Channel:
             longest = stall if segmenter.anchored else _SLOW_START
             if (silent := monotonic() - run.newest) > longest:
                 raise FeedError(f"no media for {silent:.0f} s")
+            if inlet is not None and inlet.overrun:
+                raise FeedError("ffmpeg takes the feed slower than it comes")
             dropped.inc(segmenter.dropped - counted)
             counted = segmenter.dropped
             publisher.count()
@@ -358,9 +583,12 @@ class Channel:
                 raise FeedError(f"too slow: media trails the clock by {lag / MICROS:.1f} s")
             for broken in run.intake.keep_behind_the_clock():
                 self._problem("timeline.broken", broken.reason)
-            self._set(self._on_air() if segmenter.anchored else ChannelState.STARTING)
+            if segmenter.anchored:
+                self._set(self._on_air(shown))
 
-    def _on_air(self) -> ChannelState:
+    def _on_air(self, shown: _Shown) -> ChannelState:
+        if shown.is_filler:
+            return ChannelState.FILLER
         short_of_room = monotonic() - self._short_of_room < _DEGRADED
         return ChannelState.DEGRADED if short_of_room else ChannelState.LIVE
 

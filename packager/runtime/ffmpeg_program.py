@@ -3,11 +3,14 @@
 import asyncio
 import shutil
 import subprocess
+from collections.abc import Sequence
 
 import imageio_ffmpeg
 
 from packager.errors import FeedError, SetupError
+from packager.feed.container import Container
 from packager.ffmpeg.probe import OLDEST, SourceInfo, read_banner, read_version
+from packager.runtime.process import die_with_parent
 
 _PATIENCE = 20.0
 """Seconds for ffmpeg to say what an input is."""
@@ -46,18 +49,32 @@ async def probe(program: str, name: str, *options: str) -> SourceInfo:
     Raises:
         FeedError: no media, no video, or no answer.
     """
+    return await _asked(program, name, options, None)
+
+
+async def probe_bytes(program: str, name: str, container: Container, data: bytes) -> SourceInfo:
+    """The streams of a feed that begins with `data`.
+
+    Raises:
+        FeedError: no media, no video, or no answer.
+    """
+    return await _asked(program, name, ("-f", container.value, "-i", "pipe:0"), data)
+
+
+async def _asked(program: str, name: str, options: Sequence[str], data: bytes | None) -> SourceInfo:
     process = await asyncio.create_subprocess_exec(
         program,
         "-hide_banner",
-        "-nostdin",
+        *(("-nostdin",) if data is None else ()),
         *options,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.DEVNULL if data is None else asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
+        preexec_fn=die_with_parent,
     )
     try:
         async with asyncio.timeout(_PATIENCE):
-            _, said = await process.communicate()
+            _, said = await process.communicate(data)
     except TimeoutError:
         raise FeedError(f"{name}: ffmpeg does not say what it is") from None
     finally:

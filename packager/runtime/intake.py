@@ -10,6 +10,7 @@ from packager.cmaf.run import Run
 from packager.runtime import metrics
 from packager.runtime.publisher import Publisher
 from packager.segmenter import Segmenter
+from packager.ticks import UtcMicros
 from packager.timeline import Timeline
 from packager.track import TrackSpec
 
@@ -25,8 +26,13 @@ class Intake:
         clock: Clock,
         *,
         encoded: bool,
+        came: UtcMicros | None = None,
+        filler: bool = False,
     ) -> None:
-        """`encoded`: keyframes are forced on the grid; otherwise the feed is passed through."""
+        """`encoded`: keyframes are forced on the grid; otherwise the feed is passed through.
+
+        Of `came` and `filler` see `Segmenter`.
+        """
         self._channel = channel
         self._publisher = publisher
         self._clock = clock
@@ -40,6 +46,8 @@ class Intake:
             last_number=timeline.reached,
             next_period=timeline.period.index + 1 if timeline.period else 0,
             bitrates={} if encoded else _measured(timeline),
+            came=came,
+            filler=filler,
         )
         self._in_step = True
         self._latency = metrics.PUBLISH_SECONDS.labels(channel)

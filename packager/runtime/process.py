@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from packager.cmaf.boxes import Buffer
+from packager.runtime.inlet import Inlet
 
 _PR_SET_PDEATHSIG = 1
 _PIPE_SIZE = 1 << 20
@@ -82,19 +83,27 @@ class Child:
     """A running ffmpeg; leaving the `async with` ends it."""
 
     def __init__(
-        self, arguments: Sequence[str], pipes: Sequence[TrackPipe], grace: float = 2.0
+        self,
+        arguments: Sequence[str],
+        pipes: Sequence[TrackPipe],
+        grace: float = 2.0,
+        inlet: Inlet | None = None,
     ) -> None:
-        """Run `arguments`; `grace` is how many seconds it gets to end when asked to."""
+        """Run `arguments`, with `inlet` as its standard input, or none.
+
+        `grace` is how many seconds it gets to end when asked to.
+        """
         self._arguments = arguments
         self._pipes = pipes
         self._grace = grace
+        self._inlet = inlet
         self.process: asyncio.subprocess.Process
 
     async def __aenter__(self) -> Self:
         try:
             self.process = await asyncio.create_subprocess_exec(
                 *self._arguments,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=self._inlet.read_end if self._inlet else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 pass_fds=[pipe.write_end for pipe in self._pipes],
@@ -103,6 +112,8 @@ class Child:
         except BaseException:
             self._close_pipes()
             raise
+        if self._inlet is not None:
+            self._inlet.started()
         for pipe in self._pipes:
             pipe.start()
         return self
@@ -123,5 +134,7 @@ class Child:
             self._close_pipes()
 
     def _close_pipes(self) -> None:
+        if self._inlet is not None:
+            self._inlet.close()
         for pipe in self._pipes:
             pipe.close()

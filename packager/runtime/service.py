@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Callable
 
 import structlog
 
@@ -11,13 +12,16 @@ from packager.layout import CONTROL
 from packager.runtime.channel import Channel
 from packager.runtime.config_file import LoadedChannel, LoadedConfig
 from packager.runtime.control import Control, listen
+from packager.runtime.ingest import Ingest
+from packager.runtime.sources.line import Line
+from packager.source import Fed
 
 
 async def serve(config: LoadedConfig, program: str, clock: Clock) -> None:
     """Keep all channels going until cancelled; one that fails touches no other.
 
     Raises:
-        SetupError: no orders can be taken.
+        SetupError: no orders can be taken, or a port cannot be used.
     """
     gc.freeze()  # what is there now stays: the collector need not walk it again and again
     at_work: dict[str, Channel] = {}
@@ -25,10 +29,11 @@ async def serve(config: LoadedConfig, program: str, clock: Clock) -> None:
         control = await listen(Control(at_work), config.data)
     except OSError as error:
         raise SetupError(f"{config.data / CONTROL}: {error.strerror or error}") from error
+    sources = [source for channel in config.channels.values() for source in channel.sources]
     try:
-        async with asyncio.TaskGroup() as tasks:
+        async with Ingest(config.ingest, sources, program) as ingest, asyncio.TaskGroup() as tasks:
             for channel in config.channels.values():
-                tasks.create_task(_guarded(channel, config, program, clock, at_work))
+                tasks.create_task(_guarded(channel, config, program, clock, at_work, ingest.line))
     finally:
         await control.cleanup()
 
@@ -39,11 +44,12 @@ async def _guarded(
     program: str,
     clock: Clock,
     at_work: dict[str, Channel],
+    line: Callable[[Fed], Line],
 ) -> None:
     log = structlog.get_logger().bind(channel=channel.name)
     wait = 1.0
     while True:
-        worker = at_work[channel.name] = Channel(channel, config.data, program, clock)
+        worker = at_work[channel.name] = Channel(channel, config.data, program, clock, line)
         try:
             await worker.run()
         except RingsideError as error:

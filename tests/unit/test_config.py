@@ -144,8 +144,8 @@ def test_a_program_in_place_of_ffmpeg() -> None:
             "type: pattern",
             "type: dvb",
             (
-                "channels.demo.source.type: expected pattern, file, rtmp, srt, udp, push, hls or cmaf,"
-                " got 'dvb'"
+                "channels.demo.source.type: expected pattern, file, rtmp, srt, udp, push, hls"
+                " or cmaf, got 'dvb'"
             ),
         ),
         (

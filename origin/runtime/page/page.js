@@ -11,7 +11,7 @@ const SMOOTH_EPOCH_S = Date.UTC(2020) / 1000; // Smooth's media time counts from
 const OWN_CLOCK = { scheme: "urn:mpeg:dash:utc:http-head:2014", value: `${location.origin}/` };
 const NONE = "–";
 const TOKEN = "control-token"; // its name in the storage of this tab
-const STATES = ["live", "degraded", "starting", "backing-off", "unknown", "ended", "stopped"];
+const STATES = ["live", "degraded", "filler", "starting", "waiting", "backing-off", "unknown", "ended", "stopped"];
 const COLOURS = [
   "#5cc8ff", "#ffb454", "#8ce99a", "#c792ea", "#ff8787", "#f2e863", "#4dd0c0", "#f783ac", "#b0bec5",
 ];

@@ -27,24 +27,24 @@ def banner(name: str) -> str:
         (
             "harbour",
             SourceInfo(
-                (VideoStream("h264", 1920, 1080, Fraction(25), 0, 90_000),),
-                (AudioStream("aac", "und", 1, 48_000, "stereo"),),
+                (VideoStream("h264", 1920, 1080, Fraction(25), 0, 90_000, 0x100, 1),),
+                (AudioStream("aac", "und", 1, 48_000, "stereo", 0x101, 1),),
                 Fraction("8.03"),
             ),
         ),
         (
             "train",
             SourceInfo(
-                (VideoStream("h264", 640, 360, Fraction(30), 0, 90_000),),
-                (AudioStream("aac", "eng", 1, 48_000, "stereo"),),
+                (VideoStream("h264", 640, 360, Fraction(30), 0, 90_000, 0x100, 1),),
+                (AudioStream("aac", "eng", 1, 48_000, "stereo", 0x101, 1),),
                 Fraction("10.03"),
             ),
         ),
         (
             "scte35",
             SourceInfo(
-                (VideoStream("mpeg2video", 640, 426, NTSC, 0, 90_000),),
-                (AudioStream("mp2", "und", 1, 44_100, "mono"),),
+                (VideoStream("mpeg2video", 640, 426, NTSC, 0, 90_000, 0x100, 1),),
+                (AudioStream("mp2", "und", 1, 44_100, "mono", 0x101, 1),),
                 Fraction("0.83"),
             ),
         ),
@@ -62,8 +62,8 @@ def banner(name: str) -> str:
         (
             "attached-picture",
             SourceInfo(
-                (VideoStream("h264", 64, 36, Fraction(25), 0, 12_800),),
-                (AudioStream("aac", "und", 1, 44_100, "mono"),),
+                (VideoStream("h264", 64, 36, Fraction(25), 0, 12_800, 0x2),),
+                (AudioStream("aac", "und", 1, 44_100, "mono", 0x3),),
                 Fraction("0.52"),
             ),
         ),

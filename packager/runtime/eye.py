@@ -1,0 +1,65 @@
+"""Decodes a feed to see what its bytes do not tell: black and frozen pictures, silent sound."""
+
+import asyncio
+from contextlib import suppress
+
+from packager.clock import monotonic_micros
+from packager.feed.container import Container
+from packager.feed.sight import Sight
+from packager.runtime.inlet import Inlet
+from packager.runtime.process import Child
+from packager.source import LossConfig
+
+
+class Eye:
+    """Watches one connection's feed, as long as it is open."""
+
+    def __init__(
+        self, config: LossConfig, container: Container, audio: int | None, program: str
+    ) -> None:
+        """Look for what `config` has thresholds for; `audio` is the stream that is listened to."""
+        self.sight = Sight(config)
+        self._inlet = Inlet()
+        picture, sound = self.sight.filters()
+        command = [program, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"]
+        command += ["-f", container.value, "-i", "pipe:0"]
+        if picture:
+            command += ["-map", "0:v:0", "-vf", picture]
+        if sound and audio is not None:
+            command += ["-map", f"0:{audio}", "-af", sound]
+        self._command = [*command, "-f", "null", "-"]
+        self._task = asyncio.create_task(self._watch())
+
+    @staticmethod
+    def is_wanted(config: LossConfig) -> bool:
+        """Whether there is anything to look for."""
+        return not (config.black is None and config.frozen is None and config.silent is None)
+
+    def write(self, data: bytes) -> None:
+        """Show it what came."""
+        self._inlet.write(data)
+
+    async def _watch(self) -> None:
+        async with Child(self._command, [], inlet=self._inlet) as child:
+            quiet = asyncio.create_task(_drained(child.process.stdout))
+            try:
+                await self._read(child.process.stderr)
+            finally:
+                quiet.cancel()
+
+    async def _read(self, stream: asyncio.StreamReader | None) -> None:
+        while stream is not None:
+            with suppress(ValueError):  # a line that is too long
+                if not (line := await stream.readline()):
+                    return
+                self.sight.line(line.decode(errors="replace"), monotonic_micros())
+
+    def close(self) -> None:
+        """Look no longer."""
+        self._task.cancel()
+        self._inlet.close()
+
+
+async def _drained(stream: asyncio.StreamReader | None) -> None:
+    while stream is not None and await stream.read(1 << 16):
+        pass

@@ -1,0 +1,66 @@
+"""The sources of a channel, in the order of preference, and which of them is to be on air."""
+
+import asyncio
+from collections.abc import Sequence
+
+from packager.clock import monotonic_micros
+from packager.feed.preference import preferred
+from packager.runtime.feed import Feed
+from packager.source import FileSource, LossConfig, PatternSource
+from packager.ticks import MICROS, round_half_up
+
+GLANCE = 0.05
+"""Seconds between two looks at the sources."""
+
+Direct = PatternSource | FileSource
+"""A source that ffmpeg reads by itself: there all the time."""
+
+
+class Feeds:
+    """The sources of one channel."""
+
+    def __init__(self, sources: Sequence[Feed | Direct], config: LossConfig) -> None:
+        """Choose among `sources`, the first of them preferred."""
+        self.sources = tuple(sources)
+        self.has_filler = config.filler != "none"
+        """Whether something is sent while there is none."""
+        self._back_after = round_half_up(config.back_after * MICROS)
+        self._direct_since = monotonic_micros()
+
+    @property
+    def fed(self) -> list[tuple[int, Feed]]:
+        """Those that come through here, with their places."""
+        return [(at, one) for at, one in enumerate(self.sources) if isinstance(one, Feed)]
+
+    async def run(self) -> None:
+        """Take what comes, from all of them at once, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for _, feed in self.fed:
+                tasks.create_task(feed.run())
+
+    def best(self, active: int | None) -> int | None:
+        """The place of the one to take while `active` is on air; None where none is healthy."""
+        now = monotonic_micros()
+        since: list[int | None] = []
+        for source in self.sources:
+            if isinstance(source, Feed):
+                source.look(now)
+                since.append(source.healthy_since)
+            else:
+                since.append(self._direct_since)
+        return preferred(since, active, now, self._back_after)
+
+    async def first(self) -> int | None:
+        """The place of one that is healthy, once there is one; None where there is a filler."""
+        while True:
+            best = self.best(None)
+            if best is not None or self.has_filler:
+                return best
+            await asyncio.sleep(GLANCE)
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong with the first of them that something is wrong with."""
+        return next(
+            (f"{feed.name}: {feed.complaint}" for _, feed in self.fed if feed.complaint), ""
+        )

@@ -1,0 +1,111 @@
+"""Where encoders find us: the listeners that all channels share, and a line for each source."""
+
+import asyncio
+import ssl
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from typing import Self, assert_never
+
+from packager.errors import SetupError
+from packager.runtime.sources.doors import Busy, Doors
+from packager.runtime.sources.hls import HlsLine
+from packager.runtime.sources.line import Line, Taker
+from packager.runtime.sources.push import IngestHttp
+from packager.runtime.sources.rtmp import RtmpServer
+from packager.runtime.sources.srt import SrtLine
+from packager.runtime.sources.udp import UdpLine
+from packager.secret import Secret
+from packager.source import (
+    CmafSource,
+    Fed,
+    HlsSource,
+    IngestConfig,
+    PushSource,
+    RtmpSource,
+    Source,
+    SrtSource,
+    UdpSource,
+)
+
+
+class DoorLine:
+    """The line of a source whose encoders come to a port of all channels, with a key."""
+
+    def __init__(self, doors: Doors, key: Secret, busy: Busy) -> None:
+        """Open a door for `key`."""
+        self._doors = doors
+        self._key = key
+        self._busy = busy
+
+    async def run(self, taker: Taker) -> None:
+        """See `Line`."""
+        self._doors.add(self._key, taker, self._busy)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._doors.remove(self._key)
+
+
+class Ingest:
+    """The listeners of a configuration; open in an `async with`."""
+
+    def __init__(self, config: IngestConfig, sources: Iterable[Source], program: str) -> None:
+        """Open what `sources` need; `program` is ffmpeg."""
+        self._config = config
+        self._program = program
+        self._kinds = {type(source) for source in sources}
+        self.rtmp = Doors()
+        self.http = Doors()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            SetupError: a port or the certificate cannot be used.
+        """
+        try:
+            await self._open()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _open(self) -> None:
+        config = self._config
+        if RtmpSource in self._kinds:
+            server = RtmpServer(config.host, config.rtmp_port, self.rtmp)
+            await self._stack.enter_async_context(server)
+            if config.rtmps_port is not None:
+                server = RtmpServer(config.host, config.rtmps_port, self.rtmp, tls=self._tls())
+                await self._stack.enter_async_context(server)
+        if self._kinds & {PushSource, CmafSource}:
+            server = IngestHttp(config.host, config.http_port, self.http)
+            await self._stack.enter_async_context(server)
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(self._config.certificate or "", self._config.certificate_key)
+        except (OSError, ssl.SSLError) as error:
+            raise SetupError(f"ingest.certificate: {error}") from error
+        return context
+
+    def line(self, source: Fed) -> Line:
+        """The line of a source."""
+        match source:
+            case RtmpSource():
+                return DoorLine(self.rtmp, source.key, Busy(source.busy))
+            case PushSource():
+                return DoorLine(self.http, source.key, Busy(source.busy))
+            case SrtSource():
+                return SrtLine(source, self._program)
+            case UdpSource():
+                return UdpLine(source)
+            case HlsSource():
+                return HlsLine(source, self._program)
+            case _:
+                assert_never(source)
