@@ -8,7 +8,7 @@ CONFIG ?= profiles/demo.yaml
 KILLS ?= 40
 CROWD ?= 250
 BENCH ?=
-FUZZ ?= hot journal lines path ranges
+FUZZ ?= hot journal lines path ranges rtmp
 FUZZ_SECONDS ?= 60
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 

@@ -1,4 +1,4 @@
-"""The ports of an origin, and the socket of a packager."""
+"""The ports of an origin, and the ports and the socket of a packager."""
 
 import os
 import socket
@@ -41,16 +41,21 @@ def listening(origin: OriginConfig) -> Generator[Listeners]:
     with ExitStack() as stack:
         if origin.workers > 1:
             # Whoever shares a port does not notice that somebody else had it alone or shares it.
-            _listen(origin.host, origin.port).close()
+            listen_at(origin.host, origin.port).close()
         public = [
-            stack.enter_context(_listen(origin.host, origin.port, shared=origin.workers > 1))
+            stack.enter_context(listen_at(origin.host, origin.port, shared=origin.workers > 1))
             for _ in range(origin.workers)
         ]
-        control = stack.enter_context(_listen(origin.control_host, origin.control_port))
+        control = stack.enter_context(listen_at(origin.control_host, origin.control_port))
         yield Listeners(tuple(public), control)
 
 
-def _listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+def listen_at(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Listen there; `shared`: others do so too.
+
+    Raises:
+        SetupError: the port cannot be had.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)

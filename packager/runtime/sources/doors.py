@@ -73,6 +73,10 @@ class Doors:
         if door is not None and door.visit is not None:
             door.visit.evict("the channel is closed")
 
+    def knows(self, key: str) -> bool:
+        """Whether anybody may ever publish with `key`."""
+        return _said(key) in self._doors
+
     def enter(
         self, key: str, container: Container, peer: str, hang_up: Callable[[str], None]
     ) -> Visit:
@@ -82,7 +86,7 @@ class Doors:
             RefusedError: no such key, or another publishes with it.
         """
         # By its digest: how long the look-up takes says nothing of the key.
-        door = self._doors.get(_digest(key.encode("utf-8", "surrogateescape")))
+        door = self._doors.get(_said(key))
         if door is None:
             raise RefusedError("no such stream key")
         if door.visit is not None:
@@ -92,6 +96,10 @@ class Doors:
         door.visit = visit = Visit(door, hang_up)
         door.taker.connected(container, peer)
         return visit
+
+
+def _said(key: str) -> bytes:
+    return _digest(key.encode("utf-8", "surrogateescape"))
 
 
 def _digest(key: bytes) -> bytes:
