@@ -24,13 +24,14 @@ CHUNKS = 4
 _TIMESCALE = 90_000
 _SLIP = 0.01
 """Seconds that sound may slip from its timestamps before silence or a cut makes it good."""
-_COPYABLE = {
+COPYABLE = {
     "h264": "avc1",
     "hevc": "hvc1",
     "aac": "mp4a",
     "ac3": "ac-3",
     "eac3": "ec-3",
 }
+"""Codecs that can be passed through, each with the name of its sample entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def track_specs(ladder: Ladder, info: SourceInfo) -> tuple[TrackSpec, ...]:
         audio = TrackSpec(ladder.audio.id, TrackKind.AUDIO, ladder.audio.bitrate)
         return (*video, audio) if info.audio else video
     for codec in (*(v.codec for v in info.video), *(a.codec for a in info.audio)):
-        if codec not in _COPYABLE:
+        if codec not in COPYABLE:
             raise FeedError(f"{codec} cannot be passed through: encode it with a ladder")
     specs: list[TrackSpec] = []
     for number, picture in enumerate(info.video):
@@ -280,7 +281,7 @@ def _copied(
     for number, video in enumerate(info.video):
         options = {
             "c:v": "copy",
-            "tag:v": _COPYABLE[video.codec],
+            "tag:v": COPYABLE[video.codec],
             "video_track_timescale": timescale_for(video.frame_rate),
             **_muxer(segment, "frag_keyframe"),
         }
@@ -289,7 +290,7 @@ def _copied(
         # Delayed: what the moov says of sound is only known from its first frames.
         options = {
             "c:a": "copy",
-            "tag:a": _COPYABLE[audio.codec],
+            "tag:a": COPYABLE[audio.codec],
             **_muxer(segment, "delay_moov"),
             **_language(audio),
         }
