@@ -7,8 +7,7 @@ come at its own pace, the clock is the feed's.
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -124,13 +123,18 @@ async def run(job: Job) -> Found:
         return await _bridged(job, _spoken(job.target), scheme)
     path = Path(job.target.removeprefix("file://"))
     try:
-        with path.open("rb") as file:
-            container = await asyncio.to_thread(lambda: _container(file.read(_HEAD)))
+        head = await asyncio.to_thread(_head, path)
     except OSError as error:
         raise SetupError(f"{job.target}: {error.strerror}") from error
+    container = _container(head)
     if container is None:
         return await _bridged(job, job.target, scheme)
     return await _read(job, path, container)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)
 
 
 def _spoken(url: str) -> str:
@@ -151,12 +155,15 @@ def _container(head: bytes) -> Container | None:
 async def _read(job: Job, path: Path, container: Container) -> Found:
     """Look at a file that needs no bridge."""
     look = _Look(_inspector(container, job.program), paced=False, seconds=job.seconds)
-    with path.open("rb") as file:
-        while data := await asyncio.to_thread(file.read, _READ):
-            if not look.take(data):
-                break
+    await asyncio.to_thread(_through, path, look)
     info = await _asked(job, str(path), "-i", str(path))
     return _found(job, str(path), look, info, bridged=False)
+
+
+def _through(path: Path, look: _Look) -> None:
+    with path.open("rb") as file:
+        while (data := file.read(_READ)) and look.take(data):
+            pass
 
 
 def _inspector(container: Container, program: int | None) -> _Looking:
@@ -208,32 +215,31 @@ def _command(job: Job, *, raw: bool) -> list[str]:
 
 async def _bridge(command: list[str], look: _Look, said: bytearray) -> bool:
     """Bring to `look` what it wants. Returns: whether it ended by itself."""
-    async with Child(command, []) as child, asyncio.TaskGroup() as group:
-        listening = group.create_task(_hear(child.process.stderr, said))
+    async with Child(command, []) as child:
+        listening = asyncio.create_task(_hear(child.process.stderr, said))
         try:
-            async with aclosing(_brought(child.process.stdout, look)) as brought:
-                async for data in brought:
-                    if not look.take(data):
-                        return False
+            while data := await _come(child.process.stdout, look):
+                if not look.take(data):
+                    return False
             await listening
-            return True
         except TimeoutError:
             return False
         finally:
             listening.cancel()
+    return True
 
 
-async def _brought(stream: asyncio.StreamReader | None, look: _Look) -> AsyncIterator[bytes]:
-    """What comes, until the end or until it is time to look at it as it is."""
-    while stream is not None:
-        left = _PATIENCE
-        if look.paced and look.begin is not None and look.seconds is not None:
-            left = look.begin + look.seconds - monotonic()
-        async with asyncio.timeout(max(left, 0)):
-            data = await stream.read(_READ)
-        if not data:
-            return
-        yield data
+async def _come(stream: asyncio.StreamReader | None, look: _Look) -> bytes:
+    """What comes next; nothing at the end.
+
+    Raises:
+        TimeoutError: it is time to say how the feed is.
+    """
+    left = _PATIENCE
+    if look.paced and look.begin is not None and look.seconds is not None:
+        left = look.begin + look.seconds - monotonic()
+    async with asyncio.timeout(max(left, 0)):
+        return b"" if stream is None else await stream.read(_READ)
 
 
 async def _hear(stream: asyncio.StreamReader | None, said: bytearray) -> None:
@@ -304,7 +310,7 @@ def show(found: Found, console: Console) -> None:
         table.add_row(what, how)
     console.print(table, markup=False, highlight=False)
     for sentence in found.advice or ("nothing is wrong",):
-        console.print(f"- {sentence}", markup=False, highlight=False)
+        console.print(f"- {sentence}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _streams(info: SourceInfo | None) -> Iterator[tuple[str, str]]:
