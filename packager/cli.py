@@ -9,6 +9,8 @@ from collections.abc import Coroutine, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from rich.console import Console
+
 from packager import logs
 from packager.clock import SystemClock
 from packager.config import parse_config
@@ -18,7 +20,7 @@ from packager.folders import make_folders
 from packager.listening import listening
 from packager.playback_token import sign
 from packager.runtime import ffmpeg_program
-from packager.runtime.config_file import LoadedConfig, load
+from packager.runtime.config_file import LoadedConfig, load, load_ladder
 from packager.runtime.machine import check_machine, check_writable, held
 from packager.text_file import read
 from packager.ticks import MICROS, parse_iso8601
@@ -82,6 +84,23 @@ def _parser() -> argparse.ArgumentParser:
         "--ladder", default="passthrough", metavar="NAME", help="a shipped ladder or a .yaml file"
     )
     replay.add_argument("--ffmpeg", metavar="PROGRAM")
+    looking = add("probe", _probe, "Look at a feed; exit code 1 when something is wrong with it")
+    looking.add_argument("target", metavar="FILE|URL")
+    looking.add_argument(
+        "--seconds",
+        type=int,
+        choices=range(1, 3601),
+        metavar="N",
+        help="how long; where not given, 10, or a file to its end",
+    )
+    looking.add_argument(
+        "--ladder", metavar="NAME", help="that it is for: shipped, or a .yaml file"
+    )
+    looking.add_argument(
+        "--program", type=int, choices=range(1, 65536), metavar="N", help="of several in it"
+    )
+    looking.add_argument("--json", action="store_true", help="for machines")
+    looking.add_argument("--ffmpeg", metavar="PROGRAM")
     _add_event(commands)
     token = add("token", _token, "Make a playback token, for who is to play a channel")
     token.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
@@ -148,6 +167,26 @@ def _event(arguments: argparse.Namespace) -> None:
         return
     said = orders.give(port, arguments.channel, arguments.event, vars(arguments))
     print(said)  # noqa: T201 - as above
+
+
+def _probe(arguments: argparse.Namespace) -> None:
+    from packager.runtime import probing  # noqa: PLC0415 - as above
+
+    ladder = arguments.ladder
+    job = probing.Job(
+        target=arguments.target,
+        seconds=arguments.seconds,
+        ladder=None if ladder is None else load_ladder(ladder, Path(), "--ladder", ""),
+        program=arguments.program,
+        ffmpeg=ffmpeg_program.find(arguments.ffmpeg),
+    )
+    found = asyncio.run(probing.run(job))
+    if arguments.json:
+        print(probing.as_json(found).decode())  # noqa: T201 - as above
+    else:
+        probing.show(found, Console())
+    if found.advice:
+        sys.exit(_FAILED)
 
 
 def _token(arguments: argparse.Namespace) -> None:

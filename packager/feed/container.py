@@ -55,6 +55,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The picture's codec, by ffmpeg's name of it."""
     audio: tuple[str, ...] = ()
     """Codecs of the sound."""
+    mute_ms: int | None = None
+    """Milliseconds since the last sound came."""
+    jumps: int = 0
+    """Times that timestamps of pictures went back, or on by more than ten seconds, unannounced."""
+    unsteady: bool = False
+    """Pictures are not all equally far apart."""
+    junk_bytes: int = 0
+    """Of a TS: bytes that belonged to no packet, since it was connected."""
 
 
 class Inspector(Protocol):

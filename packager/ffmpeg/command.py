@@ -30,13 +30,14 @@ _LONGEST_SOUND = 30
 """Characters of an id that a number of two digits may follow."""
 _ANALYSED = 1_000_000
 """Microseconds of media that ffmpeg looks at before it begins: what is in it is known already."""
-_COPYABLE = {
+COPYABLE = {
     "h264": "avc1",
     "hevc": "hvc1",
     "aac": "mp4a",
     "ac3": "ac-3",
     "eac3": "ec-3",
 }
+"""Codecs that can be passed through, each with the name of its sample entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def track_specs(ladder: Ladder, info: SourceInfo) -> tuple[TrackSpec, ...]:
         )
         return (*video, *audio)
     for codec in (*(v.codec for v in info.video), *(a.codec for a in info.audio)):
-        if codec not in _COPYABLE:
+        if codec not in COPYABLE:
             raise FeedError(f"{codec} cannot be passed through: encode it with a ladder")
     specs: list[TrackSpec] = []
     for number, picture in enumerate(info.video):
@@ -361,7 +362,7 @@ def _copied(
     for number, video in enumerate(info.video):
         options = {
             "c:v": "copy",
-            "tag:v": _COPYABLE[video.codec],
+            "tag:v": COPYABLE[video.codec],
             "video_track_timescale": timescale_for(video.frame_rate),
             **_muxer(segment, "frag_keyframe"),
         }
@@ -371,7 +372,7 @@ def _copied(
         # Delayed: what the moov says of sound is only known from its first frames.
         options = {
             "c:a": "copy",
-            "tag:a": _COPYABLE[audio.codec],
+            "tag:a": COPYABLE[audio.codec],
             **_muxer(segment, "delay_moov"),
             **_language(audio),
         }
