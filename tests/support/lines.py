@@ -90,7 +90,7 @@ async def running(line: Line, port: int | None = None) -> AsyncIterator[Taken]:
 
 @asynccontextmanager
 async def program(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A sender; killed when left."""
+    """A sender; ended when left."""
     process = await asyncio.create_subprocess_exec(
         *arguments,
         stdin=asyncio.subprocess.DEVNULL,
@@ -101,7 +101,7 @@ async def program(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
         yield process
     finally:
         if process.returncode is None:
-            process.kill()
+            process.terminate()
         await process.wait()
 
 
