@@ -119,28 +119,27 @@ def _srt_words(said: str) -> str:
     return _SRT_WORDS.get(said, said.lower())
 
 
-_TABLE: tuple[tuple[re.Pattern[str], Callable[[str], SrtSaid | None]], ...] = tuple(
-    (re.compile(pattern), meaning)
-    for pattern, meaning in (
-        (r"\baccept streamid\b()", lambda _: Accepted()),
-        (r"rsp\(REJECT\): *[0-9]+ - (.{1,200})", lambda said: TurnedAway(_srt_words(said))),
-        (
-            r"REJECT reported from HS processing: (.{1,200}?) - not",
-            lambda said: Failed(f"refused: {_srt_words(said)}"),
-        ),
-        (
-            r"Failed to resolve hostname .*?: (.{1,200})",
-            lambda said: Failed(f"no such host: {said.strip().lower()}"),
-        ),
-        (
-            r"(Address already in use|Cannot assign requested address|Permission denied)",
-            lambda said: Failed(_srt_words(said)),
-        ),
-        (r"Connection to \S+ failed: ()", lambda _: Failed("nobody answers")),
-        (r"Connection timed out()", lambda _: Failed(f"nothing came for {SRT_SILENCE} s")),
-        # That of every connection that ends.
-        (r"Error during demuxing()", lambda _: None),
-    )
+_Meaning = Callable[[str], SrtSaid | None]
+
+_TABLE: tuple[tuple[str, _Meaning], ...] = (
+    (r"\baccept streamid\b()", lambda _: Accepted()),
+    (r"rsp\(REJECT\): *[0-9]+ - (.{1,200})", lambda said: TurnedAway(_srt_words(said))),
+    (
+        r"REJECT reported from HS processing: (.{1,200}?) - not",
+        lambda said: Failed(f"refused: {_srt_words(said)}"),
+    ),
+    (
+        r"Failed to resolve hostname .*?: (.{1,200})",
+        lambda said: Failed(f"no such host: {said.strip().lower()}"),
+    ),
+    (
+        r"(Address already in use|Cannot assign requested address|Permission denied)",
+        lambda said: Failed(_srt_words(said)),
+    ),
+    (r"Connection to \S+ failed: ()", lambda _: Failed("nobody answers")),
+    (r"Connection timed out()", lambda _: Failed(f"nothing came for {SRT_SILENCE} s")),
+    # That of every connection that ends.
+    (r"Error during demuxing()", lambda _: None),
 )
 """The first that matches says what a line means."""
 
@@ -148,7 +147,7 @@ _TABLE: tuple[tuple[re.Pattern[str], Callable[[str], SrtSaid | None]], ...] = tu
 def read_srt(line: str) -> SrtSaid | None:
     """What a line of ffmpeg or of its SRT library says of the connection, if it does."""
     for pattern, meaning in _TABLE:
-        if found := pattern.search(line):
+        if found := re.search(pattern, line):
             return meaning(found[1])
     message = read_message(line)
     if message is not None and message.level in ("error", "fatal"):
