@@ -34,8 +34,11 @@ _INIT_IS_PARENT = os.getpid() == 1
 class TrackPipe:
     """The reading end of one pipe: calls back with the bytes, and with none at the end."""
 
-    def __init__(self, on_bytes: Callable[[Buffer], None]) -> None:
+    def __init__(self, on_bytes: Callable[[Buffer], None], pause: float = 0.0) -> None:
+        """`pause` is how many seconds bytes may gather in the pipe: fewer and larger readings."""
         self._on_bytes = on_bytes
+        self._pause = pause
+        self._paused: asyncio.TimerHandle | None = None
         self._reading, self.write_end = os.pipe()
         os.set_blocking(self._reading, False)
         fcntl.fcntl(self._reading, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
@@ -45,6 +48,9 @@ class TrackPipe:
         """The child has its end: let go of ours and read."""
         os.close(self.write_end)
         self.write_end = -1
+        self._watch()
+
+    def _watch(self) -> None:
         asyncio.get_running_loop().add_reader(self._reading, self._ready)
 
     def _ready(self) -> None:
@@ -58,6 +64,10 @@ class TrackPipe:
         else:
             if not size:
                 self._finish(None)
+            elif self._pause and self._reading >= 0:
+                loop = asyncio.get_running_loop()
+                loop.remove_reader(self._reading)
+                self._paused = loop.call_later(self._pause, self._watch)
 
     def _finish(self, error: Exception | None) -> None:
         self.close()
@@ -70,6 +80,8 @@ class TrackPipe:
 
     def close(self) -> None:
         """Stop reading."""
+        if self._paused is not None:
+            self._paused.cancel()
         if self._reading >= 0:
             asyncio.get_running_loop().remove_reader(self._reading)
             os.close(self._reading)
