@@ -17,7 +17,7 @@ from packager.errors import ConfigError, RingsideError, SetupError
 from packager.folders import make_folders
 from packager.listening import listening
 from packager.playback_token import sign
-from packager.runtime import ffmpeg_program
+from packager.runtime import encoders, ffmpeg_program
 from packager.runtime.config_file import LoadedConfig, load
 from packager.runtime.machine import check_machine, check_writable, held
 from packager.text_file import read
@@ -210,11 +210,19 @@ def _run(arguments: argparse.Namespace) -> None:
     from packager.runtime import supervisor  # noqa: PLC0415 - the other commands need none of it
 
     config = load(arguments.config)
-    ffmpeg_program.find(config.ffmpeg)
+    _find_ffmpeg(config)
     check_machine(config)
     with listening(config.origin) as listeners:
         _welcome(config)
         asyncio.run(supervisor.supervise(config.path, config.data, listeners, packager=True))
+
+
+def _find_ffmpeg(config: LoadedConfig, *, try_out: bool = True) -> str:
+    """The ffmpeg of `config`, with all that its ladders need."""
+    program = ffmpeg_program.find(config.ffmpeg)
+    ladders = [channel.ladder for channel in config.channels.values()]
+    encoders.check(program, ladders, try_out=try_out)
+    return program
 
 
 def _welcome(config: LoadedConfig) -> None:
@@ -243,14 +251,14 @@ def _reachable(host: str) -> str:
 
 def _check(arguments: argparse.Namespace) -> None:
     config = load(arguments.config)
-    ffmpeg_program.find(config.ffmpeg)
+    _find_ffmpeg(config)
     count = len(config.channels)
     print(f"{arguments.config}: {count} channel{'s' * (count > 1)}, all right")  # noqa: T201
 
 
 def _packager(arguments: argparse.Namespace) -> None:
     config = load(arguments.config)
-    program = ffmpeg_program.find(config.ffmpeg)
+    program = _find_ffmpeg(config, try_out=False)  # one that did not work for once is tried again
     check_writable(config.data)
     count_together(config.data)
     from packager.runtime import service  # noqa: PLC0415 - after the line above

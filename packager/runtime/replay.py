@@ -28,6 +28,7 @@ from packager.ffmpeg.progress import read_message
 from packager.layout import is_name
 from packager.profile import EncodeLadder, Ladder
 from packager.records import Ended
+from packager.runtime import encoders
 from packager.runtime.config_file import load_ladder
 from packager.runtime.intake import Intake
 from packager.runtime.journal_writer import JournalWriter
@@ -144,6 +145,7 @@ async def run(job: Job) -> None:
         FeedError: the files cannot be packaged.
     """
     ladder = load_ladder(job.ladder, Path(), "--ladder", "")
+    encoders.check(job.program, [ladder])
     folder = _fresh_folder(job)
     try:
         await _package(job, ladder, folder)
