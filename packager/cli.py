@@ -9,6 +9,8 @@ from collections.abc import Coroutine, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
+
 from packager import logs
 from packager.clock import SystemClock
 from packager.config import parse_config
@@ -82,6 +84,16 @@ def _parser() -> argparse.ArgumentParser:
         "--ladder", default="passthrough", metavar="NAME", help="a shipped ladder or a .yaml file"
     )
     replay.add_argument("--ffmpeg", metavar="PROGRAM")
+    ladder = add("ladder", _ladder, "Try a ladder on this machine: what it costs, whether it holds")
+    ladder.add_argument("ladder", metavar="PROFILE", help="a shipped ladder or a .yaml file")
+    ladder.add_argument(
+        "--source", metavar="FILE", help="looped; where not given, the test pattern"
+    )
+    ladder.add_argument(
+        "--seconds", type=int, default=20, metavar="N", help="of media; where not given, 20"
+    )
+    ladder.add_argument("--ffmpeg", metavar="PROGRAM")
+    ladder.add_argument("--json", action="store_true", help="for programs")
     _add_event(commands)
     token = add("token", _token, "Make a playback token, for who is to play a channel")
     token.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
@@ -307,3 +319,26 @@ def _replay(arguments: argparse.Namespace) -> None:
         program=ffmpeg_program.find(arguments.ffmpeg),
     )
     asyncio.run(replay.run(job))
+
+
+def _ladder(arguments: argparse.Namespace) -> None:
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from packager.runtime import trial  # noqa: PLC0415 - as above
+
+    job = trial.Job(
+        ladder=arguments.ladder,
+        source=arguments.source,
+        seconds=arguments.seconds,
+        program=ffmpeg_program.find(arguments.ffmpeg),
+    )
+    leave_on_signals()
+    try:
+        done = asyncio.run(trial.run(job))
+    except RingsideError as error:
+        sys.exit(_say(error, _CANNOT))
+    if arguments.json:
+        print(msgspec.json.encode(done).decode())  # noqa: T201 - a command speaks to a person
+    else:
+        trial.tell(done, Console())
+    sys.exit(0 if done.holds else _FAILED)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from packager.cmaf.boxes import Buffer
+from packager.ffmpeg.progress import read_message
 
 _PR_SET_PDEATHSIG = 1
 _PIPE_SIZE = 1 << 20
@@ -125,3 +126,13 @@ class Child:
     def _close_pipes(self) -> None:
         for pipe in self._pipes:
             pipe.close()
+
+
+async def complaint(stream: asyncio.StreamReader | None) -> str:
+    """The first error that ffmpeg names in its log, once that has ended."""
+    first = ""
+    while stream is not None and (line := await stream.readline()):
+        message = read_message(line.decode(errors="replace"))
+        if not first and message is not None and message.level in ("error", "fatal"):
+            first = message.text
+    return first
