@@ -16,6 +16,10 @@ SETTLES = 2.0
 """Seconds at the beginning that do not count: encoders fill their queues."""
 _ENOUGH = 0.98
 """Seconds of media a second: what is missing would have added up to a cut within minutes."""
+_JITTER = 0.2
+"""Seconds by which arrivals differ that are on time."""
+_TAKEN = 0.3
+"""Of all cores, by other processes: a ladder that is too slow may not be too large."""
 _MUCH = 0.85
 """Of all cores: with more, a busier picture or anything else on the machine is too much."""
 
@@ -78,6 +82,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """Of this machine."""
     share: float
     """Of all cores' time, that both processes together took: 0 to 1."""
+    others: float
+    """That all other processes took."""
     ffmpeg: Usage
     packager: Usage
     frames: int
@@ -107,7 +113,23 @@ class Measured:
     cores: int
     ffmpeg: Usage
     packager: Usage
+    busy: float
+    """Of all cores' time, that was not idle: 0 to 1."""
     problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How fast media came."""
+
+    ratio: float
+    """Seconds of media a second."""
+    short: float
+    """Seconds of media that are missing of as much as there was time for."""
+
+    @property
+    def holds(self) -> bool:
+        return self.ratio >= _ENOUGH or (self.ratio > 0 and self.short < _JITTER)
 
 
 def judge(measured: Measured) -> Trial:
@@ -117,20 +139,26 @@ def judge(measured: Measured) -> Trial:
         _rendition(measured.ladder, timeline, track) for track in timeline.tracks.values()
     )
     pictures = [track.id for track in renditions if track.kind is TrackKind.VIDEO]
-    pace = min((_pace(measured.arrivals[name]) for name in pictures), default=0.0)
+    paces = [_pace(measured.arrivals[name]) for name in pictures]
+    pace = min(paces, key=lambda one: one.ratio, default=_Pace(0.0, 0.0))
     share = (measured.ffmpeg.cpu + measured.packager.cpu) / measured.cores
+    others = max(0.0, measured.busy - share)
     aligned = _aligned(timeline, pictures)
-    fault = _fault(measured, renditions, pace, aligned=aligned)
+    if pace.holds:
+        fault = _fault(measured, renditions, aligned=aligned)
+    else:
+        fault = f"{pace.ratio:.2f} x real time; {_way(measured.ladder, others)}"
     return Trial(
         ladder=measured.ladder.name,
         source=measured.source,
         holds=not fault,
         verdict=f"does not hold: {fault}" if fault else _praise(share, measured.cores),
-        pace=round(pace, 3),
+        pace=round(pace.ratio, 3),
         speed=measured.progress.speed,
         seconds=round(measured.seconds, 1),
         cores=measured.cores,
         share=round(share, 3),
+        others=round(others, 3),
         ffmpeg=measured.ffmpeg,
         packager=measured.packager,
         frames=measured.progress.frames,
@@ -145,17 +173,25 @@ def judge(measured: Measured) -> Trial:
 def _praise(share: float, cores: int) -> str:
     machine = "core" if cores == 1 else f"{cores} cores"
     much = ", which leaves little for anything else" if share > _MUCH else ""
-    return f"holds real time with {share:.0%} of this machine's {machine}{much}".replace("%", " %")
+    return f"holds real time with {_percent(share)} of this machine's {machine}{much}"
 
 
-def _fault(
-    measured: Measured, renditions: Sequence[Rendition], pace: float, *, aligned: bool
-) -> str:
-    """Why the ladder does not hold; empty where it does."""
+def _way(ladder: Ladder, others: float) -> str:
+    """What to do where media comes too slowly."""
+    if others > _TAKEN:
+        return f"other processes took {_percent(others)} of this machine: see to them first"
+    if isinstance(ladder, EncodeLadder):
+        return "take faster presets or fewer rungs"
+    return "nothing is encoded: the source is read too slowly"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _fault(measured: Measured, renditions: Sequence[Rendition], *, aligned: bool) -> str:
+    """What else is wrong; empty where nothing is."""
     encoded = isinstance(measured.ladder, EncodeLadder)
-    if pace < _ENOUGH:
-        way = "take faster presets or fewer rungs" if encoded else "the source comes too slowly"
-        return f"{pace:.2f} x real time; {way}"
     if measured.problems:
         return f"the timeline broke: {measured.problems[0]}"
     if short := [track.id for track in renditions if track.missing]:
@@ -168,12 +204,22 @@ def _fault(
     return ""
 
 
-def _pace(arrivals: Sequence[Arrival]) -> float:
-    """Seconds of media a second, once it has settled."""
+def _pace(arrivals: Sequence[Arrival]) -> _Pace:
+    """How fast media came, once it had settled.
+
+    From the promptest arrival of the first third to that of the last: sources have pauses, as where
+    a file is looped, which are made good at once.
+    """
     settled = [one for one in arrivals if one.at >= arrivals[0].at + SETTLES]
-    if len(settled) < 2 or settled[-1].at <= settled[0].at:  # noqa: PLR2004 - from one to another
-        return 0.0
-    return float(settled[-1].media - settled[0].media) / (settled[-1].at - settled[0].at)
+    third = len(settled) // 3
+    if not third:
+        return _Pace(0.0, 0.0)
+    first, last = (
+        min(part, key=lambda one: one.at - float(one.media))
+        for part in (settled[:third], settled[-third:])
+    )
+    time, media = last.at - first.at, float(last.media - first.media)
+    return _Pace(media / time, time - media) if time > 0 else _Pace(0.0, 0.0)
 
 
 def _aligned(timeline: Timeline, tracks: Sequence[str]) -> bool:
@@ -222,8 +268,9 @@ def _rung(ladder: Ladder, track: str) -> VideoRung | None:
 def _nominal(ladder: Ladder, track: str, rung: VideoRung | None) -> int:
     if rung is not None:
         return rung.bitrate
-    heard = isinstance(ladder, EncodeLadder) and track == ladder.audio.id
-    return ladder.audio.bitrate if heard else 0
+    if isinstance(ladder, EncodeLadder) and track == ladder.audio.id:
+        return ladder.audio.bitrate
+    return 0
 
 
 def _sizes(timeline: Timeline, track: TrackTimeline) -> tuple[list[int], list[Fraction]]:

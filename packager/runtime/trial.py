@@ -42,6 +42,7 @@ _LONGEST = 600
 """Seconds of media."""
 _SLOW_START = 15.0
 """Seconds that may pass before the first media."""
+_NOTHING = said.Progress(0, None, 0, 0)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -67,7 +68,7 @@ class _Run:
     arrivals: dict[str, list[Arrival]] = field(default_factory=dict[str, list[Arrival]])
     timescales: dict[int, int] = field(default_factory=dict[int, int])
     problems: list[str] = field(default_factory=list[str])
-    progress: said.Progress = said.Progress(0, None, 0, 0)
+    progress: said.Progress = _NOTHING
 
     def take(self, track: int, data: Buffer) -> None:
         for item in self.intake.demux(track, data):
@@ -130,6 +131,10 @@ class _Spent:
     at: float
     ffmpeg: float
     packager: float
+    machine: float
+    """By all processes, on all cores."""
+    idle: float
+    """By none."""
 
 
 async def run(job: Job) -> Trial:
@@ -151,15 +156,18 @@ async def run(job: Job) -> Trial:
         return judge(await _measure(job, ladder, source, opened, folder))
 
 
+def _recording(file: str) -> FileSource:
+    if not Path(file).is_file():
+        raise SetupError(f"{file}: no such file")
+    return FileSource(files=(os.path.abspath(file),), loop=True)  # noqa: PTH100 - links stay
+
+
 async def _open(job: Job, ladder: Ladder, folder: Path) -> tuple[str, Opened]:
+    """The source, in words and ready for ffmpeg."""
     if job.source is not None:
-        if not Path(job.source).is_file():
-            raise SetupError(f"{job.source}: no such file")
-        recorded = FileSource(files=(os.path.abspath(job.source),), loop=True)  # noqa: PTH100
+        file = _recording(job.source)
         encoded = isinstance(ladder, EncodeLadder)
-        return described(recorded), await open_recording(
-            recorded, folder, job.program, encoded=encoded
-        )
+        return described(file), await open_recording(file, folder, job.program, encoded=encoded)
     if not isinstance(ladder, EncodeLadder):
         raise SetupError("there is nothing to pass through in a test pattern: name a --source")
     largest = max(ladder.video, key=lambda rung: rung.width * rung.height)
@@ -167,9 +175,7 @@ async def _open(job: Job, ladder: Ladder, folder: Path) -> tuple[str, Opened]:
     return described(pattern), open_pattern(pattern, ladder.frame_rate)
 
 
-async def _measure(
-    job: Job, ladder: Ladder, source: str, opened: Opened, folder: Path
-) -> Measured:
+async def _measure(job: Job, ladder: Ladder, source: str, opened: Opened, folder: Path) -> Measured:
     journal = JournalWriter(folder / _CHANNEL, _CHANNEL, ladder.segment)
     publisher = Publisher(_CHANNEL, folder / _CHANNEL, journal, makes_room=False)
     specs = track_specs(ladder, opened.info)
@@ -195,19 +201,22 @@ async def _measure(
                 await _last(run, watched, job.seconds)
                 after = _spent(child.process.pid)
                 memory = _peak(child.process.pid)
+                # What comes from now on comes because it is told to end.
+                timeline = publisher.timeline
+                arrivals = {track: list(came) for track, came in run.arrivals.items()}
             finally:
                 reading.cancel()
                 listening.cancel()
-        timeline = publisher.timeline
     finally:
         run.intake.finish()
         journal.close()
     lasted = after.at - before.at
+    worked, idled = after.machine - before.machine, after.idle - before.idle
     return Measured(
         ladder=ladder,
         source=source,
         timeline=timeline,
-        arrivals=run.arrivals,
+        arrivals=arrivals,
         progress=run.progress,
         seconds=after.at - started,
         cores=len(os.sched_getaffinity(0)),
@@ -215,6 +224,7 @@ async def _measure(
         packager=Usage(
             cpu=round((after.packager - before.packager) / lasted, 3), memory=_peak(os.getpid())
         ),
+        busy=worked / (worked + idled) if worked + idled else 0.0,
         problems=tuple(run.problems),
     )
 
@@ -252,7 +262,15 @@ async def _last(run: _Run, ffmpeg: _Watched, seconds: int) -> None:
 
 def _spent(ffmpeg: int) -> _Spent:
     own = os.times()
-    return _Spent(monotonic(), _cpu_of(ffmpeg), own.user + own.system)
+    busy, idle = _cpu_of_all()
+    return _Spent(monotonic(), _cpu_of(ffmpeg), own.user + own.system, busy, idle)
+
+
+def _cpu_of_all() -> tuple[float, float]:
+    """CPU seconds that were used, and that were not (proc(5), the first line of `stat`)."""
+    first = Path("/proc/stat").read_text().partition("\n")[0]
+    user, nice, system, idle, waiting, *more = map(int, first.split()[1:9])
+    return (user + nice + system + sum(more)) / _TICKS, (idle + waiting) / _TICKS
 
 
 def _cpu_of(pid: int) -> float:
@@ -275,10 +293,12 @@ def _peak(pid: int) -> int:
 
 def tell(trial: Trial, console: Console) -> None:
     """Print a table and the verdict."""
-    table = Table(title=f"{trial.ladder}, {trial.source}", title_justify="left")
+    table = Table(title=f"{trial.ladder}, {trial.source} (bit/s)", title_justify="left")
     for name in ("rendition", "segments", "nominal", "average", "maximum", "peak"):
-        table.add_column(name, justify="left" if name == "rendition" else "right")
-    table.add_column("")
+        table.add_column(name, justify="left" if name == "rendition" else "right", no_wrap=True)
+    remarked = any(map(_remarks, trial.renditions))
+    if remarked:
+        table.add_column("")
     for track in trial.renditions:
         table.add_row(
             track.id,
@@ -287,14 +307,14 @@ def tell(trial: Trial, console: Console) -> None:
             _rate(track.average),
             _rate(track.maxrate),
             _rate(track.peak),
-            _remarks(track),
+            *([_remarks(track)] if remarked else []),
         )
     console.print(table)
     speed = "-" if trial.speed is None else f"{trial.speed:.2f}"
     console.print(
         f"pace {trial.pace:.2f} x real time over {trial.seconds:.0f} s (ffmpeg says {speed})\n"
         f"CPU seconds a second: ffmpeg {trial.ffmpeg.cpu:.2f}, packager {trial.packager.cpu:.2f}"
-        f" (of {trial.cores})\n"
+        f", all others {trial.others * trial.cores:.2f} (of {trial.cores})\n"
         f"memory at most: ffmpeg {trial.ffmpeg.memory >> 20} MiB,"
         f" packager {trial.packager.memory >> 20} MiB\n"
         f"frames {trial.frames}, dropped {trial.dropped}, duplicated {trial.duplicated};"
@@ -308,7 +328,7 @@ def tell(trial: Trial, console: Console) -> None:
 def _rate(rate: int) -> str:
     if not rate:
         return "-"
-    return f"{rate / 1e6:.2f} Mbit/s" if rate >= 1_000_000 else f"{rate / 1e3:.0f} kbit/s"  # noqa: PLR2004 - a mega
+    return f"{rate / 1000:,.0f} k"
 
 
 def _remarks(track: Rendition) -> str:
@@ -322,4 +342,3 @@ def _remarks(track: Rendition) -> str:
         if count
     ]
     return ", ".join(remarks)
-
