@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 
 from packager import logs
@@ -19,7 +20,7 @@ from packager.errors import ConfigError, RingsideError, SetupError
 from packager.folders import make_folders
 from packager.listening import listening
 from packager.playback_token import sign
-from packager.runtime import ffmpeg_program
+from packager.runtime import encoders, ffmpeg_program
 from packager.runtime.config_file import LoadedConfig, load, load_ladder
 from packager.runtime.machine import check_machine, check_writable, held
 from packager.text_file import read
@@ -101,6 +102,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     looking.add_argument("--json", action="store_true", help="for machines")
     looking.add_argument("--ffmpeg", metavar="PROGRAM")
+    ladder = add("ladder", _ladder, "Try a ladder on this machine: what it costs, whether it holds")
+    ladder.add_argument("ladder", metavar="PROFILE", help="a shipped ladder or a .yaml file")
+    ladder.add_argument(
+        "--source", metavar="FILE", help="looped; where not given, the test pattern"
+    )
+    ladder.add_argument(
+        "--seconds", type=int, default=20, metavar="N", help="of media; where not given, 20"
+    )
+    ladder.add_argument("--ffmpeg", metavar="PROGRAM")
+    ladder.add_argument("--json", action="store_true", help="for programs")
     _add_event(commands)
     token = add("token", _token, "Make a playback token, for who is to play a channel")
     token.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
@@ -249,11 +260,19 @@ def _run(arguments: argparse.Namespace) -> None:
     from packager.runtime import supervisor  # noqa: PLC0415 - the other commands need none of it
 
     config = load(arguments.config)
-    ffmpeg_program.find(config.ffmpeg)
+    _find_ffmpeg(config)
     check_machine(config)
     with listening(config.origin) as listeners:
         _welcome(config)
         asyncio.run(supervisor.supervise(config.path, config.data, listeners, packager=True))
+
+
+def _find_ffmpeg(config: LoadedConfig, *, try_out: bool = True) -> str:
+    """The ffmpeg of `config`, with all that its ladders need."""
+    program = ffmpeg_program.find(config.ffmpeg)
+    ladders = [channel.ladder for channel in config.channels.values()]
+    encoders.check(program, ladders, try_out=try_out)
+    return program
 
 
 def _welcome(config: LoadedConfig) -> None:
@@ -282,14 +301,14 @@ def _reachable(host: str) -> str:
 
 def _check(arguments: argparse.Namespace) -> None:
     config = load(arguments.config)
-    ffmpeg_program.find(config.ffmpeg)
+    _find_ffmpeg(config)
     count = len(config.channels)
     print(f"{arguments.config}: {count} channel{'s' * (count > 1)}, all right")  # noqa: T201
 
 
 def _packager(arguments: argparse.Namespace) -> None:
     config = load(arguments.config)
-    program = ffmpeg_program.find(config.ffmpeg)
+    program = _find_ffmpeg(config, try_out=False)  # one that did not work for once is tried again
     check_writable(config.data)
     count_together(config.data)
     from packager.runtime import service  # noqa: PLC0415 - after the line above
@@ -338,3 +357,26 @@ def _replay(arguments: argparse.Namespace) -> None:
         program=ffmpeg_program.find(arguments.ffmpeg),
     )
     asyncio.run(replay.run(job))
+
+
+def _ladder(arguments: argparse.Namespace) -> None:
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from packager.runtime import trial  # noqa: PLC0415 - as above
+
+    job = trial.Job(
+        ladder=arguments.ladder,
+        source=arguments.source,
+        seconds=arguments.seconds,
+        program=ffmpeg_program.find(arguments.ffmpeg),
+    )
+    leave_on_signals()
+    try:
+        done = asyncio.run(trial.run(job))
+    except RingsideError as error:
+        sys.exit(_say(error, _CANNOT))
+    if arguments.json:
+        print(msgspec.json.encode(done).decode())  # noqa: T201 - a command speaks to a person
+    else:
+        trial.tell(done, Console())
+    sys.exit(0 if done.holds else _FAILED)

@@ -50,8 +50,12 @@ _SoundRate = Annotated[
 """What AAC-LC can have for two channels at 48 kHz."""
 
 
+EncoderName = Literal["x264", "nvenc", "qsv", "vaapi"]
+"""What encodes a picture to H.264: x264 on this machine's cores, or a device."""
+
+
 class VideoRung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One rendition of the ladder, encoded to H.264 by x264."""
+    """One rendition of the ladder, encoded to H.264."""
 
     id: Name
     width: Pixels
@@ -65,13 +69,15 @@ class VideoRung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"] = (
         "veryfast"
     )
-    """Of x264: slower is a better picture for the same bits."""
+    """In the words of x264: slower is a better picture for the same bits."""
+    encoder: EncoderName | None = None
+    """Where not given, the ladder's."""
     profile: Literal["baseline", "main", "high"] = "high"
     """Of H.264."""
     bframes: Annotated[int, msgspec.Meta(ge=0, le=4, description="a number from 0 to 4")] = 2
     """B-frames in a row, at most."""
     threads: Annotated[int, msgspec.Meta(ge=1, le=64, description="a number from 1 to 64")] = 4
-    """Encoder threads of a live channel; a replay takes one."""
+    """Threads of x264 for a live channel; a replay takes one."""
 
     def __post_init__(self) -> None:
         """Fill in the rates that follow from others."""
@@ -104,6 +110,8 @@ class EncodeLadder(
 
     name: str
     """Of its file, without the suffix."""
+    file: str = ""
+    """What errors call that."""
     frame_rate: Fraction
     """Frames a second of every rung."""
     segment: Fraction
@@ -113,6 +121,12 @@ class EncodeLadder(
         msgspec.Meta(min_length=1, max_length=12, description="a list of 1 to 12 rungs"),
     ]
     audio: AudioRung
+    encoder: EncoderName = "x264"
+    """Of the rungs that name none themselves."""
+
+    def encoder_of(self, rung: VideoRung) -> EncoderName:
+        """What `rung` is encoded by."""
+        return rung.encoder or self.encoder
 
 
 class PassthroughLadder(
@@ -127,6 +141,8 @@ class PassthroughLadder(
 
     name: str
     """Of its file, without the suffix."""
+    file: str = ""
+    """What errors call that."""
     segment: Fraction
     """Seconds."""
 
@@ -149,9 +165,10 @@ def parse_ladder(text: str, file: str, name: str) -> Ladder:
         ConfigError: not a ladder.
     """
     tree = read_yaml(text, file)
-    if "name" in tree:
-        raise ConfigError(file, "name", "unknown key (a ladder has the name of its file)")
-    tree["name"] = name
+    for key in ("name", "file"):
+        if key in tree:
+            raise ConfigError(file, key, "unknown key (a ladder has the name of its file)")
+    tree |= {"name": name, "file": file}
     ladder = convert(tree, cast("type[Ladder]", Ladder), file, _WORDS)
     if isinstance(ladder, EncodeLadder):
         _check_rates(ladder, file)

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from packager.feed.container import Report
+
 
 class ChannelState(StrEnum):
     """Where a channel's worker is in its life."""
@@ -19,6 +21,23 @@ class ChannelState(StrEnum):
     BACKING_OFF = "backing-off"
     ENDED = "ended"
     STOPPED = "stopped"
+
+
+class FeedStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A source whose bytes pass through the packager, at an instant."""
+
+    name: str
+    """In words, e.g. `rtmp`."""
+    active: bool = False
+    """What is on air comes from it."""
+    connected: bool = False
+    peer: str = ""
+    """Who sends, in words: an address, never a key."""
+    reconnects: int = 0
+    """Times that somebody came again since the packager started."""
+    report: Report = msgspec.field(default_factory=Report)
+    advice: tuple[str, ...] = ()
+    """What its sender should change, in sentences."""
 
 
 class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +65,8 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How much that changed since the period began: the source's clock against UTC."""
     clock_ppm: int | None = None
     """Parts per million that media time gains on the source's clock, to stay with UTC."""
+    feeds: tuple[FeedStatus, ...] = ()
+    """In the order of preference."""
 
 
 def encode(status: ChannelStatus) -> bytes:

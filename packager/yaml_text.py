@@ -226,7 +226,9 @@ def _expected(info: inspect.Type) -> str:
         case inspect.LiteralType(values=values):
             *others, last = map(str, values)
             return f"{', '.join(others)} or {last}"
-        case inspect.UnionType(types=(inspect.Metadata() as one, inspect.NoneType())):
+        case inspect.UnionType(
+            types=((inspect.Metadata() | inspect.LiteralType()) as one, inspect.NoneType())
+        ):
             return _expected(one)
         case inspect.BoolType():
             return "true or false"

@@ -15,8 +15,9 @@ from ffmpeg import Stream
 
 from packager.errors import FeedError
 from packager.feed.container import Container
+from packager.ffmpeg.encoders import device_options, encoder_options, last_filters
 from packager.ffmpeg.probe import AudioStream, SourceInfo
-from packager.profile import EncodeLadder, Ladder, VideoRung
+from packager.profile import EncodeLadder, EncoderName, Ladder, VideoRung
 from packager.ticks import MICROS, round_half_up, seconds
 from packager.track import UNDETERMINED, TrackKind, TrackSpec
 
@@ -30,6 +31,8 @@ _LONGEST_SOUND = 30
 """Characters of an id that a number of two digits may follow."""
 _ANALYSED = 1_000_000
 """Microseconds of media that ffmpeg looks at before it begins: what is in it is known already."""
+_TRIED = 10
+"""Pictures that show whether an encoder works."""
 COPYABLE = {
     "h264": "avc1",
     "hevc": "hvc1",
@@ -143,7 +146,9 @@ def arguments(
             since the rate control of x264 depends on the timing of its threads.
     """
     picture, sound = _inputs(feed, real_time=real_time)
+    devices: list[str] = []
     if isinstance(ladder, EncodeLadder):
+        devices = device_options(ladder)
         outputs = _encoded(
             feed,
             ladder,
@@ -156,6 +161,7 @@ def arguments(
     else:
         outputs = _copied(feed, picture, segment, info, pipes)
     merged = ffmpeg.merge_outputs(*outputs).global_args(
+        *devices,
         "-hide_banner", "-nostdin", "-nostats",
         "-loglevel", "repeat+level+info",
         "-progress", "pipe:1", "-stats_period", "2",
@@ -266,9 +272,9 @@ def _encoded(
     parts = even.filter_multi_output("split", len(ladder.video))
     outputs = [
         ffmpeg.output(
-            _scaled(parts.stream(index), rung),
+            _scaled(parts.stream(index), rung, ladder.encoder_of(rung)),
             f"pipe:{pipe}",
-            **_x264(rung, ladder, segment, threads=rung.threads if real_time else 1),
+            **_video(rung, ladder, segment, threads=rung.threads if real_time else 1),
         )
         for index, (rung, pipe) in enumerate(zip(ladder.video, pipes, strict=False))
     ]
@@ -310,8 +316,8 @@ def _decoded(
             assert_never(feed)
 
 
-def _scaled(stream: Stream, rung: VideoRung) -> Stream:
-    """The picture at the size of `rung`, whole and undistorted."""
+def _scaled(stream: Stream, rung: VideoRung, encoder: EncoderName) -> Stream:
+    """The picture at the size of `rung`, whole and undistorted, as `encoder` takes it."""
     # dar counts pixels that are not square; force_original_aspect_ratio would not.
     fitted = stream.filter(
         "scale",
@@ -320,10 +326,13 @@ def _scaled(stream: Stream, rung: VideoRung) -> Stream:
         flags="bicubic",
     )
     padded = fitted.filter("pad", rung.width, rung.height, "(ow-iw)/2", "(oh-ih)/2")
-    return padded.filter("setsar", 1).filter("format", "yuv420p")
+    ready = padded.filter("setsar", 1)
+    for name, *options in last_filters(encoder):
+        ready = ready.filter(name, *options)
+    return ready
 
 
-def _x264(
+def _video(
     rung: VideoRung, ladder: EncodeLadder, segment: Fraction, *, threads: int
 ) -> dict[str, object]:
     frames = round_half_up(segment * ladder.frame_rate)
@@ -333,24 +342,32 @@ def _x264(
     due = f"gte(t-ld(0),n_forced*{segment.numerator}/{segment.denominator}-{half})"
     keyframes = f"expr:if(n,{due},st(0,t)+1)"
     return {
-        "c:v": "libx264",
-        "preset": rung.preset,
-        "profile:v": rung.profile,
-        "b:v": rung.bitrate,
-        "maxrate": rung.maxrate,
-        "bufsize": rung.bufsize,
-        "bf": 0 if rung.profile == "baseline" else rung.bframes,
-        "threads": threads,
-        "g": frames,
-        "keyint_min": frames,
-        "sc_threshold": 0,
+        **encoder_options(ladder.encoder_of(rung), rung, frames, threads),
         "force_key_frames": keyframes,
-        "forced-idr": 1,
-        "flags": "+cgop+bitexact",
         "fps_mode": "vfr",
         "video_track_timescale": timescale_for(ladder.frame_rate),
         **_muxer(segment, "frag_keyframe"),
     }
+
+
+def trial_arguments(rung: VideoRung, ladder: EncodeLadder) -> list[str]:
+    """Arguments of an ffmpeg that encodes a few grey pictures as `rung` is, and keeps nothing."""
+    picture = f"color=gray:size={rung.width}x{rung.height}:rate={ladder.frame_rate}"
+    encoder = ladder.encoder_of(rung)
+    stream = ffmpeg.input(picture, f="lavfi").video
+    for name, *options in last_filters(encoder):
+        stream = stream.filter(name, *options)
+    frames = round_half_up(ladder.segment * ladder.frame_rate)
+    output = ffmpeg.output(
+        stream,
+        "pipe:1",
+        f="null",
+        **{"frames:v": _TRIED},
+        **encoder_options(encoder, rung, frames, rung.threads),
+    ).global_args(
+        *device_options(ladder), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+error"
+    )
+    return [str(argument) for argument in output.get_args()]
 
 
 def _copied(

@@ -9,7 +9,9 @@ import imageio_ffmpeg
 
 from packager.errors import FeedError, SetupError
 from packager.feed.container import Container
+from packager.ffmpeg.encoders import read_encoders
 from packager.ffmpeg.probe import OLDEST, SourceInfo, read_banner, read_version
+from packager.ffmpeg.progress import read_message
 from packager.runtime.process import die_with_parent
 
 _PATIENCE = 20.0
@@ -27,12 +29,7 @@ def find(configured: str | None) -> str:
     found = shutil.which(program)
     if found is None:
         raise SetupError(f"ffmpeg: {program} is missing or cannot be run")
-    try:
-        said = subprocess.run(  # noqa: S603 - the operator's own program
-            [found, "-version"], capture_output=True, timeout=_PATIENCE, check=False
-        ).stdout.decode(errors="replace")
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise SetupError(f"ffmpeg: {program} does not run: {error}") from error
+    said = _said(found, "-version")
     if not said.startswith("ffmpeg version "):
         raise SetupError(f"ffmpeg: {program} is not ffmpeg")
     version = read_version(said)
@@ -41,6 +38,46 @@ def find(configured: str | None) -> str:
         has = ".".join(map(str, version))
         raise SetupError(f"ffmpeg: {program} is version {has}, at least {wanted} is needed")
     return found
+
+
+def encoders(program: str) -> frozenset[str]:
+    """The video encoders that the ffmpeg `program` has.
+
+    Raises:
+        SetupError: it does not run.
+    """
+    return read_encoders(_said(program, "-hide_banner", "-encoders"))
+
+
+def complaint(program: str, arguments: Sequence[str]) -> str:
+    """The first error that ffmpeg names when it is run with `arguments`; empty where it succeeds.
+
+    Raises:
+        SetupError: it does not run.
+    """
+    done = _run(program, *arguments)
+    if done.returncode == 0:
+        return ""
+    lines = done.stderr[:_MAX_BANNER].decode(errors="replace").splitlines()
+    messages = (message for message in map(read_message, lines) if message is not None)
+    return next((message.text for message in messages), f"exit code {done.returncode}")
+
+
+def _said(program: str, *arguments: str) -> str:
+    return _run(program, *arguments).stdout.decode(errors="replace")
+
+
+def _run(program: str, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    try:
+        return subprocess.run(  # noqa: S603 - the operator's own program
+            [program, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SetupError(f"ffmpeg: {program} does not run: {error}") from error
 
 
 async def probe(program: str, name: str, *options: str) -> SourceInfo:

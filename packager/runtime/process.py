@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from packager.cmaf.boxes import Buffer
+from packager.ffmpeg.progress import read_message
 from packager.runtime.inlet import Inlet
 
 _PR_SET_PDEATHSIG = 1
@@ -150,3 +151,13 @@ class Child:
             self._inlet.close()
         for pipe in self._pipes:
             pipe.close()
+
+
+async def complaint(stream: asyncio.StreamReader | None) -> str:
+    """The first error that ffmpeg names in its log, once that has ended."""
+    first = ""
+    while stream is not None and (line := await stream.readline()):
+        message = read_message(line.decode(errors="replace"))
+        if not first and message is not None and message.level in ("error", "fatal"):
+            first = message.text
+    return first

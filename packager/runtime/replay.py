@@ -24,14 +24,14 @@ from packager.cmaf.demuxer import Init
 from packager.cmaf.run import Run
 from packager.errors import FeedError, SetupError
 from packager.ffmpeg.command import arguments, track_specs
-from packager.ffmpeg.progress import read_message
 from packager.layout import is_name
 from packager.profile import EncodeLadder, Ladder
 from packager.records import Ended
+from packager.runtime import encoders
 from packager.runtime.config_file import load_ladder
 from packager.runtime.intake import Intake
 from packager.runtime.journal_writer import JournalWriter
-from packager.runtime.process import Child, TrackPipe
+from packager.runtime.process import Child, TrackPipe, complaint
 from packager.runtime.publisher import Publisher
 from packager.runtime.sources.recording import open_recording
 from packager.runtime.still import write_manifests
@@ -144,6 +144,7 @@ async def run(job: Job) -> None:
         FeedError: the files cannot be packaged.
     """
     ladder = load_ladder(job.ladder, Path(), "--ladder", "")
+    encoders.check(job.program, [ladder])
     folder = _fresh_folder(job)
     try:
         await _package(job, ladder, folder)
@@ -232,7 +233,7 @@ class _Bar:
 
 async def _run_to_the_end(command: list[str], pipes: list[TrackPipe]) -> None:
     async with Child(command, pipes) as child:
-        said = asyncio.create_task(_complaint(child.process.stderr))
+        said = asyncio.create_task(complaint(child.process.stderr))
         quiet = asyncio.create_task(_drain(child.process.stdout))
         await asyncio.gather(*(pipe.done for pipe in pipes))
         code = await child.process.wait()
@@ -240,16 +241,6 @@ async def _run_to_the_end(command: list[str], pipes: list[TrackPipe]) -> None:
         reason = await said or f"exit code {code}"
     if code:
         raise FeedError(f"ffmpeg: {reason}")
-
-
-async def _complaint(stream: asyncio.StreamReader | None) -> str:
-    """The first error that ffmpeg names."""
-    first = ""
-    while stream is not None and (line := await stream.readline()):
-        message = read_message(line.decode(errors="replace"))
-        if not first and message is not None and message.level in ("error", "fatal"):
-            first = message.text
-    return first
 
 
 async def _drain(stream: asyncio.StreamReader | None) -> None:

@@ -99,9 +99,22 @@ def test_ntsc() -> None:
     assert ladder.segment * ladder.frame_rate == 60
 
 
+def test_a_rung_has_the_encoder_of_its_ladder_or_its_own() -> None:
+    assert encoders_of(GOOD) == ["x264", "x264"]
+    assert encoders_of(f"{GOOD}encoder: qsv\n") == ["qsv", "qsv"]
+    mixed = GOOD.replace("id: lo,", "id: lo, encoder: x264,")
+    assert encoders_of(f"{mixed}encoder: nvenc\n") == ["nvenc", "x264"]
+
+
+def encoders_of(text: str) -> list[str]:
+    ladder = parse_ladder(text, "x.yaml", "x")
+    assert isinstance(ladder, EncodeLadder)
+    return [ladder.encoder_of(rung) for rung in ladder.video]
+
+
 def test_passthrough() -> None:
     ladder = parse_ladder("mode: passthrough\nsegment: 6s", "x.yaml", "x")
-    assert ladder == PassthroughLadder(name="x", segment=Fraction(6))
+    assert ladder == PassthroughLadder(name="x", file="x.yaml", segment=Fraction(6))
 
 
 @pytest.mark.parametrize(
@@ -113,6 +126,17 @@ def test_passthrough() -> None:
         ("segment:", "segmnt:", "segmnt: unknown key (did you mean segment?)"),
         ("segment:", "zzz:", "zzz: unknown key"),
         ("segment:", "name: x\nsegment:", "name: unknown key (a ladder has the name of its file)"),
+        ("segment:", "file: x\nsegment:", "file: unknown key (a ladder has the name of its file)"),
+        (
+            "segment:",
+            "encoder: amf\nsegment:",
+            "encoder: expected nvenc, qsv, vaapi or x264, got 'amf'",
+        ),
+        (
+            "id: lo,",
+            "id: lo, encoder: cpu,",
+            "video[1].encoder: expected nvenc, qsv, vaapi or x264, got 'cpu'",
+        ),
         ("segment: 1.92s\n", "", "segment: missing"),
         (
             "1.92s",

@@ -3,6 +3,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from packager.errors import FeedError
 from packager.ffmpeg.command import (
@@ -14,7 +15,7 @@ from packager.ffmpeg.command import (
     track_specs,
 )
 from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream
-from packager.profile import EncodeLadder, Ladder, PassthroughLadder, parse_ladder
+from packager.profile import EncodeLadder, EncoderName, Ladder, PassthroughLadder, parse_ladder
 from packager.track import TrackKind, TrackSpec
 from tests.paths import ROOT
 
@@ -66,6 +67,37 @@ def test_demo(
 ) -> None:
     demo = ladder(ROOT / "profiles/ladders/demo.yaml")
     golden(f"ffmpeg/demo-{name}.txt", lines(demo, feed, info, real_time=real_time))
+
+
+@pytest.mark.parametrize("encoder", ["nvenc", "qsv", "vaapi"])
+def test_hardware(encoder: EncoderName, golden: Callable[[str, bytes], None]) -> None:
+    mobile = ladder(ROOT / "profiles/ladders/mobile-360p.yaml")
+    assert isinstance(mobile, EncodeLadder)
+    found = lines(replace(mobile, encoder=encoder), FILE, BOTH)
+    golden(f"ffmpeg/mobile-360p-{encoder}.txt", found)
+
+
+def test_devices_are_named_once_and_only_where_used() -> None:
+    demo = ladder(ROOT / "profiles/ladders/demo.yaml")
+    assert isinstance(demo, EncodeLadder)
+    mixed = replace(
+        demo,
+        video=tuple(
+            replace(rung, encoder=encoder)
+            for rung, encoder in zip(demo.video, ("qsv", "vaapi", None), strict=True)
+        ),
+    )
+    words = lines(mixed, FILE, BOTH).decode().splitlines()
+    assert [word for word in words if "init_hw_device" in word] == [
+        "-init_hw_device qsv=quick",
+        "-init_hw_device vaapi=gpu",
+    ]
+    assert [word for word in words if word.startswith("-c:v")] == [
+        "-c:v h264_qsv",
+        "-c:v h264_vaapi",
+        "-c:v libx264",
+    ]
+    assert b"hw" not in lines(demo, FILE, BOTH)
 
 
 def test_several_streams_passed_through(golden: Callable[[str, bytes], None]) -> None:
