@@ -5,7 +5,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import msgspec
 from rich.console import Console
 
 from packager import logs
+from packager.cli_recordings import add_recordings
 from packager.clock import SystemClock
 from packager.config import parse_config
 from packager.counting import count_together
@@ -23,6 +24,7 @@ from packager.playback_token import sign
 from packager.runtime import encoders, ffmpeg_program
 from packager.runtime.config_file import LoadedConfig, load, load_ladder
 from packager.runtime.machine import check_machine, check_writable, held
+from packager.runtime.signals import until_signal
 from packager.text_file import read
 from packager.ticks import MICROS, parse_iso8601
 from packager.units import parse_duration, quoted
@@ -112,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     ladder.add_argument("--ffmpeg", metavar="PROGRAM")
     ladder.add_argument("--json", action="store_true", help="for programs")
+    add_recordings(commands)
     _add_event(commands)
     token = add("token", _token, "Make a playback token, for who is to play a channel")
     token.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
@@ -314,17 +317,7 @@ def _packager(arguments: argparse.Namespace) -> None:
     from packager.runtime import service  # noqa: PLC0415 - after the line above
 
     with held(config.data):
-        asyncio.run(_until_signal(service.serve(config, program, SystemClock())))
-
-
-async def _until_signal(work: Coroutine[None, None, None]) -> None:
-    task = asyncio.create_task(work)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    try:
-        await task
-    except asyncio.CancelledError:
-        return
+        asyncio.run(until_signal(service.serve(config, program, SystemClock())))
 
 
 def _origin(arguments: argparse.Namespace) -> None:

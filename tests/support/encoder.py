@@ -1,0 +1,151 @@
+"""A real encoder: ffmpeg, pushing a feed in real time; it can be stopped, frozen or killed."""
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import imageio_ffmpeg
+
+from tests.paths import FEEDS
+
+TRAIN = FEEDS / "train-360p30.ts"
+HARBOUR = FEEDS / "harbour-1080p25.ts"
+_CONTAINERS = {"rtmp": "flv", "rtmps": "flv"}
+_PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the feed is encoded; with nothing said it is sent as it is, which costs nothing."""
+
+    size: str | None = None
+    """Such as 320x180."""
+    frame_rate: str | None = None
+    """Such as 25 or 30000/1001."""
+    gop: int | None = None
+    """Pictures from keyframe to keyframe."""
+    audio_rate: int | None = None
+    """Hz."""
+    audio: bool = True
+    pattern: bool = False
+    """A made-up picture and tone, endless, in place of the feed."""
+
+    @property
+    def copies_video(self) -> bool:
+        return not (self.size or self.frame_rate or self.gop or self.pattern)
+
+    @property
+    def copies_audio(self) -> bool:
+        return not (self.audio_rate or self.pattern)
+
+
+AS_IT_IS = Look()
+
+
+def arguments(
+    url: str, look: Look = AS_IT_IS, feed: Path = TRAIN, *, loop: bool = True
+) -> list[str]:
+    """The command of an encoder that sends `feed` to `url`: rtmp(s), srt, udp, rtp or http(s)."""
+    scheme = url.partition(":")[0]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "error"]
+    if look.pattern:
+        size, rate = look.size or "320x180", look.frame_rate or "25"
+        command += ["-re", "-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}"]
+        command += ["-re", "-f", "lavfi", "-i", f"sine=sample_rate={look.audio_rate or 48_000}"]
+        command += ["-map", "0:v", "-map", "1:a"]
+    else:
+        command += ["-stream_loop", "-1"] if loop else []
+        command += ["-re", "-i", str(feed), "-map", "0:v:0", "-map", "0:a:0"]
+    if look.copies_video:
+        command += ["-c:v", "copy"]
+    else:
+        command += ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"]
+        command += ["-pix_fmt", "yuv420p", "-sc_threshold", "0", "-g", str(look.gop or 25)]
+        command += ["-s", look.size] if look.size else []
+        command += ["-r", look.frame_rate] if look.frame_rate else []
+    if not look.audio:
+        command += ["-an"]
+    elif look.copies_audio:
+        command += ["-c:a", "copy"]
+    else:
+        command += ["-c:a", "aac", "-ar", str(look.audio_rate or 48_000)]
+    if scheme in ("http", "https"):
+        command += ["-method", "PUT", "-chunked_post", "1", "-send_expect_100", "0"]
+    container = "rtp_mpegts" if scheme == "rtp" else _CONTAINERS.get(scheme, "mpegts")
+    if scheme == "udp":
+        url += ("&" if "?" in url else "?") + "pkt_size=1316"
+    return [*command, "-f", container, "-flush_packets", "1", url]
+
+
+@dataclass
+class Encoder:
+    """A running encoder."""
+
+    process: "subprocess.Popen[bytes]"
+
+    def kill(self) -> None:
+        """As when its power goes: nothing more is said."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Politely: the stream is ended as its protocol wants it."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(_PATIENCE)
+
+    def freeze(self) -> None:
+        """It stays connected, and sends nothing."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on, with all that it has to make up for."""
+        self.process.send_signal(signal.SIGCONT)
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+
+@contextmanager
+def encoder(
+    url: str,
+    look: Look = AS_IT_IS,
+    feed: Path = TRAIN,
+    *,
+    loop: bool = True,
+    said: IO[bytes] | None = None,
+) -> Iterator[Encoder]:
+    """An encoder at work; killed when left. What it complains of goes to `said`."""
+    command = arguments(url, look, feed, loop=loop)
+    stderr = subprocess.DEVNULL if said is None else said
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr
+    )
+    running = Encoder(process)
+    try:
+        yield running
+    finally:
+        running.kill()
+
+
+async def receive(url: str, container: str, out: Path) -> "asyncio.subprocess.Process":
+    """Somebody else's receiver: ffmpeg listening at `url`, writing the streams to `out`."""
+    return await asyncio.create_subprocess_exec(
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        *(
+            "-hide_banner",
+            "-nostdin",
+            "-loglevel",
+            "error",
+            "-y",
+            *(["-listen", "1"] if container == "flv" else []),
+        ),
+        *("-i", url, "-map", "0", "-c", "copy", "-copyts", "-f", container, str(out)),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
