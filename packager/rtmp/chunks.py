@@ -186,10 +186,13 @@ class ChunkReader:
         if stream.repeated is None:
             # The extended timestamp comes again, but some encoders leave it out.
             stamp = data[body : body + _WORD]
-            if len(stamp) < _WORD:
+            again = (stream.stamp, stream.timestamp.to_bytes(_WORD))
+            if not any(one.startswith(stamp) for one in again):
+                stream.repeated = 0
+            elif len(stamp) < _WORD:
                 return _MORE
-            again = {stream.stamp, stream.timestamp.to_bytes(_WORD)}
-            stream.repeated = _WORD if stamp in again else 0
+            else:
+                stream.repeated = _WORD
         end = body + stream.repeated
         if end > len(data):
             return _MORE

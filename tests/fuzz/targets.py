@@ -30,10 +30,12 @@ from packager.clock import ManualClock
 from packager.errors import JournalError
 from packager.fold import apply
 from packager.journal import Reader, encode
+from packager.rtmp.session import Ended, Media, PublishWanted, Send, Session
 from packager.timeline import Timeline
 from tests.support.answers import heads
 from tests.support.channel import a_feed, packager, publish
 from tests.support.requests import SEPARATOR, parsed
+from tests.support.rtmp import GREETING, ChunkWriter, connecting, opening
 
 _ROOM = 1 << 22
 """Bytes: more than any answer has here."""
@@ -172,10 +174,59 @@ def journal(data: bytes) -> None:
         return
 
 
+@cache
+def _begun() -> tuple[bytes, ...]:
+    """What an encoder has said before."""
+    return b"", GREETING, connecting(ChunkWriter()), opening(ChunkWriter(), size=200)
+
+
+def _heard(parts: list[bytes]) -> tuple[bytes, bytes, list[str]]:
+    """What is said to an encoder that says this, the media that it brings, and why it ended."""
+    session, sent, media, ended = Session(), b"", b"", list[str]()
+    for part in parts:
+        events = session.receive(part)
+        while events:
+            event = events.pop(0)
+            assert not ended
+            match event:
+                case Send(data):
+                    sent += data
+                case Media(data):
+                    media += data
+                case Ended(reason):
+                    ended.append(reason)
+                case PublishWanted():
+                    assert not events
+                    events = session.accept()
+    return sent, media, ended
+
+
+def rtmp(data: bytes) -> None:
+    """However a connection's bytes come, the same comes of them: media in whole tags, or an end."""
+    if len(data) < 2:  # noqa: PLR2004 - where to begin, and where to cut
+        return
+    prefix, said = _begun()[data[0] % 4], data[2:]
+    heard = _heard([prefix + said])
+    place = data[1] * len(said) // 256
+    assert heard == _heard([prefix, said[:place], said[place:]])
+    assert heard == _heard([prefix, *(bytes([octet]) for octet in said)])
+    _, media, ended = heard
+    assert all(reason and reason.isprintable() for reason in ended)
+    at = 13
+    while at < len(media):
+        assert media[:3] == b"FLV"
+        length = 11 + int.from_bytes(media[at + 1 : at + 4])
+        assert media[at] in {8, 9, 18}
+        assert int.from_bytes(media[at + length : at + length + 4]) == length
+        at += length + 4
+    assert not media or at == len(media)
+
+
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "hot": hot,
     "journal": journal,
     "lines": lines,
     "path": path,
     "ranges": ranges,
+    "rtmp": rtmp,
 }
