@@ -131,6 +131,8 @@ class TsInspector:
         self._tables = Tables(program)
         self._health = Health(_RATE, _BITS)
         self._counters = _Counters()
+        for pid in self._tables.pids:
+            self._counters.watch(pid)
         self._counted = 0
         """Packets that have come."""
         self._errors = 0
@@ -230,6 +232,8 @@ class TsInspector:
 
     def _take(self, packets: bytes, at: int, head: int, last: int, now: int) -> None:
         """Look at the packet at `at`; `head` is its PID and `last` its counter, both with flags."""
+        if self._opening and at - self._opening.begin > _MOST_HELD:
+            self._decide(self._seen(self._opening), over=True)
         pid = head & _NULL
         own = self._program is not None and pid in self._program.pids
         begin = at + _HEAD
@@ -312,11 +316,9 @@ class TsInspector:
         if not starts:
             if opening is None:
                 return
-            over = at - opening.begin > _MOST_HELD
-            if not over:
-                opening.data += payload
-                opening.packets += 1
-            self._decide(self._seen(opening), over=over or opening.packets >= _MOST_OF_PICTURE)
+            opening.data += payload
+            opening.packets += 1
+            self._decide(self._seen(opening), over=opening.packets >= _MOST_OF_PICTURE)
             return
         if opening is not None:
             self._decide(self._seen(opening), over=True)

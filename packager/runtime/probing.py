@@ -186,10 +186,8 @@ async def _bridged(job: Job, name: str, scheme: str) -> Found:
     paced = scheme in _PACED
     look = _Look(TsInspector(program), paced=paced, seconds=job.seconds or _USUAL)
     said = bytearray()
-    ended = await _bridge(_command(job, raw=raw), look, said)
+    await _bridge(_command(job, raw=raw), look, said)
     text = said.decode(errors="replace").replace(job.target, name)
-    if paced and look.size and not ended:
-        look.tick()
     if not look.inspector.prelude:
         raise SetupError(_reason(text, name, look))
     if raw:
@@ -213,20 +211,20 @@ def _command(job: Job, *, raw: bool) -> list[str]:
     return [*beginning, *form, "-flush_packets", "1", "pipe:1"]
 
 
-async def _bridge(command: list[str], look: _Look, said: bytearray) -> bool:
-    """Bring to `look` what it wants. Returns: whether it ended by itself."""
+async def _bridge(command: list[str], look: _Look, said: bytearray) -> None:
+    """Bring to `look` what it wants, or what there is."""
     async with Child(command, []) as child:
         listening = asyncio.create_task(_hear(child.process.stderr, said))
         try:
             while data := await _come(child.process.stdout, look):
                 if not look.take(data):
-                    return False
+                    return
             await listening
         except TimeoutError:
-            return False
+            if look.paced and look.begin is not None:
+                look.tick()
         finally:
             listening.cancel()
-    return True
 
 
 async def _come(stream: asyncio.StreamReader | None, look: _Look) -> bytes:

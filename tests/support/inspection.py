@@ -1,0 +1,36 @@
+"""Feeds put through an inspector, in any pieces."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from packager.feed.container import Inspector, Report
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What an inspector says of a feed."""
+
+    data: bytes
+    """All that came out."""
+    starts: tuple[int, ...]
+    """Where in it pieces begin that start."""
+    prelude: bytes
+    revision: int
+    report: Report
+
+
+def inspected(looking: Inspector, parts: Iterable[bytes], now: int = 0) -> Inspected:
+    """Everything at the same time."""
+    out: list[bytes] = []
+    starts: list[int] = []
+    size = 0
+    for part in parts:
+        for piece in looking.push(part, now):
+            assert piece.data
+            if piece.starts:
+                starts.append(size)
+            out.append(piece.data)
+            size += len(piece.data)
+    return Inspected(
+        b"".join(out), tuple(starts), looking.prelude, looking.revision, looking.report(now)
+    )
