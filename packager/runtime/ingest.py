@@ -83,8 +83,9 @@ class Ingest:
                 server = RtmpServer(config.host, config.rtmps_port, self.rtmp, tls=self._tls())
                 await self._stack.enter_async_context(server)
         if self._kinds & {PushSource, CmafSource}:
-            server = IngestHttp(config.host, config.http_port, self.http)
-            await self._stack.enter_async_context(server)
+            http = IngestHttp(config.host, config.http_port, self.http)
+            await http.start()
+            self._stack.push_async_callback(http.stop)
 
     def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -24,6 +24,10 @@ class RefusedError(Exception):
     """Nobody may publish so; the words are for the log and for the encoder, without the key."""
 
 
+class NoSuchKeyError(RefusedError):
+    """The key opens nothing."""
+
+
 @dataclass(slots=True)
 class _Door:
     taker: Taker
@@ -85,17 +89,29 @@ class Doors:
         Raises:
             RefusedError: no such key, or another publishes with it.
         """
-        # By its digest: how long the look-up takes says nothing of the key.
-        door = self._doors.get(_said(key))
-        if door is None:
-            raise RefusedError("no such stream key")
+        door = self._open(key)
         if door.visit is not None:
-            if door.busy is Busy.REFUSE:
-                raise RefusedError("another encoder publishes with this key")
             door.visit.evict("another encoder has come")
         door.visit = visit = Visit(door, hang_up)
         door.taker.connected(container, peer)
         return visit
+
+    def check(self, key: str) -> None:
+        """Find out whether who says `key` would be let in.
+
+        Raises:
+            RefusedError: as of `enter`.
+        """
+        self._open(key)
+
+    def _open(self, key: str) -> _Door:
+        # By its digest: how long the look-up takes says nothing of the key.
+        door = self._doors.get(_said(key))
+        if door is None:
+            raise NoSuchKeyError("no such stream key")
+        if door.visit is not None and door.busy is Busy.REFUSE:
+            raise RefusedError("another encoder publishes with this key")
+        return door
 
 
 def _said(key: str) -> bytes:
