@@ -194,6 +194,8 @@ def _fault(measured: Measured, renditions: Sequence[Rendition], *, aligned: bool
     encoded = isinstance(measured.ladder, EncodeLadder)
     if measured.problems:
         return f"the timeline broke: {measured.problems[0]}"
+    if not all(track.segments for track in renditions):
+        return "no segment became whole"
     if short := [track.id for track in renditions if track.missing]:
         return f"segments are missing in {', '.join(short)}"
     if encoded and not aligned:
