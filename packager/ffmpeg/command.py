@@ -194,12 +194,13 @@ def _inputs(feed: Feed, *, real_time: bool) -> tuple[Stream, Stream]:
 
 def _slate(feed: SlateFeed, pace: dict[str, object]) -> tuple[Stream, Stream]:
     rate = str(feed.frame_rate)
+    sound = ffmpeg.input("anullsrc=r=48000:cl=stereo", f="lavfi")
     if feed.picture is None:
         grey = f"color=c=0x202020:s={feed.width}x{feed.height}:r={rate}"
-        picture = ffmpeg.input(grey, f="lavfi", **pace)
-    else:
-        picture = ffmpeg.input(feed.picture, f="image2", loop=1, framerate=rate, **pace)
-    return picture, ffmpeg.input("anullsrc=r=48000:cl=stereo", f="lavfi")
+        return ffmpeg.input(grey, f="lavfi", **pace), sound
+    # Decoded once: ffmpeg's own loop decodes it for each picture.
+    still = ffmpeg.input(feed.picture).video.filter("loop", loop=-1, size=1, start=0)
+    return still.filter("setpts", f"N/({rate})/TB").filter("realtime"), sound
 
 
 def _pattern(feed: PatternFeed, pace: dict[str, object]) -> tuple[Stream, Stream]:

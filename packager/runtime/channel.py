@@ -16,7 +16,8 @@ from packager.clock import Clock, monotonic, monotonic_micros
 from packager.cmaf.boxes import Buffer
 from packager.errors import DiskError, FeedError, JournalError, RingsideError
 from packager.events import EventOrder, ordered, said, schedule_of
-from packager.ffmpeg.command import PipeFeed, arguments, track_specs
+from packager.feed.advice import facts_of
+from packager.ffmpeg.command import COPYABLE, PipeFeed, arguments, track_specs
 from packager.ffmpeg.progress import Message, Progress, ProgressReader, Trouble, read_message
 from packager.layout import STATUS
 from packager.losses import told
@@ -143,7 +144,9 @@ class Channel:
                 case CmafSource():
                     return None
                 case _:
-                    sources.append(Feed(source, line(source), config.loss, self._program))
+                    facts = facts_of(config.ladder, config.segment, frozenset(COPYABLE))
+                    feed = Feed(source, line(source), config.loss, facts, self._program)
+                    sources.append(feed)
         if len(sources) == 1 and not isinstance(sources[0], Feed):
             return None
         return Feeds(sources, config.loss)
@@ -294,6 +297,7 @@ class Channel:
         """The place of the best source, once there is one; None for the filler."""
         best = feeds.best(None)
         while best is None and not feeds.has_filler:
+            self._tell_of_feeds(None)
             self._set(ChannelState.WAITING, problem=feeds.complaint)
             self._keep_store(publisher)
             try:
@@ -578,6 +582,7 @@ class Channel:
             counted = segmenter.dropped
             publisher.count()
             self._keep_store(publisher)
+            self._tell_of_feeds(shown.place)
             self._measure(segmenter.lag, segmenter.anchor_lag, segmenter.clock_rate)
             if (lag := segmenter.lag or 0) > _TRAILING_SEGMENTS * self._config.segment * MICROS:
                 raise FeedError(f"too slow: media trails the clock by {lag / MICROS:.1f} s")
@@ -585,6 +590,11 @@ class Channel:
                 self._problem("timeline.broken", broken.reason)
             if segmenter.anchored:
                 self._set(self._on_air(shown))
+
+    def _tell_of_feeds(self, active: int | None) -> None:
+        if self._feeds is not None:
+            said = self._feeds.statuses(self._config.name, active)
+            self._status = msgspec.structs.replace(self._status, feeds=said)
 
     def _on_air(self, shown: _Shown) -> ChannelState:
         if shown.is_filler:

@@ -1,12 +1,14 @@
 """A source whose bytes pass through here: who sends it, how it is, and its last seconds."""
 
 import asyncio
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 
 import structlog
 
 from packager.clock import monotonic_micros
 from packager.errors import FeedError
+from packager.feed.advice import Facts, advice
 from packager.feed.backlog import Backlog
 from packager.feed.container import Container, Inspector, Report
 from packager.feed.inspect import inspector
@@ -18,12 +20,14 @@ from packager.runtime.ffmpeg_program import probe_bytes
 from packager.runtime.inlet import Inlet
 from packager.runtime.sources.line import Line
 from packager.source import Fed, LossConfig, described
+from packager.status import FeedStatus
 from packager.ticks import MICROS
 
 _LOOK = MICROS // 3
 """Microseconds of a feed from its first keyframe on that tell what streams it has."""
 _AGAIN = MICROS
 """Microseconds until another look where one told nothing."""
+_MINUTE = 60 * MICROS
 _PENALTY = 10 * MICROS
 """Microseconds for which a source that could not be packaged is not tried again."""
 
@@ -41,8 +45,13 @@ class Beginning:
 class Feed:
     """The feed of one configured source: takes what its line brings."""
 
-    def __init__(self, source: Fed, line: Line, config: LossConfig, program: str) -> None:
-        """Look at it with the ffmpeg `program`; `config` says when it counts as lost."""
+    def __init__(
+        self, source: Fed, line: Line, config: LossConfig, facts: Facts, program: str
+    ) -> None:
+        """Look at it with the ffmpeg `program`.
+
+        `config` says when it counts as lost, `facts` what is wanted of it.
+        """
         self.name = described(source)
         self.peer = ""
         """Who sends, or sent last."""
@@ -60,6 +69,9 @@ class Feed:
         self._source = source
         self._line = line
         self._config = config
+        self._facts = facts
+        self._past: deque[tuple[int, Report]] = deque()
+        """What was told of this connection in the last minute."""
         self._program = program
         self._container = Container.TS
         self._inspector: Inspector | None = None
@@ -92,6 +104,7 @@ class Feed:
         program = getattr(self._source, "program", None)
         self._inspector = inspector(container, program)
         self._revision = 0
+        self._past.clear()
         self._backlog.clear()
         self.info, self._look_at, self._shunned_until = None, 0, 0
         self._forget_look()
@@ -243,6 +256,27 @@ class Feed:
             self._inlet.end()
             self._inlet = None
 
-    def report(self) -> Report:
-        """How it is."""
-        return Report() if self._inspector is None else self._inspector.report(monotonic_micros())
+    def status(self, *, active: bool) -> FeedStatus:
+        """How it is; to be asked from time to time. `active`: it is on air."""
+        now = monotonic_micros()
+        report = Report() if self._inspector is None else self._inspector.report(now)
+        said = () if not self.is_connected else tuple(advice(report, self._facts_at(now)))
+        self._past.append((now, report))
+        return FeedStatus(
+            name=self.name,
+            active=active,
+            connected=self.is_connected,
+            peer=self.peer,
+            reconnects=max(0, self.connections - 1),
+            report=report,
+            advice=said,
+        )
+
+    def _facts_at(self, now: int) -> Facts:
+        """What is wanted of it, of which only the last minute counts."""
+        while self._past and now - self._past[0][0] > _MINUTE:
+            self._past.popleft()
+        if not self._past:
+            return self._facts
+        at, report = self._past[0]
+        return replace(self._facts, earlier=report, since=(now - at) // MICROS)

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 from packager.clock import monotonic_micros
 from packager.feed.preference import preferred
+from packager.runtime import metrics
 from packager.runtime.feed import Feed
 from packager.source import FileSource, LossConfig, PatternSource
+from packager.status import FeedStatus
 from packager.ticks import MICROS, round_half_up
 
 GLANCE = 0.05
@@ -57,6 +59,13 @@ class Feeds:
             if best is not None or self.has_filler:
                 return best
             await asyncio.sleep(GLANCE)
+
+    def statuses(self, channel: str, active: int | None) -> tuple[FeedStatus, ...]:
+        """How they are, and count it as of `channel`; the one at the place `active` is on air."""
+        said = [(at, feed.status(active=at == active)) for at, feed in self.fed]
+        for at, status in said:
+            metrics.feed(channel, at, status)
+        return tuple(status for _, status in said)
 
     @property
     def complaint(self) -> str:

@@ -8,8 +8,8 @@ from typing import Self, assert_never
 
 from packager.errors import SetupError
 from packager.runtime.sources.doors import Busy, Doors
-from packager.runtime.sources.hls import HlsLine
 from packager.runtime.sources.line import Line, Taker
+from packager.runtime.sources.lines import line_of
 from packager.runtime.sources.push import IngestHttp
 from packager.runtime.sources.rtmp import RtmpServer
 from packager.runtime.sources.srt import SrtLine
@@ -107,6 +107,6 @@ class Ingest:
             case UdpSource():
                 return UdpLine(source)
             case HlsSource():
-                return HlsLine(source, self._program)
+                return line_of(source, self._program)
             case _:
                 assert_never(source)
