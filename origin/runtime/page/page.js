@@ -298,6 +298,7 @@ function showChosen(channels) {
   putState(byId("state"), channel.state);
   put(byId("problem"), channel.problem ?? "").hidden = !channel.problem;
   showFacts(channel);
+  showFeeds(channel.feeds ?? []);
   showViews(channel);
   showUrls(channel);
   showTracks(channel.tracks ?? []);
@@ -331,6 +332,49 @@ function showFacts(channel) {
     return node;
   });
   for (const node of nodes) put(node.lastChild, facts[node.dataset.key]);
+}
+
+/** Sources that are fed, in the order of preference; there are none where a file is played. */
+function showFeeds(feeds) {
+  byId("feeds-part").hidden = feeds.length === 0;
+  const rows = keep(byId("feeds").tBodies[0], feeds.map((_, index) => String(index)), feedRow);
+  rows.forEach((row, index) => fillFeedRow(row, feeds[index], index));
+  const advice = feeds.flatMap((feed, index) =>
+    (feed.advice ?? []).map((sentence) => `${index} ${feed.name}: ${sentence}`),
+  );
+  for (const item of keep(byId("advice"), [...new Set(advice)], () => make("li"))) {
+    put(item, item.dataset.key);
+  }
+}
+
+function feedRow() {
+  const row = make("tr");
+  const head = make("th");
+  head.scope = "row";
+  row.append(head, make("td", "state"), make("td"));
+  for (let i = 0; i < 10; i += 1) row.append(make("td", "number"));
+  return row;
+}
+
+/** What is nothing yet is not in the answer. */
+function fillFeedRow(row, feed, index) {
+  const report = feed.report ?? {};
+  const state = feed.connected ? (feed.active ? "on air" : "connected") : "away";
+  put(row.cells[0], `${index} ${feed.name}`);
+  putState(row.cells[1], state);
+  [
+    feed.peer || NONE,
+    bitrate(report.bitrate),
+    isNumber(report.frame_rate) ? String(Number(report.frame_rate.toFixed(2))) : NONE,
+    unit(report.keyframe_interval, "s", 2),
+    signed(report.skew_ms, "ms"),
+    signed(report.clock_ppm, "ppm"),
+    count(report.continuity_errors ?? 0),
+    count(report.dropped_frames ?? 0),
+    count(report.late_frames ?? 0),
+    feed.connected ? unit(report.silent_ms ?? 0, "ms") : NONE,
+    count(feed.reconnects ?? 0),
+  ].forEach((text, cell) => put(row.cells[cell + 2], text));
 }
 
 const FORMATS = { hls: "HLS", dash: "DASH", smooth: "Smooth" };

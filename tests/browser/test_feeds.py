@@ -1,0 +1,42 @@
+"""Feeds on the status page."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestServer
+from playwright.async_api import BrowserContext
+
+from origin.runtime.control import ControlHandlers
+from origin.runtime.follow import FollowedChannel
+from packager.clock import SystemClock
+from tests.support.status import ADVICE, FED, PLAYED, say
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_feeds_are_shown_where_there_are_any(browser: BrowserContext, tmp_path: Path) -> None:
+    channels: dict[str, FollowedChannel] = {}
+    for name, status in (("fight", FED), ("harbour", PLAYED)):
+        say(tmp_path / name, status)
+        channels[name] = FollowedChannel(name, tmp_path / name, Fraction(60), Fraction(600))
+    handlers = ControlHandlers(channels, tmp_path, 1, SystemClock())
+    async with TestServer(handlers.application()) as server:
+        page = await browser.new_page()
+        failures: list[str] = []
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        await page.goto(str(server.make_url("/#fight")))
+        rows = page.locator("#feeds tbody tr")
+        await rows.nth(1).wait_for()
+        shown = [await row.locator("th, td").all_inner_texts() for row in await rows.all()]
+        assert shown == [
+            ["0 rtmp", "on air", "192.0.2.7:50312", "6.12 Mbit/s", "25", "2.40 s", "-35 ms"]
+            + ["+12 ppm", "7", "5", "1", "40 ms", "3"],
+            ["1 srt on port 9000", "away", *"––––––", "0", "0", "0", "–", "0"],
+        ]
+        assert await page.locator("#advice li").all_inner_texts() == [f"0 rtmp: {ADVICE}"]
+        await page.get_by_role("link", name="harbour").click()
+        await page.get_by_role("heading", name="harbour").wait_for()
+        assert await page.locator("#feeds-part").is_hidden()
+        await page.close()
+        assert not failures
