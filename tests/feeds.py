@@ -236,12 +236,14 @@ def play(
     on_grid: bool,
     base: UtcMicros | None = None,
     now: UtcMicros = START,
+    segmenter: Segmenter | None = None,
 ) -> Segmenter:
-    """Deliver the runs of `tracks` by `turns`.
+    """Deliver the runs of `tracks` by `turns`, to a new segmenter if there is none.
 
     With `base`, the clock shows it plus the furthest source time delivered; else it is `now`.
     """
-    segmenter = segmenter_for(played, tracks, on_grid=on_grid)
+    if segmenter is None:
+        segmenter = segmenter_for(played, tracks, on_grid=on_grid)
     queues = [iter(track.runs) for track in tracks]
     for index in turns:
         run = next(queues[index])

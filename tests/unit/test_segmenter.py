@@ -503,3 +503,35 @@ def test_a_clock_that_is_set_back_ends_no_period() -> None:
         played.take(segmenter.step_back(now), now)
     assert len(periods(played)) == 1
     assert not played.breaks
+
+
+# What goes before and after it on the same timeline.
+
+
+@given(encoded_feeds(), st.integers(0, 4))
+def test_it_is_left_where_all_tracks_end_a_segment(feed: EncodedFeed, segments: int) -> None:
+    played = begin(feed.grid)
+    segmenter = segmenter_for(played, feed.tracks, on_grid=True)
+    last = segmenter.leave_after = feed.grid.number_at_micros(BASE) + segments
+    turns = in_media_order(feed.tracks)
+    play(played, feed.tracks, turns, on_grid=True, base=BASE, segmenter=segmenter)
+    assert all(number <= last for _, number in used_numbers(played))
+    assert set(played.media) == set(used_numbers(played))
+    if segmenter.has_left:
+        ends = {track.last_number for track in played.timeline.tracks.values()}
+        assert ends == {last}
+        assert segmenter.seen is not None
+        assert segmenter.seen > feed.grid.micros(last)
+
+
+@given(encoded_feeds(), st.integers(30 * MICROS, 40 * MICROS))
+def test_what_was_held_back_lies_where_it_came(feed: EncodedFeed, held: int) -> None:
+    """All of it is pushed at once, long after its first picture came."""
+    played = begin(feed.grid)
+    segmenter = segmenter_for(played, feed.tracks, on_grid=True)
+    segmenter.came = BASE
+    turns, now = in_media_order(feed.tracks), UtcMicros(BASE + held)
+    play(played, feed.tracks, turns, on_grid=True, now=now, segmenter=segmenter)
+    anchor = played.timeline.periods[0].anchor
+    assert anchor.seen == BASE
+    assert anchor.utc == feed.grid.micros(feed.grid.number_at_micros(BASE))

@@ -6,10 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from packager.errors import FeedError
+from packager.feed.container import Container
 from packager.ffmpeg.command import (
     Feed,
     FileFeed,
     PatternFeed,
+    PipeFeed,
+    SlateFeed,
     arguments,
     timescale_for,
     track_specs,
@@ -28,6 +31,10 @@ SILENT = SourceInfo((PICTURE,), ())
 SEVERAL = SourceInfo(
     (PICTURE, VideoStream("hevc", 1280, 720, Fraction(24000, 1001))),
     (SOUND, AudioStream("ac3", "fra")),
+)
+CHOSEN = SourceInfo(
+    (VideoStream("h264", 1920, 1080, Fraction(25), 3),),
+    (AudioStream("aac", "deu", 5), AudioStream("aac", "eng", 4)),
 )
 
 
@@ -55,6 +62,10 @@ def test_shipped_ladder(path: Path, golden: Callable[[str, bytes], None]) -> Non
         ("silent", FILE, SILENT, True),
         ("replay", FILE, BOTH, False),
         ("looped-list", FileFeed("list.ffconcat", listed=True, loop=True), BOTH, True),
+        ("pushed", PipeFeed(Container.TS), CHOSEN, True),
+        ("pushed-late", PipeFeed(Container.FLV, Fraction(3, 4)), CHOSEN, True),
+        ("grey", SlateFeed(640, 360, Fraction(25), None), BOTH, True),
+        ("slate", SlateFeed(640, 360, Fraction(25), "slate.png"), BOTH, True),
     ],
 )
 def test_demo(
@@ -103,6 +114,20 @@ def test_devices_are_named_once_and_only_where_used() -> None:
 def test_several_streams_passed_through(golden: Callable[[str, bytes], None]) -> None:
     passthrough = PassthroughLadder(name="p", segment=Fraction(48, 25))
     golden("ffmpeg/passthrough-several.txt", lines(passthrough, FILE, SEVERAL))
+
+
+def test_streams_of_a_feed_are_passed_through_by_their_places(
+    golden: Callable[[str, bytes], None],
+) -> None:
+    passthrough = PassthroughLadder(name="p", segment=Fraction(48, 25))
+    pushed = lines(passthrough, PipeFeed(Container.TS), CHOSEN)
+    golden("ffmpeg/passthrough-pushed.txt", pushed)
+
+
+def test_every_sound_has_an_id() -> None:
+    demo = ladder(ROOT / "profiles/ladders/demo.yaml")
+    names = [spec.id for spec in track_specs(demo, CHOSEN) if spec.kind is TrackKind.AUDIO]
+    assert names == ["audio", "audio2"]
 
 
 def test_specs_of_a_ladder() -> None:
