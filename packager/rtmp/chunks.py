@@ -65,7 +65,7 @@ class _Stream:
         self.repeated: int | None = 0
         """Bytes of the extended timestamp in each further chunk; None until one was seen."""
         self.marker = b""
-        """The header of each further chunk of the message, once one was seen."""
+        """The header of each further chunk of the message, once it is known."""
 
 
 class ChunkReader:
@@ -136,10 +136,12 @@ class ChunkReader:
             if len(self._streams) >= _STREAMS:
                 raise RtmpError(f"more than {_STREAMS} chunk streams")
             stream = _Stream()
-        body = self._begin(stream, form, data, body)
-        if body != _MORE:
+        start = self._begin(stream, form, data, body)
+        if start != _MORE:
             self._streams[number] = stream
-        return body
+            if stream.missing and not stream.stamp:
+                stream.marker = bytes([data[at] | _SAME << 6]) + data[at + 1 : body]
+        return start
 
     def _begin(self, stream: _Stream, form: int, data: bytes, body: int) -> int:
         """Read a header of `form` with which a message begins."""
@@ -204,25 +206,33 @@ class ChunkReader:
     def _further(self, stream: _Stream, data: bytes, at: int) -> int:
         """Take as many whole chunks of a message as follow each other: where the next begins."""
         marker, size = stream.marker, self._size
-        step = len(marker) + size
-        while True:
+        head = len(marker)
+        step = head + size
+        while stream.missing >= size:
             count = min(stream.missing // size, (len(data) - at) // step, _RUN)
-            if count < 1:
-                return at
-            same = count
-            for place, octet in enumerate(marker, at):
-                column = data[place : at + count * step : step]
-                same = min(same, count - len(column.lstrip(bytes([octet]))))
+            same = self._same(marker, data[at : at + count * step], step, count) if count else 0
             if not same:
                 return at
             piece = bytearray(data[at : at + same * step])
-            for cut in range(len(marker)):
+            for cut in range(head):
                 del piece[:: step - cut]
             stream.parts.append(piece)
             stream.missing -= same * size
             at += same * step
-            if same < count:
-                return at
+        end = at + head + stream.missing
+        if stream.missing and end <= len(data) and data.startswith(marker, at):
+            stream.parts.append(data[at + head : end])
+            stream.missing = 0
+            return end
+        return at
+
+    @staticmethod
+    def _same(marker: bytes, run: bytes, step: int, count: int) -> int:
+        """How many of `count` chunks, each `step` bytes of `run`, begin with `marker`."""
+        for place, octet in enumerate(marker):
+            column = run[place::step]
+            count = min(count, len(column) - len(column.lstrip(bytes([octet]))))
+        return count
 
     def _whole(self, stream: _Stream) -> Message:
         self._together -= stream.length

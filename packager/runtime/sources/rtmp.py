@@ -13,6 +13,7 @@ from packager.feed.container import Container
 from packager.listening import listen_at
 from packager.rtmp.session import Ended, Event, Media, PublishWanted, Send, Session
 from packager.runtime.sources.doors import Doors, RefusedError, Visit
+from packager.runtime.sources.rounds import Rounds
 from packager.runtime.sources.strangers import Nothings, Waiting
 from packager.runtime.sources.tls import Tls
 
@@ -54,6 +55,8 @@ class RtmpServer:
         self.patience = patience or Patience()
         self.buffer = memoryview(bytearray(_ROOM))
         """Where every connection's bytes are received, one connection after the other."""
+        self.rounds = Rounds(self.buffer)
+        """Who publishes is read in these."""
         self.waiting = Waiting[_Connection](most)
         self.nothings = Nothings()
         self._host, self._port = host, port
@@ -140,6 +143,13 @@ class _Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         if self._over:
             return
+        try:
+            self._received(nbytes)
+        except Exception:  # noqa: BLE001 -- a fault of ours costs no other connection
+            _log.exception("rtmp.crashed", peer=self.peer)
+            self.drop("a fault of ours")
+
+    def _received(self, nbytes: int) -> None:
         self._heard = self._loop.time()
         data = bytes(self._server.buffer[:nbytes])
         if self._tls is not None:
@@ -188,6 +198,8 @@ class _Connection(asyncio.BufferedProtocol):
             self._do(self._session.dismiss(str(refusal)))
             return
         self._server.waiting.remove(self)
+        if self._transport is not None:
+            self._server.rounds.enter(self._transport, self.buffer_updated)
         self._wait(self._server.patience.silence, self._listen)
         _log.info("rtmp.publishing", peer=self.peer)
         self._do(self._session.accept())
@@ -211,6 +223,8 @@ class _Connection(asyncio.BufferedProtocol):
         if self._over:
             return
         self._over = True
+        if self._transport is not None:
+            self._server.rounds.leave(self._transport)
         if self._visit is not None:
             self._visit.leave(reason)
             _log.info("rtmp.ended", peer=self.peer, reason=reason)
@@ -253,6 +267,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._timer = self._loop.call_later(seconds, then)
 
     def _too_slow(self) -> None:
+        self._heard = self._heard or self._loop.time()
         self.hang_up(f"nothing is published after {self._server.patience.publish:g} s")
 
     def _listen(self) -> None:
