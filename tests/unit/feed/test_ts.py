@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from packager.feed.container import Report
@@ -516,7 +516,6 @@ _any_bytes = st.one_of(
 
 
 @given(st.data(), _any_bytes)
-@settings(deadline=None)
 def test_any_bytes_in_any_pieces_give_the_same(data: st.DataObject, octets: bytes) -> None:
     whole = inspected(TsInspector(), [octets])
     assert inspected(TsInspector(), data.draw(split(octets))) == whole
