@@ -257,6 +257,16 @@ def test_a_jump_that_is_announced_is_none() -> None:
         assert report_of(mux).jumps == jumps
 
 
+def test_without_a_clock_pictures_tell_the_time() -> None:
+    looking, mux = TsInspector(), Mux()
+    mux.section(0, pat({1: MAP}))
+    mux.section(MAP, pmt(1, [(H264, VIDEO, b"")], 0x1FFF))
+    for number in range(51):
+        mux.picture(90_000 + number * FRAME)
+    looking.push(mux.take(), 0)
+    assert looking.elapsed == 2 * MICROS
+
+
 def test_a_picture_that_comes_late_is_counted() -> None:
     looking, mux = TsInspector(), a_feed(50)
     looking.push(mux.take(), 0)
