@@ -127,10 +127,12 @@ class FlvInspector:
         self._health.came(len(data), now)
         if self._broken:
             return [Piece(bytes(data), starts=False)] if data else []
-        self._rest += data
-        if len(self._rest) < self._need:
-            return []
-        tags = bytes(self._rest)
+        if self._rest or len(data) < self._need:
+            self._rest += data
+            if len(self._rest) < self._need:
+                return []
+            data = bytes(self._rest)
+        tags = bytes(data)
         end, cuts = self._walk(tags, now)
         self._rest = bytearray(tags[end:])
         bounds = [0, *(cut for cut in cuts if cut), end]

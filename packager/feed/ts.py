@@ -327,6 +327,8 @@ class TsInspector:
             return
         decoded, shown, data = pes
         self._health.picture(decoded, now)
+        if decoded is not None and self._program is not None and self._program.clock == _NULL:
+            self._health.clock.seen(decoded, now)  # it has no other
         self._opening = _Opening(at, shown, data, bool(random))
         self._counters.watch(self._video)
         self._decide(self._seen(self._opening), over=False)

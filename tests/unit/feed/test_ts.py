@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from packager.feed.container import Report
@@ -255,6 +255,16 @@ def test_a_jump_that_is_announced_is_none() -> None:
         mux = a_feed()
         mux.picture(90_000 + 5000 * FRAME, clock=90_000 + 5000 * FRAME, flags=flags)
         assert report_of(mux).jumps == jumps
+
+
+def test_without_a_clock_pictures_tell_the_time() -> None:
+    looking, mux = TsInspector(), Mux()
+    mux.section(0, pat({1: MAP}))
+    mux.section(MAP, pmt(1, [(H264, VIDEO, b"")], 0x1FFF))
+    for number in range(51):
+        mux.picture(90_000 + number * FRAME)
+    looking.push(mux.take(), 0)
+    assert looking.elapsed == 2 * MICROS
 
 
 def test_a_picture_that_comes_late_is_counted() -> None:
@@ -516,7 +526,6 @@ _any_bytes = st.one_of(
 
 
 @given(st.data(), _any_bytes)
-@settings(deadline=None)
 def test_any_bytes_in_any_pieces_give_the_same(data: st.DataObject, octets: bytes) -> None:
     whole = inspected(TsInspector(), [octets])
     assert inspected(TsInspector(), data.draw(split(octets))) == whole
