@@ -16,14 +16,11 @@ import m3u8
 from packager.errors import FeedError
 from packager.ffmpeg.progress import read_message
 
-AGENT = "Ringside"
-"""What we say who we are."""
 PROTOCOLS = "data,http,https,tcp,tls,crypto"
 """All that ffmpeg may use: our own playlist is `data`. No playlist has it read a file."""
 _FORMATS = "hls,mpegts,mov,aac,mp3,ac3,eac3"
 _BEHIND = 3
 """Segments behind the live edge: RFC 8216, section 6.3.3 forbids to begin nearer."""
-_REQUEST_MICROS = 10_000_000
 _MOST_RENDITIONS = 16
 _URL = re.compile(r"https?://[!#-~]{1,4000}")
 _LANGUAGE = re.compile(r"[A-Za-z0-9-]{1,35}")
@@ -114,7 +111,6 @@ def hls_arguments(variant: Variant, write_end: int, *, any_name: bool) -> list[s
     return [
         *("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+warning"),
         *("-protocol_whitelist", PROTOCOLS, "-format_whitelist", _FORMATS),
-        *("-user_agent", AGENT, "-rw_timeout", str(_REQUEST_MICROS)),
         *((*names, "-extension_picky", "0") if any_name else names[:2]),
         # Segments come at once; their media is to come as it was made.
         *("-readrate", "1", "-live_start_index", str(-_BEHIND)),

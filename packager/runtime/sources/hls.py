@@ -10,7 +10,6 @@ import aiohttp
 from packager.errors import FeedError
 from packager.feed.container import Container
 from packager.ffmpeg.hls import (
-    AGENT,
     LivePlaylist,
     Variant,
     best_variant,
@@ -28,6 +27,7 @@ from packager.source import HlsSource
 _SHORTEST_WAIT = 0.5
 _LONGEST_WAIT = 5.0
 _REQUEST = 10.0
+_HEADERS = {"User-Agent": "Ringside"}
 _LARGEST = 4 << 20
 """Bytes of a playlist."""
 _REDIRECTS = 5
@@ -56,7 +56,7 @@ class HlsLine:
         wait = _SHORTEST_WAIT
         timeout = aiohttp.ClientTimeout(total=_REQUEST)
         any_name = await _takes_any_name(self._program)
-        async with aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": AGENT}) as session:
+        async with aiohttp.ClientSession(timeout=timeout, headers=_HEADERS) as session:
             while True:
                 fetching = _Fetching(taker, once)
                 try:
@@ -152,12 +152,16 @@ class _Fetching:
             reason = self._complaint or "the presentation has ended"
         except TimeoutError:
             self.silent = not self._ran_out
-            reason = f"nothing new for {self._patience:.0f} s" if self.silent else _RAN_OUT
+            reason = self._silence() if self.silent else _RAN_OUT
         finally:
             if self.brought:
                 self._taker.disconnected(reason)
         if not self.brought:
             raise FeedError(reason)
+
+    def _silence(self) -> str:
+        said = f"nothing new for {self._patience:.0f} s"
+        return f"{said}: {self._complaint}" if self._complaint else said
 
     def _received(self, data: bytes) -> None:
         now = self._loop.time()
