@@ -165,7 +165,10 @@ class UdpTarget:
 
 @dataclass(slots=True)
 class FfmpegTarget:
-    """What ffmpeg can reach: RTMP, whose tags it writes anew, and SRT, whose bytes it leaves."""
+    """What ffmpeg can reach: SRT, whose bytes it leaves, and RTMP, whose tags it writes anew.
+
+    Over RTMP, timestamps that go back or wrap do not arrive as they were.
+    """
 
     url: SplitResult
     program: str
