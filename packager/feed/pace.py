@@ -22,11 +22,9 @@ from packager.ticks import MICROS, round_half_up
 PACKETS = 7
 """Packets of a TS that come in one go: what fits a datagram."""
 _PCR_RATE = 27_000_000
-_LONGEST = 1
-"""Seconds from one PCR to the next; what is further away is a clock that was set. The standard
-wants 0.1 (ISO/IEC 13818-1, 2.7.2)."""
-_LONGEST_TAG = 10_000
-"""Milliseconds from one tag to the next, likewise."""
+_LONGEST = 10
+"""Seconds from one time to the next; what is further away is a clock that was set. PCRs should come
+each 0.1 s (ISO/IEC 13818-1, 2.7.2), but recorded files are seen with two seconds in between."""
 _MAX_GROUP = 1 << 16
 """Packets between two PCRs that are held."""
 
@@ -107,7 +105,7 @@ class _FlvPace:
             time = tag_time(unit)
             if self._last is not None:
                 step = (time - self._last) % COUNTERS[Container.FLV].modulus
-                self.at += 0 if step > _LONGEST_TAG else step * 1000
+                self.at += 0 if step > _LONGEST * 1000 else step * 1000
             self._last = time
         yield Received(self.at, unit)
 

@@ -20,12 +20,16 @@ from packager.errors import FeedError, SetupError
 from packager.feed.container import Container
 from packager.feed.pace import PACKETS
 from packager.feed.units import PACKET, TsCutter, is_packet
+from packager.ffmpeg.progress import read_message
 from packager.runtime.process import die_with_parent
 from packager.units import quoted
 
 DATAGRAM = PACKETS * PACKET
 _PATIENCE = 10.0
 """Seconds for what was sent last to get there, and for a connection to be over."""
+_SRT_LATENCY = 0.5
+"""Seconds that a receiver may hold what it has: several times what is usual on a line without loss.
+"""
 _SAID = 4096
 """Bytes of ffmpeg's complaints that are kept."""
 _TYPES = {Container.TS: "video/mp2t", Container.FLV: "video/x-flv"}
@@ -161,7 +165,10 @@ class UdpTarget:
 
 @dataclass(slots=True)
 class FfmpegTarget:
-    """What ffmpeg can reach: RTMP, whose tags it writes anew, and SRT, whose bytes it leaves."""
+    """What ffmpeg can reach: SRT, whose bytes it leaves, and RTMP, whose tags it writes anew.
+
+    Over RTMP, timestamps that go back or wrap do not arrive as they were.
+    """
 
     url: SplitResult
     program: str
@@ -193,7 +200,7 @@ class FfmpegTarget:
                 *("-f", "data", "-raw_packet_size", size, "-i", "pipe:0"),
                 *(*out, "-payload_size", size, url),
             ]
-        quick = ["-probesize", "500000", "-analyzeduration", "1000000", "-fflags", "nobuffer"]
+        quick = ["-probesize", "500000", "-analyzeduration", "1000000"]
         given = [*quick, "-copyts", "-f", container, "-i", "pipe:0"]
         kept = ["-map", "0:v?", "-map", "0:a?", "-c", "copy"]
         return [*given, *kept, "-f", "flv", "-flvflags", "no_duration_filesize", url]
@@ -225,7 +232,8 @@ class FfmpegTarget:
         said = self._said.decode(errors="replace").replace(self.url.geturl(), "the target")
         for part in (self.url.path, self.url.path.rpartition("/")[2], self.url.query):
             said = said.replace(part, "...") if len(part) > 1 else said
-        return next((line for line in said.splitlines() if line.strip()), "it went away")
+        messages = map(read_message, said.splitlines())
+        return next((message.text for message in messages if message is not None), "it went away")
 
     async def _over(self) -> None:
         process, self._process = self._process, None
@@ -245,6 +253,9 @@ class FfmpegTarget:
         process = self._process
         if process is None or process.stdin is None:
             return
+        if self.url.scheme == "srt":
+            # A receiver forgets what it holds for its latency once the connection is over.
+            await asyncio.sleep(_SRT_LATENCY)
         process.stdin.close()
         await self._over()
         if process.returncode:

@@ -1,6 +1,5 @@
 """A real encoder: ffmpeg, pushing a feed in real time; it can be stopped, frozen or killed."""
 
-import asyncio
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -131,21 +130,3 @@ def encoder(
         yield running
     finally:
         running.kill()
-
-
-async def receive(url: str, container: str, out: Path) -> "asyncio.subprocess.Process":
-    """Somebody else's receiver: ffmpeg listening at `url`, writing the streams to `out`."""
-    return await asyncio.create_subprocess_exec(
-        imageio_ffmpeg.get_ffmpeg_exe(),
-        *(
-            "-hide_banner",
-            "-nostdin",
-            "-loglevel",
-            "error",
-            "-y",
-            *(["-listen", "1"] if container == "flv" else []),
-        ),
-        *("-i", url, "-map", "0", "-c", "copy", "-copyts", "-f", container, str(out)),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from packager.feed.container import Container
+from packager.ffmpeg.progress import read_message
 from packager.runtime.process import die_with_parent
 from packager.runtime.sources.line import Taker
 
@@ -83,5 +84,5 @@ async def _first_words(stream: asyncio.StreamReader | None) -> str:
     said = b""
     while stream is not None and (data := await stream.read(_SAID)):
         said = (said + data)[:_SAID]
-    lines = said.decode(errors="replace").splitlines()
-    return next((line.strip() for line in lines if line.strip()), "")
+    messages = map(read_message, said.decode(errors="replace").splitlines())
+    return next((message.text for message in messages if message is not None), "")

@@ -1,0 +1,221 @@
+"""Encoders of all kinds, and what becomes of a channel when one goes."""
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from tests.support.encoder import Encoder, Look, encoder
+from tests.support.service import Service, fetch, free_port, service, wait_until
+
+pytestmark = pytest.mark.e2e
+
+KEY = "a-long-key-for-{}-01"
+PATTERN = Look(pattern=True, gop=25)
+SMALL = """
+mode: encode
+frame_rate: 25
+segment: 0.96s
+video:
+  - {id: low, width: 320, height: 180, bitrate: 300k, preset: ultrafast, threads: 1}
+audio: {bitrate: 64k}
+"""
+
+
+@dataclass
+class Ports:
+    """Where the packager takes feeds."""
+
+    rtmp: int
+    http: int
+    srt: int
+    udp: int
+
+    @classmethod
+    def free(cls) -> "Ports":
+        return cls(free_port(), free_port(), free_port(), free_port())
+
+    def rtmp_url(self, name: str) -> str:
+        return f"rtmp://127.0.0.1:{self.rtmp}/live/{KEY.format(name)}"
+
+
+def config(ports: Ports) -> str:
+    def key(name: str) -> str:
+        return KEY.format(name)
+
+    return f"""
+ingest: {{host: 127.0.0.1, rtmp_port: {ports.rtmp}, http_port: {ports.http}}}
+channels:
+  two:
+    sources:
+      - {{type: rtmp, key: {key("first")}}}
+      - {{type: rtmp, key: {key("second")}}}
+    ladder: small.yaml
+    window: 60s
+    loss: {{back_after: 2s}}
+  filled:
+    source: {{type: rtmp, key: {key("filled")}}}
+    ladder: small.yaml
+    loss: {{filler: last-frame}}
+  hidden:
+    source: {{type: rtmp, key: {key("hidden")}}}
+    ladder: small.yaml
+    loss: {{filler: slate, filler_is: unavailable}}
+  rtmp: {{source: {{type: rtmp, key: {key("rtmp")}}}, ladder: passthrough, segment: 0.96s}}
+  srt: {{source: {{type: srt, host: 127.0.0.1, port: {ports.srt}, passphrase: {key("srt")}}}, ladder: passthrough, segment: 0.96s}}
+  udp: {{source: {{type: udp, host: 127.0.0.1, port: {ports.udp}}}, ladder: passthrough, segment: 0.96s}}
+  push: {{source: {{type: push, key: {key("push")}}}, ladder: passthrough, segment: 0.96s}}
+"""
+
+
+@pytest.fixture(scope="module")
+def ports() -> Ports:
+    return Ports.free()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("ingest")
+    (folder / "small.yaml").write_text(SMALL)
+    with service(folder, config(ports)) as started:
+        wait_until(lambda: len(started.events("channel.state")) >= 7, "all channels wait")
+        yield started
+        assert not started.events("channel.crashed")
+        for name in ("first", "second", "filled", "hidden", "rtmp", "srt", "push"):
+            assert KEY.format(name) not in started.log
+
+
+def playlist(running: Service, channel: str, track: str = "low") -> str:
+    answer = fetch(f"{running.live(channel)}/{track}/index.m3u8")
+    return answer.text if answer.status == 200 else ""
+
+
+def newest(text: str) -> int:
+    numbers = re.findall(r"^(\d+)\.m4s$", text, re.MULTILINE)
+    return int(numbers[-1]) if numbers else 0
+
+
+def grown(running: Service, channel: str, by: int, track: str = "low") -> str:
+    """The playlist, once it has so many segments more."""
+    edge = newest(playlist(running, channel, track))
+    wanted = edge + by if edge else 1
+
+    def found() -> str:
+        text = playlist(running, channel, track)
+        return text if newest(text) >= wanted else ""
+
+    return wait_until(found, f"{channel} goes on")
+
+
+def periods(text: str) -> list[list[float]]:
+    """Durations of the segments between the discontinuities of a playlist."""
+    return [
+        [float(said) for said in re.findall(r"#EXTINF:([0-9.]+)", part)]
+        for part in text.split("#EXT-X-DISCONTINUITY\n")
+    ]
+
+
+def chosen(running: Service, channel: str) -> list[object]:
+    return [e["source"] for e in running.events("source.chosen") if e["channel"] == channel]
+
+
+@pytest.mark.parametrize("kind", ["rtmp", "srt", "udp", "push"])
+def test_any_line_brings_a_feed(running: Service, ports: Ports, kind: str) -> None:
+    urls = {
+        "rtmp": ports.rtmp_url("rtmp"),
+        "srt": f"srt://127.0.0.1:{ports.srt}?passphrase={KEY.format('srt')}",
+        "udp": f"udp://127.0.0.1:{ports.udp}",
+        "push": f"http://127.0.0.1:{ports.http}/push/{KEY.format('push')}",
+    }
+    with encoder(urls[kind], PATTERN):
+        text = grown(running, kind, 1, "v0")
+    assert "#EXT-X-DISCONTINUITY\n" not in text
+    for track in ("v0", "a0"):
+        segment = f"{running.live(kind)}/{track}/{newest(text)}.m4s"
+        assert fetch(segment).status == 200
+
+
+def test_the_second_takes_over_and_the_first_comes_back(running: Service, ports: Ports) -> None:
+    with ExitStack() as stack:
+        first: Encoder = stack.enter_context(encoder(ports.rtmp_url("first"), PATTERN))
+        wait_until(lambda: len(chosen(running, "two")) == 1, "the first is on air")
+        grown(running, "two", 2)
+        stack.enter_context(encoder(ports.rtmp_url("second"), PATTERN))
+        wait_until(lambda: len(running.events("feed.known")) >= 2, "the second is known")
+        first.freeze()
+        wait_until(lambda: len(chosen(running, "two")) == 2, "the second is on air")
+        text = grown(running, "two", 2)
+        before, after = periods(text)
+        assert "#EXT-X-GAP" not in text
+        # All but the segment in which it was lost are whole.
+        assert before[:-1] == pytest.approx([0.96] * (len(before) - 1))
+        assert after == pytest.approx([0.96] * len(after))
+        first.thaw()
+        wait_until(lambda: len(chosen(running, "two")) == 3, "the first is back")
+        text = grown(running, "two", 2)
+        assert "#EXT-X-GAP" not in text
+        *_, before, after = periods(text)
+        assert [*before, *after] == pytest.approx([0.96] * len([*before, *after]))
+
+
+def test_a_filler_keeps_the_timeline_going(running: Service, ports: Ports) -> None:
+    with encoder(ports.rtmp_url("filled"), PATTERN) as sending:
+        wait_until(lambda: "rtmp" in chosen(running, "filled"), "the encoder is on air")
+        grown(running, "filled", 2)
+        sending.kill()
+        wait_until(lambda: chosen(running, "filled")[-1] == "filler", "the filler is on air")
+        text = grown(running, "filled", 2)
+    assert "#EXT-X-GAP" not in text
+    picture = running.folder / "data" / "filled" / "last-frame.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_filler_that_nobody_shall_see(running: Service, ports: Ports) -> None:
+    def status() -> int:
+        return fetch(f"{running.live('hidden')}/index.m3u8").status
+
+    wait_until(lambda: "filler" in chosen(running, "hidden"), "the filler is on air")
+    journal = running.folder / "data" / "hidden" / "journal"
+    wait_until(lambda: journal.read_bytes().count(b'["s"') >= 2, "segments of the filler")
+    assert status() == 503
+    with encoder(ports.rtmp_url("hidden"), PATTERN):
+        wait_until(lambda: status() == 200, "the encoder's feed is served")
+    wait_until(lambda: status() == 503, "the filler is not")
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        Look(pattern=True, size="640x360", frame_rate="30", gop=30),
+        Look(pattern=True, audio_rate=44_100),
+        Look(pattern=True, audio=False),
+    ],
+    ids=["size and rate", "sound's rate", "no sound"],
+)
+def test_an_encoder_that_comes_back_as_another(running: Service, ports: Ports, look: Look) -> None:
+    with encoder(ports.rtmp_url("rtmp"), PATTERN):
+        grown(running, "rtmp", 2, "v0")
+    with encoder(ports.rtmp_url("rtmp"), look):
+        text = grown(running, "rtmp", 3, "v0")
+    assert "#EXT-X-DISCONTINUITY\n" in text
+    assert fetch(f"{running.live('rtmp')}/index.mpd").status == 200
+    states = [e["state"] for e in running.events("channel.state") if e["channel"] == "rtmp"]
+    assert "backing-off" not in states
+
+
+def test_after_a_packager_died_encoders_find_another(running: Service, ports: Ports) -> None:
+    """An encoder that tries again finds the port open again."""
+    packager = running.pid_of("packager")
+
+    os.kill(packager, signal.SIGKILL)
+    wait_until(lambda: running.pid_of("packager") != packager, "another packager")
+
+    def goes_on() -> bool:
+        with encoder(ports.rtmp_url("rtmp"), PATTERN) as sending:
+            return bool(sending.running and grown(running, "rtmp", 1, "v0"))
+
+    wait_until(goes_on, "the channel goes on")
