@@ -12,6 +12,7 @@ from packager.feed.faults import Fault, with_faults
 from packager.runtime import ffmpeg_program
 from packager.runtime.config_file import load
 from packager.runtime.signals import until_signal
+from packager.source import Fed, described
 from packager.ticks import MICROS, UtcMicros, iso8601
 from packager.units import parse_duration, quoted
 
@@ -67,13 +68,15 @@ def add_recordings(commands: "argparse._SubParsersAction[argparse.ArgumentParser
 
 
 def _record(arguments: argparse.Namespace) -> None:
-    from packager.runtime.record import Recorded, line_for, record  # noqa: PLC0415 - as in cli.py
-    from packager.runtime.sources.lines import line_of  # noqa: PLC0415
+    from packager.runtime.ingest import Ingest  # noqa: PLC0415 - as in cli.py
+    from packager.runtime.record import Recorded, line_for, record  # noqa: PLC0415
 
     lasts = None if arguments.lasts is None else _duration("--for", arguments.lasts)
     program: str | None = arguments.ffmpeg
+    done = Recorded()
     if arguments.config is None:
         line = line_for(arguments.source, ffmpeg_program.find(program))
+        work = record(line, arguments.out, lasts, done)
     else:
         config = load(arguments.config)
         name: str = arguments.source
@@ -83,10 +86,17 @@ def _record(arguments: argparse.Namespace) -> None:
         number: int = arguments.number
         if not 1 <= number <= len(sources):
             raise SetupError(f"{name} has {len(sources)} sources: N is from 1 on")
-        found = ffmpeg_program.find(program or config.ffmpeg)
-        line = line_of(sources[number - 1], found)
-    done = Recorded()
-    asyncio.run(until_signal(record(line, arguments.out, lasts, done)))
+        source = sources[number - 1]
+        if not isinstance(source, Fed):
+            raise SetupError(f"{described(source)}: nobody sends it")
+        ingest = Ingest(config.ingest, [source], ffmpeg_program.find(program or config.ffmpeg))
+
+        async def recorded() -> None:
+            async with ingest:
+                await record(ingest.line(source), arguments.out, lasts, done)
+
+        work = recorded()
+    asyncio.run(until_signal(work))
     _say(f"recorded {_counted(done.connections)}, {done.size} bytes, to {arguments.out}")
 
 

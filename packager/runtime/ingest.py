@@ -12,8 +12,6 @@ from packager.runtime.sources.line import Line, Taker
 from packager.runtime.sources.lines import line_of
 from packager.runtime.sources.push import IngestHttp
 from packager.runtime.sources.rtmp import RtmpServer
-from packager.runtime.sources.srt import SrtLine
-from packager.runtime.sources.udp import UdpLine
 from packager.secret import Secret
 from packager.source import (
     CmafSource,
@@ -102,11 +100,7 @@ class Ingest:
                 return DoorLine(self.rtmp, source.key, Busy(source.busy))
             case PushSource():
                 return DoorLine(self.http, source.key, Busy(source.busy))
-            case SrtSource():
-                return SrtLine(source, self._program)
-            case UdpSource():
-                return UdpLine(source)
-            case HlsSource():
+            case SrtSource() | UdpSource() | HlsSource():
                 return line_of(source, self._program)
             case _:
                 assert_never(source)

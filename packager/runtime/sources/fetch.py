@@ -24,8 +24,6 @@ class FetchLine:
     container: Container
     peer: str
     """What the log calls it: the address without its secrets."""
-    is_raw: bool = False
-    """The bytes are those of the container already, and are left as they are."""
     options: tuple[str, ...] = ()
     """Of the input."""
 
@@ -70,10 +68,6 @@ class FetchLine:
             taker.trouble(said or f"ffmpeg: exit code {code}")
 
     def _arguments(self) -> list[str]:
-        if self.is_raw:
-            read = ["-f", "data", "-raw_packet_size", "1316"]
-            return [*self.options, *read, "-i", self.url, "-map", "0", "-c", "copy",
-                    "-f", "data", "-flush_packets", "1", "pipe:1"]  # fmt: skip
         kept = ["-map", "0:v?", "-map", "0:a?", "-c", "copy", "-copyts"]
         return [*self.options, "-i", self.url, *kept, "-f", self.container,
                 "-flush_packets", "1", "pipe:1"]  # fmt: skip
