@@ -16,7 +16,7 @@ from ffmpeg import Stream
 from packager.errors import FeedError
 from packager.feed.container import Container
 from packager.ffmpeg.encoders import device_options, encoder_options, last_filters
-from packager.ffmpeg.probe import AudioStream, SourceInfo
+from packager.ffmpeg.probe import SILENCE, AudioStream, SourceInfo
 from packager.profile import EncodeLadder, EncoderName, Ladder, VideoRung
 from packager.ticks import MICROS, round_half_up, seconds
 from packager.track import UNDETERMINED, TrackKind, TrackSpec
@@ -31,6 +31,9 @@ _LONGEST_SOUND = 30
 """Characters of an id that a number of two digits may follow."""
 _ANALYSED = 1_000_000
 """Microseconds of media that ffmpeg looks at before it begins: what is in it is known already."""
+_SILENCE = "anullsrc=r=48000:cl=stereo"
+_SILENT_BITRATE = 32_000
+"""Bit/s of the silence that is put into what is passed through."""
 _TRIED = 10
 """Pictures that show whether an encoder works."""
 COPYABLE = {
@@ -110,7 +113,8 @@ def track_specs(ladder: Ladder, info: SourceInfo) -> tuple[TrackSpec, ...]:
             for number in range(len(info.audio))
         )
         return (*video, *audio)
-    for codec in (*(v.codec for v in info.video), *(a.codec for a in info.audio)):
+    sounds = (audio.codec for audio in info.audio if audio.index != SILENCE)
+    for codec in (*(video.codec for video in info.video), *sounds):
         if codec not in COPYABLE:
             raise FeedError(f"{codec} cannot be passed through: encode it with a ladder")
     specs: list[TrackSpec] = []
@@ -192,9 +196,16 @@ def _inputs(feed: Feed, *, real_time: bool) -> tuple[Stream, Stream]:
             assert_never(feed)
 
 
+def _sound(source: Stream, audio: AudioStream) -> Stream:
+    """A sound of a feed, or the silence in its place."""
+    if audio.index != SILENCE:
+        return source[str(audio.index)]
+    return ffmpeg.input(_SILENCE, f="lavfi").audio
+
+
 def _slate(feed: SlateFeed, pace: dict[str, object]) -> tuple[Stream, Stream]:
     rate = str(feed.frame_rate)
-    sound = ffmpeg.input("anullsrc=r=48000:cl=stereo", f="lavfi")
+    sound = ffmpeg.input(_SILENCE, f="lavfi")
     if feed.picture is None:
         grey = f"color=c=0x202020:s={feed.width}x{feed.height}:r={rate}"
         return ffmpeg.input(grey, f="lavfi", **pace), sound
@@ -303,7 +314,7 @@ def _decoded(
             return picture.video, [sound[f"a:{number}"] for number in range(len(info.audio))]
         case PipeFeed():
             video = picture[str(info.video[0].index)]
-            sounds = [sound[str(audio.index)] for audio in info.audio]
+            sounds = [_sound(sound, audio) for audio in info.audio]
             if not feed.skip:
                 return video, sounds
             start = seconds(feed.skip, 6)
@@ -311,7 +322,7 @@ def _decoded(
                 video.filter("trim", start=start),
                 [stream.filter("atrim", start=start) for stream in sounds],
             )
-        case PatternFeed() | SlateFeed():
+        case SlateFeed() | PatternFeed():
             return picture, [sound.audio] * len(info.audio)
         case _:
             assert_never(feed)
@@ -387,6 +398,9 @@ def _copied(
         stream = source[str(video.index) if by_index else f"v:{number}"]
         outputs.append(ffmpeg.output(stream, f"pipe:{next(targets)}", **options))
     for number, audio in enumerate(info.audio):
+        if audio.index == SILENCE:
+            outputs.append(_silent(segment, audio, next(targets)))
+            continue
         # Delayed: what the moov says of sound is only known from its first frames.
         options = {
             "c:a": "copy",
@@ -399,3 +413,14 @@ def _copied(
         stream = source[str(audio.index) if by_index else f"a:{number}"]
         outputs.append(ffmpeg.output(stream, f"pipe:{next(targets)}", **options))
     return outputs
+
+
+def _silent(segment: Fraction, audio: AudioStream, pipe: int) -> Stream:
+    """Silence beside what is passed through."""
+    return ffmpeg.output(
+        ffmpeg.input(_SILENCE, f="lavfi").audio,
+        f"pipe:{pipe}",
+        **{"c:a": "aac", "b:a": _SILENT_BITRATE},
+        **_muxer(segment, "delay_moov"),
+        **_language(audio),
+    )

@@ -66,6 +66,10 @@ class AudioStream:
     """Of a transport stream: the first that has it."""
 
 
+SILENCE = -1
+"""The index of a sound that the input has not: silence takes its place."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
     """The streams of an input, in ffmpeg's order."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from packager.errors import FeedError
-from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream
+from packager.ffmpeg.probe import SILENCE, AudioStream, SourceInfo, VideoStream
+from packager.track import UNDETERMINED, Track
 
 _S = TypeVar("_S", VideoStream, AudioStream)
 
@@ -49,6 +50,21 @@ def selected(info: SourceInfo, wanted: Selection) -> SourceInfo:
             raise FeedError(f"no sound {', '.join(missing)} in the feed")
         sounds = [sound for sound in found if sound is not None]
     return replace(info, video=tuple(pictures), audio=tuple(sounds))
+
+
+def with_silence(info: SourceInfo, tracks: Sequence[Track], least: int) -> SourceInfo:
+    """`info` with silence for each sound that it lacks.
+
+    It is to have as many as there were before, in `tracks`, and `least` of them at least: players
+    do not go on without a sound that they play.
+    """
+    count = max(least, len(tracks))
+    languages = [track.language for track in tracks]
+    missing = tuple(
+        AudioStream("anullsrc", languages[at] if at < len(languages) else UNDETERMINED, SILENCE)
+        for at in range(len(info.audio), count)
+    )
+    return replace(info, audio=(*info.audio, *missing))
 
 
 def _one(streams: Sequence[_S], name: str) -> _S | None:

@@ -18,7 +18,9 @@ from packager.errors import DiskError, FeedError, JournalError, RingsideError
 from packager.events import EventOrder, ordered, said, schedule_of
 from packager.feed.advice import facts_of
 from packager.ffmpeg.command import COPYABLE, PipeFeed, arguments, track_specs
+from packager.ffmpeg.probe import SILENCE, SourceInfo
 from packager.ffmpeg.progress import Message, Progress, ProgressReader, Trouble, read_message
+from packager.ffmpeg.selection import with_silence
 from packager.layout import STATUS
 from packager.losses import told
 from packager.profile import EncodeLadder, Ladder
@@ -42,6 +44,8 @@ from packager.runtime.sources.slate import open_slate, slate_ladder
 from packager.source import CmafSource, Fed, FileSource, PatternSource, Source, described
 from packager.status import ChannelState, ChannelStatus, encode
 from packager.ticks import MICROS, UtcMicros
+from packager.timeline import Timeline
+from packager.track import Track, TrackKind
 
 _SHORTEST_WAIT = 0.25
 _LONGEST_WAIT = 15.0
@@ -94,6 +98,8 @@ class _Shown:
     """When the first of the feed came that ffmpeg gets, in monotonic microseconds."""
     begins: UtcMicros | None = None
     """When the first came that is to be seen."""
+    known: SourceInfo | None = None
+    """The streams of the feed when it was begun with."""
 
     @property
     def is_filler(self) -> bool:
@@ -336,16 +342,18 @@ class Channel:
         skip = 0
         if isinstance(config.ladder, EncodeLadder):
             skip = max(0, wanted - beginning.came)
+        feed = PipeFeed(beginning.container, Fraction(skip, MICROS))
+        least = 1 if isinstance(config.ladder, EncodeLadder) else 0
+        info = with_silence(beginning.info, _sounds(publisher.timeline), least)
         return _Shown(
-            Opened(
-                PipeFeed(beginning.container, Fraction(skip, MICROS)), beginning.info, endless=False
-            ),
+            Opened(feed, info, endless=False),
             config.ladder,
             source.name,
             place,
             source,
             beginning.came,
             UtcMicros(utc - now + beginning.came + skip),
+            beginning.info,
         )
 
     async def _run_once(self, shown: _Shown, publisher: Publisher) -> UtcMicros | None:
@@ -375,7 +383,7 @@ class Channel:
             [pipe.write_end for pipe in pipes],
             real_time=True,
         )
-        if not source.info.audio:
+        if all(audio.index == SILENCE for audio in source.info.audio):
             self._problem("source.silent", "the feed has no audio")
         inlet = None if feed is None else Inlet()
         try:
@@ -424,7 +432,9 @@ class Channel:
         while True:
             await asyncio.sleep(GLANCE)
             best = feeds.best(shown.place)
-            changed = feed is not None and feed.info not in (None, shown.opened.info)
+            if feed is not None and not feed.is_connected:
+                break
+            changed = feed is not None and feed.info not in (None, shown.known)
             is_better = best is not None or feeds.has_filler
             if (best != shown.place and is_better) or changed:
                 break
@@ -674,6 +684,12 @@ class Channel:
             self._publisher.journal.give_up_reserve()
             partial.write_bytes(encode(self._status))
         partial.replace(path)
+
+
+def _sounds(timeline: Timeline) -> list[Track]:
+    """The tracks with sound that the current period has."""
+    tracks = timeline.period.tracks.values() if timeline.period else ()
+    return [track for track in tracks if track.kind is TrackKind.AUDIO]
 
 
 def _identity(source: Source) -> str:

@@ -31,6 +31,8 @@ class Look:
     audio_rate: int | None = None
     """Hz."""
     audio: bool = True
+    offset: int = 0
+    """Seconds that timestamps begin at."""
     pattern: bool = False
     """A made-up picture and tone, endless, in place of the feed."""
 
@@ -75,6 +77,7 @@ def arguments(
         command += ["-c:a", "aac", "-ar", str(look.audio_rate or 48_000)]
     if scheme in ("http", "https"):
         command += ["-method", "PUT", "-chunked_post", "1", "-send_expect_100", "0"]
+    command += ["-output_ts_offset", str(look.offset)] if look.offset else []
     container = "rtp_mpegts" if scheme == "rtp" else _CONTAINERS.get(scheme, "mpegts")
     if scheme == "udp":
         url += ("&" if "?" in url else "?") + "pkt_size=1316"
