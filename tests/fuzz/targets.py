@@ -203,7 +203,7 @@ def _heard(parts: list[bytes]) -> tuple[bytes, bytes, list[str]]:
 
 def rtmp(data: bytes) -> None:
     """However a connection's bytes come, the same comes of them: media in whole tags, or an end."""
-    if len(data) < 2:  # noqa: PLR2004 - where to begin, and where to cut
+    if len(data) < 2:
         return
     prefix, said = _begun()[data[0] % 4], data[2:]
     heard = _heard([prefix + said])

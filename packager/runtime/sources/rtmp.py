@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, assert_never, cast
@@ -162,6 +163,8 @@ class _Connection(asyncio.BufferedProtocol):
             self._write(self._tls.take())
         if data:
             self._do(self._session.receive(data))
+        if self._tls is not None and self._tls.over:
+            self._leave("the encoder hung up")
 
     def eof_received(self) -> None:
         self._ended("the encoder hung up")
@@ -216,7 +219,8 @@ class _Connection(asyncio.BufferedProtocol):
             if self._tls is not None:
                 self._tls.end()
                 transport.write(self._tls.take())
-            transport.write_eof()
+            with suppress(OSError):  # the other side was quicker
+                transport.write_eof()
             self._wait(self._server.patience.farewell, self.abort)
 
     def _ended(self, reason: str) -> None:
