@@ -4,20 +4,14 @@ import asyncio
 import re
 import socket
 import ssl
-import subprocess
-from collections.abc import AsyncIterator, MutableMapping
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 from structlog.testing import capture_logs
 
 from packager.errors import SetupError
-from packager.feed.container import Container
-from packager.rtmp.amf import read_values
 from packager.rtmp.message import Kind
 from packager.runtime.sources.doors import Busy, Doors
 from packager.runtime.sources.rtmp import Patience, RtmpServer
@@ -31,128 +25,14 @@ from tests.support.rtmp import (
     connecting,
     description,
     opening,
-    replies,
     tag,
 )
+from tests.support.rtmp_site import OTHER, SOON, Client, Taken, reasons, self_signed, site, until
 
-SOON = 20.0
-"""Seconds: far more than anything here takes."""
-OTHER = "another-key/with?odd%signs"
 PICTURE = Sent(Kind.VIDEO, b"\x17\x01picture" * 500, 40)
 ABOUT = description(videocodecid=7.0)
 FLV = b"FLV\x01\x01\0\0\0\x09\0\0\0\0" + tag(Sent(Kind.DATA, ABOUT.payload[16:])) + tag(PICTURE)
 BRIEF = Patience(publish=0.2, silence=0.3, farewell=0.2)
-
-
-@dataclass
-class Taken:
-    """What came of a source."""
-
-    data: bytes = b""
-    peers: list[str] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
-    fault: Exception | None = None
-
-    def connected(self, container: Container, peer: str) -> None:
-        assert container is Container.FLV
-        self.peers.append(peer)
-
-    def received(self, data: bytes) -> None:
-        if self.fault is not None:
-            raise self.fault
-        self.data += data
-
-    def disconnected(self, reason: str) -> None:
-        self.reasons.append(reason)
-
-    def trouble(self, problem: str) -> None:
-        raise AssertionError(problem)
-
-
-@dataclass
-class Client:
-    """An encoder's connection."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    chunks: ChunkWriter = field(default_factory=ChunkWriter)
-    heard: bytes = b""
-
-    def say(self, data: bytes) -> None:
-        self.writer.write(data)
-
-    async def until(self, code: str) -> None:
-        async with asyncio.timeout(SOON):
-            while code.encode() not in self.heard:
-                data = await self.reader.read(65536)
-                assert data, f"hung up without {code}: {self.heard[3073:]!r}"
-                self.heard += data
-
-    async def until_over(self) -> None:
-        """Until the server says no more; then hang up, too."""
-        async with asyncio.timeout(SOON):
-            with suppress(ConnectionError):
-                self.heard += await self.reader.read()
-            await self.close()
-
-    async def close(self) -> None:
-        self.writer.close()
-        with suppress(ConnectionError, ssl.SSLError):
-            await self.writer.wait_closed()
-
-    def status(self) -> Any:
-        """The last that was said of how it is."""
-        *_, last = (m for m in replies(self.heard) if m.kind == Kind.COMMAND)
-        return read_values(last.payload)[-1]
-
-
-@dataclass
-class Site:
-    server: RtmpServer
-    doors: Doors
-    taken: Taken
-    other: Taken
-    clients: list[Client] = field(default_factory=list)
-
-    async def client(self, *, tls: ssl.SSLContext | None = None) -> Client:
-        streams = await asyncio.open_connection("127.0.0.1", self.server.port, ssl=tls)
-        self.clients.append(Client(*streams))
-        return self.clients[-1]
-
-    async def publisher(self, key: str = KEY) -> Client:
-        client = await self.client()
-        client.say(opening(client.chunks, key))
-        await client.until("Publish.Start")
-        return client
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(SOON):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-@asynccontextmanager
-async def site(
-    *,
-    busy: Busy = Busy.REFUSE,
-    tls: ssl.SSLContext | None = None,
-    patience: Patience | None = None,
-    most: int = 256,
-) -> AsyncIterator[Site]:
-    doors, taken, other = Doors(), Taken(), Taken()
-    doors.add(Secret(KEY.encode()), taken, busy)
-    doors.add(Secret(OTHER.encode()), other, busy)
-    async with RtmpServer("127.0.0.1", 0, doors, tls, patience=patience, most=most) as server:
-        here = Site(server, doors, taken, other)
-        yield here
-        for client in here.clients:
-            await client.close()
-
-
-def reasons(logs: list[MutableMapping[str, Any]], event: str = "rtmp.refused") -> list[str]:
-    assert KEY not in repr(logs)
-    return [entry["reason"] for entry in logs if entry["event"] == event]
 
 
 async def test_what_is_published_arrives() -> None:
@@ -163,8 +43,8 @@ async def test_what_is_published_arrives() -> None:
             await until(lambda: len(here.taken.data) >= len(FLV))
             assert here.taken.data == FLV
             client.say(client.chunks.command("FCUnpublish", 6.0, None, KEY))
-            await client.until_over()
-            assert client.status()["code"] == "NetStream.Unpublish.Success"
+            await client.until("Unpublish.Success")
+            await client.close()
             assert here.taken.reasons == ["the encoder has stopped"]
             host, port = here.taken.peers[0].split(":")
             assert (host, int(port)) == client.writer.get_extra_info("sockname") or port
@@ -436,18 +316,7 @@ async def test_ipv6() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate for localhost that nobody signed, and its key."""
-    folder = tmp_path_factory.mktemp("certificate")
-    files = folder / "certificate.pem", folder / "key.pem"
-    asked = (
-        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-    )
-    subprocess.run(
-        ["openssl", *asked.split(), "-out", files[0], "-keyout", files[1]],
-        check=True,
-        capture_output=True,
-    )
-    return files
+    return self_signed(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture
