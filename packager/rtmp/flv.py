@@ -42,6 +42,9 @@ class FlvTags:
         if said.startswith(_A_STRING):
             if not self._begun:
                 self._begin(_announced(said))
+            if said.startswith(_ON_META_DATA):
+                # It is of the whole; ffmpeg takes one that comes at a time for a subtitle.
+                timestamp = 0
             self._tag(Kind.DATA, timestamp, len(said), [said])
 
     def aggregate(self, message: Message) -> None:

@@ -53,6 +53,8 @@ class Ended:
     """Nothing more is said or heard: hang up, once all is sent."""
 
     reason: str
+    farewell: bool = False
+    """The other side said so: it hangs up itself, and some take it ill if we are quicker."""
 
 
 Event = Send | PublishWanted | Media | Ended
@@ -139,10 +141,10 @@ class Session:
             self._last = None
         return events
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, *, farewell: bool = False) -> None:
         self._state = _State.ENDED
         self._messages = iter(())
-        self._last = Ended(reason)
+        self._last = Ended(reason, farewell)
 
     def _read(self, data: bytes) -> None:
         if self._state is _State.ENDED:
@@ -224,7 +226,7 @@ class Session:
         elif name in {"FCUnpublish", "closeStream", "deleteStream"}:
             if self._state is _State.PUBLISHING:
                 self._send.append(replies.unpublished(self._stream))
-                self._end("the encoder has stopped")
+                self._end("the encoder has stopped", farewell=True)
         elif name in {"play", "play2"}:
             raise RtmpError("somebody wants to watch, not to publish")
 

@@ -1,8 +1,10 @@
 """RTMP and RTMPS: encoders that publish to us, all channels' at one port."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, assert_never, cast
@@ -77,6 +79,8 @@ class RtmpServer:
         """
         loop = asyncio.get_running_loop()
         listener = listen_at(self._host, self._port)
+        # What we say is short: no more of it is kept for who does not read.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD)
         self._server = await loop.create_server(lambda: _Connection(self, loop), sock=listener)
 
     async def stop(self) -> None:
@@ -162,6 +166,8 @@ class _Connection(asyncio.BufferedProtocol):
             self._write(self._tls.take())
         if data:
             self._do(self._session.receive(data))
+        if self._tls is not None and self._tls.over:
+            self._leave("the encoder hung up", patient=False)
 
     def eof_received(self) -> None:
         self._ended("the encoder hung up")
@@ -184,8 +190,8 @@ class _Connection(asyncio.BufferedProtocol):
                     self._say(data)
                 case PublishWanted(keys):
                     self._ask(keys)
-                case Ended(reason):
-                    self._leave(reason)
+                case Ended(reason, farewell):
+                    self._leave(reason, patient=farewell)
                 case _:
                     assert_never(event)
 
@@ -208,15 +214,16 @@ class _Connection(asyncio.BufferedProtocol):
         """End it from our side."""
         self._do(self._session.dismiss(reason))
 
-    def _leave(self, reason: str) -> None:
-        """Say no more, and wait a little: who hangs up at once on who still sends is not heard."""
+    def _leave(self, reason: str, *, patient: bool) -> None:
+        """Wait a little before hanging up: who does so at once on who still sends is not heard.
+
+        That no more comes is told at once, unless we are `patient`.
+        """
         self._ended(reason)
         transport = self._transport
         if transport is not None and not transport.is_closing():
-            if self._tls is not None:
-                self._tls.end()
-                transport.write(self._tls.take())
-            transport.write_eof()
+            if not patient:
+                self._say_no_more(transport)
             self._wait(self._server.patience.farewell, self.abort)
 
     def _ended(self, reason: str) -> None:
@@ -249,6 +256,13 @@ class _Connection(asyncio.BufferedProtocol):
         transport.write(data)
         if transport.get_write_buffer_size() > _UNREAD:
             self.drop("it does not read what it is told")
+
+    def _say_no_more(self, transport: asyncio.Transport) -> None:
+        if self._tls is not None:
+            self._tls.end()
+            transport.write(self._tls.take())
+        with suppress(OSError):  # the other side was quicker
+            transport.write_eof()
 
     def drop(self, reason: str) -> None:
         """End it without a word to the other side."""

@@ -37,6 +37,8 @@ class Tls:
         self._come, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._object = context.wrap_bio(self._come, self._out, server_side=True)
         self._greeted = False
+        self.over = False
+        """The other side has said that no more comes."""
 
     def receive(self, data: bytes) -> bytes:
         """What `data` says in plain; something may be there to `take` after it.
@@ -52,6 +54,7 @@ class Tls:
                 self._greeted = True
             while part := self._object.read(_RECORD):
                 parts.append(part)
+            self.over = True
         return b"".join(parts)
 
     def send(self, data: bytes) -> None:

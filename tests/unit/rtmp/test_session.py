@@ -38,6 +38,7 @@ class Talk:
     media: bytes = b""
     wanted: list[tuple[str, ...]] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    farewell: bool = False
 
     def say(self, data: bytes) -> None:
         self.note(self.session.receive(data))
@@ -50,7 +51,7 @@ class Talk:
                     self.sent += data
                 case Media(data):
                     self.media += data
-                case Ended(reason):
+                case Ended(reason, self.farewell):
                     self.ended.append(reason)
                 case PublishWanted(keys):
                     assert event is events[-1]
@@ -108,6 +109,7 @@ def test_a_publisher() -> None:
     talk.say(writer.command("FCUnpublish", 6.0, None, KEY))
     assert talk.codes()[2:] == ["NetStream.Unpublish.Success"]
     assert talk.ended == ["the encoder has stopped"]
+    assert talk.farewell
     talk.say(writer.command("deleteStream", 7.0, None, 1.0))
     assert not talk.session.publishing
 
@@ -244,6 +246,13 @@ def test_an_odd_description_goes_on_as_it_is(payload: bytes) -> None:
     assert talk.media == HEADER + tag(Sent(Kind.DATA, payload))
 
 
+def test_a_description_is_of_no_time() -> None:
+    talk, writer = publishing()
+    about = write_values("onMetaData", {})
+    talk.say(writer.whole(AUDIO, 6) + writer.whole(Sent(Kind.DATA, about, 240)))
+    assert talk.media == HEADER + tag(AUDIO) + tag(Sent(Kind.DATA, about))
+
+
 def test_amf3_messages_that_hold_amf0() -> None:
     talk, writer = Talk(), ChunkWriter()
     talk.say(connecting(writer))
@@ -255,7 +264,7 @@ def test_amf3_messages_that_hold_amf0() -> None:
 
 
 def test_an_aggregate_becomes_its_tags() -> None:
-    about = Sent(Kind.DATA, write_values("onMetaData", {}), 0x01000010)
+    about = Sent(Kind.DATA, write_values("onTextData", {}), 0x01000010)
     inner = [about, *(Sent(s.kind, s.payload, 0x01000010 + s.timestamp) for s in (AUDIO, VIDEO))]
     other = tag(Sent(Kind.COMMAND, b"x"))
     payload = b"".join(map(tag, inner)) + other
@@ -319,6 +328,7 @@ def test_what_has_come_is_acknowledged(window: int | None, most: int) -> None:
 def refused(talk: Talk, reason: str) -> None:
     (said,) = talk.ended
     assert reason in said
+    assert not talk.farewell
     assert talk.session.receive(b"more") == []
     assert talk.session.dismiss("again") == []
 
