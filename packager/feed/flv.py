@@ -94,7 +94,7 @@ class FlvInspector:
         """Nothing has come."""
         self._health = Health(_RATE, _BITS)
         self._rest = bytearray()
-        self._need = 1
+        self._need = len(_SIGNATURE)
         """Bytes without which nothing can be completed."""
         self._header = b""
         self._broken = False
@@ -179,7 +179,7 @@ class FlvInspector:
 
     def _begin(self, tags: bytes) -> int:
         """The size of the header, once it is there; less than nothing where it is none."""
-        if not tags.startswith(_SIGNATURE[: len(tags)]):
+        if not tags.startswith(_SIGNATURE):
             return -1
         self._need = _HEADER
         if len(tags) < _HEADER:
