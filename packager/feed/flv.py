@@ -4,8 +4,8 @@ Tags of Enhanced RTMP (Veovera, version 2) too: ffmpeg's and OBS's HEVC and AV1,
 Where bytes are no FLV, or no longer, nothing is looked at any more; they pass as they came.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from packager.feed.container import Piece, Report
 from packager.feed.health import Health
@@ -23,6 +23,8 @@ _AUDIO, _VIDEO, _SCRIPT = 8, 9, 18
 _KIND, _RESERVED = 0x1F, 0xC0
 _ENCRYPTED = 0x20
 
+_LOOKED_AT = 64
+"""Bytes of a tag's body that say what it is."""
 _LONGEST_KEPT = 1 << 16
 """Bytes of a sequence header or of metadata that are kept for the prelude."""
 _MAX_TRACKS = 16
@@ -73,8 +75,7 @@ _MOST_MOD_EX = 8
 _ONE_TRACK, _MANY_CODECS = 0, 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
+class _Body(NamedTuple):
     """What a tag of sound or picture is."""
 
     codec: str
@@ -93,7 +94,7 @@ class FlvInspector:
         """Nothing has come."""
         self._health = Health(_RATE, _BITS)
         self._rest = bytearray()
-        self._need = 1
+        self._need = len(_SIGNATURE)
         """Bytes without which nothing can be completed."""
         self._header = b""
         self._broken = False
@@ -134,7 +135,10 @@ class FlvInspector:
             data = bytes(self._rest)
         tags = bytes(data)
         end, cuts = self._walk(tags, now)
-        self._rest = bytearray(tags[end:])
+        if self._rest or end < len(tags):
+            self._rest = bytearray(tags[end:])
+        if not cuts:
+            return [Piece(tags[:end], starts=False)] if end else []
         bounds = [0, *(cut for cut in cuts if cut), end]
         return [
             Piece(tags[begin:after], starts=begin in cuts)
@@ -175,7 +179,7 @@ class FlvInspector:
 
     def _begin(self, tags: bytes) -> int:
         """The size of the header, once it is there; less than nothing where it is none."""
-        if not tags.startswith(_SIGNATURE[: len(tags)]):
+        if not tags.startswith(_SIGNATURE):
             return -1
         self._need = _HEADER
         if len(tags) < _HEADER:
@@ -201,7 +205,8 @@ class FlvInspector:
                 self._meta_data = tags[at : end + _TRAILER]
             return False
         read = _video if kind == _VIDEO else _audio
-        body = read(tags[begin : min(end, begin + 64)])
+        head = tags[begin : min(end, begin + _LOOKED_AT)]
+        body = read(head)
         if body is None:
             return False
         if (kind, body.track) in self._codecs or len(self._codecs) < _MAX_TRACKS:
@@ -215,20 +220,20 @@ class FlvInspector:
         if kind == _AUDIO:
             self._hear(decoded, now)
             return False
-        return self._see(decoded, tags[begin:end], body, now)
+        return self._see(decoded, head, body, now)
 
     def _hear(self, heard: int, now: int) -> None:
         self._health.sound(heard, now)
         if (_VIDEO, 0) not in self._codecs:
             self._health.clock.seen(heard, now)
 
-    def _see(self, decoded: int, data: bytes, body: _Body, now: int) -> bool:
+    def _see(self, decoded: int, head: bytes, body: _Body, now: int) -> bool:
         self._health.picture(decoded, now)
         self._health.clock.seen(decoded, now)
         if body.key:
             shown = decoded
             if body.kind == _CODED and body.codec in _COMPOSED:
-                ahead = int.from_bytes(data[body.begin : body.begin + 3], signed=True)
+                ahead = int.from_bytes(head[body.begin : body.begin + 3], signed=True)
                 shown += ahead
             self._health.keyframe(shown)
         return body.key

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from packager.feed.container import Container
@@ -216,8 +216,16 @@ def spoiled(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@given(st.data(), st.binary(max_size=300) | spoiled())
-def test_any_bytes_in_any_pieces_give_the_same(data: st.DataObject, octets: bytes) -> None:
+@st.composite
+def _in_pieces(draw: st.DrawFn) -> list[bytes]:
+    return draw(split(draw(st.binary(max_size=300) | spoiled())))
+
+
+@given(_in_pieces())
+@example([b"F", b"\0"])
+@example([b"FL", b"V\0", b"\0" * 20])
+def test_any_bytes_in_any_pieces_give_the_same(parts: list[bytes]) -> None:
+    octets = b"".join(parts)
     whole = inspected(FlvInspector(), [octets])
-    assert inspected(FlvInspector(), data.draw(split(octets))) == whole
+    assert inspected(FlvInspector(), parts) == whole
     assert octets.startswith(whole.data)

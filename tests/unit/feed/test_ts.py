@@ -1,7 +1,10 @@
 """The inspector of transport streams: recorded feeds, faults made by hand, any bytes."""
 
+import subprocess
 from itertools import pairwise
+from pathlib import Path
 
+import imageio_ffmpeg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,6 +135,19 @@ def test_pieces_start_at_the_packet_in_which_a_keyframe_begins() -> None:
         unit = seen.data[start : start + 5 * PACKET]
         assert b"\0\0\1\x67" in unit
     assert [(b - a) % PACKET for a, b in pairwise(seen.starts)] == [0] * 4
+
+
+def test_a_decoder_can_begin_with_the_prelude_and_a_piece_that_starts(tmp_path: Path) -> None:
+    seen = by_its_clock(TRAIN)
+    rest = tmp_path / "rest.ts"
+    rest.write_bytes(seen.prelude + seen.data[seen.starts[3] :])
+    program = imageio_ffmpeg.get_ffmpeg_exe()
+    decoded = subprocess.run(
+        [program, "-v", "error", "-xerror", "-i", rest, "-map", "0:v", "-f", "null", "-"],
+        capture_output=True,
+        check=False,
+    )
+    assert (decoded.returncode, decoded.stderr) == (0, b"")
 
 
 def test_a_push_becomes_one_piece_but_where_a_keyframe_begins() -> None:
