@@ -39,7 +39,7 @@ class TrackPipe:
         """`pause` is how many seconds bytes may gather in the pipe: fewer and larger readings."""
         self._on_bytes = on_bytes
         self._pause = pause
-        self._paused: asyncio.TimerHandle | None = None
+        self._pausing: asyncio.TimerHandle | None = None
         self._reading, self.write_end = os.pipe()
         os.set_blocking(self._reading, False)
         fcntl.fcntl(self._reading, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
@@ -59,6 +59,9 @@ class TrackPipe:
             size = os.readv(self._reading, [_buffer])
             self._on_bytes(_buffer[:size])
         except BlockingIOError:
+            if self._pausing is not None:
+                self._pausing = None
+                self._watch()
             return
         except Exception as error:  # noqa: BLE001 - whoever waits for `done` gets it
             self._finish(error)
@@ -66,9 +69,14 @@ class TrackPipe:
             if not size:
                 self._finish(None)
             elif self._pause and self._reading >= 0:
-                loop = asyncio.get_running_loop()
-                loop.remove_reader(self._reading)
-                self._paused = loop.call_later(self._pause, self._watch)
+                self._look_later()
+
+    def _look_later(self) -> None:
+        """Look again after the pause; the kernel wakes us only after a look in vain."""
+        loop = asyncio.get_running_loop()
+        if self._pausing is None:
+            loop.remove_reader(self._reading)
+        self._pausing = loop.call_later(self._pause, self._ready)
 
     def _finish(self, error: Exception | None) -> None:
         self.close()
@@ -81,8 +89,8 @@ class TrackPipe:
 
     def close(self) -> None:
         """Stop reading."""
-        if self._paused is not None:
-            self._paused.cancel()
+        if self._pausing is not None:
+            self._pausing.cancel()
         if self._reading >= 0:
             asyncio.get_running_loop().remove_reader(self._reading)
             os.close(self._reading)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from packager.errors import FeedError
 from packager.runtime.process import Child, TrackPipe
 
-_GATHERED = 0.005
+_GATHERED = 0.01
 """Seconds between two looks at the pipe: ffmpeg writes each packet at once."""
 _GRACE = 0.5
 

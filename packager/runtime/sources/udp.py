@@ -16,8 +16,14 @@ from packager.source import UdpSource
 _DATAGRAM = 1 << 16
 _BATCH = 512
 """Datagrams taken at a time: a flood does not keep the others of this process waiting."""
-_GATHERED = 0.005
-"""Seconds between two looks at the socket: one look takes what has come, which costs a third."""
+_FEW = 2
+"""Datagrams for which it is not worth to wake up."""
+_PACED = 5_000
+"""Microseconds: what comes sooner again comes at an even pace."""
+_DRIPS = 8
+"""So often in a row."""
+_GATHERED = 0.01
+"""Seconds between two looks at the socket then."""
 _RETRY = 2.0
 """Seconds until a port or an interface that could not be had is tried again."""
 
@@ -50,6 +56,7 @@ class _Listening:
         self, opened: socket.socket, reception: Reception, taker: Taker, once: Once
     ) -> None:
         self._socket = opened
+        self._descriptor = opened.fileno()
         self._reception = reception
         self._taker = taker
         self._once = once
@@ -57,6 +64,9 @@ class _Listening:
         self._view = memoryview(self._buffer)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0
+        self._woken = 0
+        self._dripping = 0
         self._failed: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self) -> None:
@@ -64,38 +74,56 @@ class _Listening:
         try:
             await self._failed
         finally:
-            self._loop.remove_reader(self._socket)
+            self._loop.remove_reader(self._descriptor)
             if self._timer is not None:
                 self._timer.cancel()
             self._tell(self._reception.end("the line is closed"))
 
     def _watch(self) -> None:
-        self._loop.add_reader(self._socket, self._ready)
+        self._dripping = 0
+        self._loop.add_reader(self._descriptor, self._ready)
 
     def _ready(self) -> None:
-        """Take what has come, then leave the socket alone for a moment."""
+        """Something has come. One by one, at an even pace, is dear: look in now and then then."""
         try:
-            self._loop.remove_reader(self._socket)
             now = _now()
-            events: list[Event] = []
-            for datagram, sender in self._datagrams():
-                events += self._reception.push(datagram, sender, now)
-            self._tell(events)
+            few = self._take(now) <= _FEW and now - self._woken < _PACED
+            self._dripping = self._dripping + 1 if few else 0
+            self._woken = now
+            if self._dripping < _DRIPS:
+                self._arm(now)
+                return
+            self._loop.remove_reader(self._descriptor)
             self._wake(_GATHERED)
         except Exception as error:  # noqa: BLE001 -- `run` raises it
             self._fail(error)
 
     def _look(self) -> None:
-        """A moment is over, or something is due."""
+        """Look in, or find something due."""
         try:
             self._timer = None
             now = _now()
+            looking_in = self._dripping >= _DRIPS
+            came = self._take(now) if looking_in else 0
             self._tell(self._reception.due(now))
-            self._watch()
-            if (deadline := self._reception.deadline) is not None:
-                self._wake(max(deadline - now, 0) / 1e6)
+            if came:
+                self._wake(_GATHERED)
+                return
+            if looking_in:
+                self._watch()
+            self._arm(now)
         except Exception as error:  # noqa: BLE001 -- `run` raises it
             self._fail(error)
+
+    def _take(self, now: int) -> int:
+        """How many datagrams have come."""
+        events: list[Event] = []
+        count = 0
+        for datagram, sender in self._datagrams():
+            events += self._reception.push(datagram, sender, now)
+            count += 1
+        self._tell(events)
+        return count
 
     def _datagrams(self) -> Iterator[tuple[bytes, Address]]:
         for _ in range(_BATCH):
@@ -107,6 +135,13 @@ class _Listening:
                 # An ICMP message of somebody, perhaps; the socket goes on.
                 continue
             yield bytes(self._view[:size]), sender
+
+    def _arm(self, now: int) -> None:
+        """Be woken when something is due."""
+        deadline = self._reception.deadline
+        if deadline is not None and (self._timer is None or deadline < self._due):
+            self._wake(max(deadline - now, 0) / 1e6)
+            self._due = deadline
 
     def _wake(self, seconds: float) -> None:
         if self._timer is not None:
