@@ -143,12 +143,17 @@ def _timed(events: Iterator[Event], time: Callable[[int], int]) -> Iterator[Even
     return (moved(event, time(event.at)) for event in events)
 
 
-@dataclass(slots=True)
 class _Lossy:
-    fault: Loss
-    chance: Chance
-    left: int = 0
-    """Packets that this burst still takes."""
+    def __init__(self, fault: Loss, chance: Chance) -> None:
+        share, burst = fault.share, fault.burst
+        # Of a stretch of 1/p packets outside and `burst` inside, `share` is inside.
+        begins = share / (share + burst * (1 - share)) if share else Fraction(0)
+        self._begins = float(begins)
+        """How likely a burst begins at a packet outside of one."""
+        self._burst = burst
+        self._chance = chance
+        self._left = 0
+        """Packets that this burst still takes."""
 
     def __call__(self, _at: int, container: Container, unit: bytes) -> bytes:
         if container is Container.TS:
@@ -157,18 +162,12 @@ class _Lossy:
             can_be_lost = tag_type(unit) is not None and not is_setup(unit)
         if not can_be_lost:
             return unit
-        if not self.left and self.chance() < self._begins():
-            self.left = self.fault.burst
-        if self.left:
-            self.left -= 1
+        if not self._left and self._chance() < self._begins:
+            self._left = self._burst
+        if self._left:
+            self._left -= 1
             return b""
         return unit
-
-    def _begins(self) -> Fraction:
-        """How likely a burst begins at a packet outside of one."""
-        share, burst = self.fault.share, self.fault.burst
-        # Of a stretch of 1/p packets outside and `burst` inside, `share` is inside.
-        return share / (share + burst * (1 - share)) if share else Fraction(0)
 
 
 @dataclass(slots=True)

@@ -27,8 +27,11 @@ from packager.units import quoted
 DATAGRAM = PACKETS * PACKET
 _PATIENCE = 10.0
 """Seconds for what was sent last to get there, and for a connection to be over."""
-_SRT_LATENCY = 0.5
-"""Seconds that a receiver may hold what it has: several times what is usual on a line without loss.
+_LINGER = 0.5
+"""Seconds from the last byte to the end of a connection that ffmpeg made.
+
+Once it is over, a receiver of SRT forgets what it holds for its latency; and an RTMP server what it
+has not read, where ffmpeg has not read its answers.
 """
 _SAID = 4096
 """Bytes of ffmpeg's complaints that are kept."""
@@ -253,9 +256,7 @@ class FfmpegTarget:
         process = self._process
         if process is None or process.stdin is None:
             return
-        if self.url.scheme == "srt":
-            # A receiver forgets what it holds for its latency once the connection is over.
-            await asyncio.sleep(_SRT_LATENCY)
+        await asyncio.sleep(_LINGER)
         process.stdin.close()
         await self._over()
         if process.returncode:
