@@ -186,7 +186,7 @@ def view(look: Look, width: int, height: int | None = None) -> RenderableType:
         for channel in shown
         for index, feed in enumerate(channel.feeds)
     ]
-    if feeds and left > _HEAD:
+    if feeds and left >= _HEAD + min(2, len(feeds)):  # one, and how many more
         known, unseen = _first_rows(feeds, left - _HEAD, key=lambda row: row.feed.connected)
         left -= _HEAD + len(known) + bool(unseen)
         parts.append(_table(_FEEDS, known, width))
