@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from rich.console import Console
 from packager import logs
 from packager.cli_recordings import add_recordings
 from packager.clock import SystemClock
-from packager.config import parse_config
+from packager.config import OriginConfig, parse_config
 from packager.counting import count_together
 from packager.errors import ConfigError, RingsideError, SetupError
 from packager.folders import make_folders
@@ -25,6 +26,7 @@ from packager.runtime import encoders, ffmpeg_program
 from packager.runtime.config_file import LoadedConfig, load, load_ladder
 from packager.runtime.machine import check_machine, check_writable, held
 from packager.runtime.signals import until_signal
+from packager.secret import Secret
 from packager.text_file import read
 from packager.ticks import MICROS, parse_iso8601
 from packager.units import parse_duration, quoted
@@ -115,6 +117,11 @@ def _parser() -> argparse.ArgumentParser:
     ladder.add_argument("--ffmpeg", metavar="PROGRAM")
     ladder.add_argument("--json", action="store_true", help="for programs")
     add_recordings(commands)
+    top = add("top", _top, "Show all channels, their feeds and viewers, live; Ctrl-C ends it")
+    top.add_argument(
+        "-c", "--config", type=Path, metavar="FILE", help="whose control port to ask; else 8081"
+    )
+    top.add_argument("--once", action="store_true", help="print one view and exit")
     _add_event(commands)
     token = add("token", _token, "Make a playback token, for who is to play a channel")
     token.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
@@ -172,9 +179,7 @@ def _add_event(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _event(arguments: argparse.Namespace) -> None:
     from packager.runtime import orders  # noqa: PLC0415 - the other commands need none of it
 
-    origin = load(arguments.config).origin
-    base = f"http://{_reachable(origin.control_host)}:{origin.control_port}"
-    port = orders.ControlPort(base, origin.control_token)
+    port = orders.ControlPort(*_control(load(arguments.config).origin))
     if arguments.order == "list":
         listed = orders.listed(port, arguments.channel)
         print("\n".join(listed) or "no events")  # noqa: T201 - a command speaks to a person
@@ -201,6 +206,29 @@ def _probe(arguments: argparse.Namespace) -> None:
         probing.show(found, Console())
     if found.advice:
         sys.exit(_FAILED)
+
+
+def _control(origin: OriginConfig) -> tuple[str, Secret | None]:
+    """Where the control port is, and what it wants to be shown."""
+    return f"http://{_reachable(origin.control_host)}:{origin.control_port}", origin.control_token
+
+
+def _top(arguments: argparse.Namespace) -> None:
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from packager.runtime import orders, top  # noqa: PLC0415 - as above
+
+    origin = OriginConfig()
+    if arguments.config is not None:
+        text = read(arguments.config, str(arguments.config))
+        origin = parse_config(text, str(arguments.config), os.environ, feeds=False).origin
+    port = orders.ControlPort(*_control(origin))
+    if arguments.once:
+        top.show_once(port, Console())
+        return
+    leave_on_signals()
+    with suppress(KeyboardInterrupt):
+        top.show(port, Console())
 
 
 def _token(arguments: argparse.Namespace) -> None:

@@ -16,6 +16,8 @@ from packager.secret import Secret
 
 _PATIENCE = 10
 """Seconds."""
+_MOST = 64 << 20
+"""Bytes of an answer: what is longer is cut off, and makes no sense then."""
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """The environment's proxies lead to the world, not to this machine."""
 _STRANGE = "what answers there is no Ringside, or broke off"
@@ -67,6 +69,15 @@ def give(port: ControlPort, channel: str, event: str, said: Mapping[str, object]
     return _line(_decoded(_ask(port, "PUT", path, msgspec.json.encode(order)), EventSaid))
 
 
+def said(port: ControlPort, path: str) -> bytes:
+    """What is there to read at `path`.
+
+    Raises:
+        SetupError: nobody answers, or the answer is a refusal.
+    """
+    return _ask(port, "GET", path)
+
+
 def _named(name: str, whose: str) -> str:
     if not is_name(name):
         raise SetupError(f"{whose} name is at most 32 of a-z, 0-9, - and _, got {name!r}")
@@ -99,7 +110,7 @@ def _ask(port: ControlPort, method: str, path: str, body: bytes | None = None) -
         )
     try:
         with _DIRECT.open(request, timeout=_PATIENCE) as answer:
-            return bytes(answer.read())
+            return bytes(answer.read(_MOST))
     except urllib.error.HTTPError as error:
         with error:
             reason = _reason(error) or f"{url}: {error}"

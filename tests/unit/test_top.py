@@ -1,0 +1,169 @@
+"""The view of `ringside top`."""
+
+from collections.abc import Iterable
+from io import StringIO
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from rich.console import Console
+
+from packager.status import ChannelStatus, FeedStatus
+from packager.top import Channel, Look, Rate, Status, rates, read_status, read_traffic, view
+from tests.support.status import ADVICE, FED, PLAYED
+
+
+def shown_of(name: str, status: ChannelStatus) -> Channel:
+    """A channel as the control port says it."""
+    said = {**msgspec.to_builtins(status), "name": name, "since": "2026-01-01T00:00:00Z"}
+    return msgspec.convert({**said, "live_edge_age": 2.5, "tracks": []}, Channel)
+
+
+FIGHT, HARBOUR = shown_of("fight", FED), shown_of("harbour", PLAYED)
+QUIET = replace(FIGHT, feeds=(), problem="")
+
+
+def look(channels: Iterable[Channel], trouble: str = "") -> Look:
+    status = Status(version="1.2.3", now="2026-01-01T12:34:56.789Z", channels=tuple(channels))
+    return Look(status, {"fight": Rate(123.44, 987_600_000)}, trouble)
+
+
+def lines(what: Look, width: int = 140, height: int | None = None) -> list[str]:
+    console = Console(file=StringIO(), width=width, height=height)
+    console.print(view(what, width, height))
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined,no-any-return]
+
+
+def line_of(found: list[str], *words: str) -> list[str]:
+    [line] = [line for line in found if line.split()[: len(words)] == list(words)]
+    return line.split()
+
+
+def test_all_there_is_in_a_wide_terminal() -> None:
+    found = lines(look([FIGHT, HARBOUR]))
+    assert found[0] == "Ringside 1.2.3  2026-01-01T12:34:56Z  2 channels: 1 live, 1 backing-off"
+    head = "channel state source ladder speed edge lag drift restarts requests/s Mbit/s"
+    assert " ".join(found[1].split()) == head
+    assert " ".join(line_of(found, "fight", "live")) == (
+        "fight live rtmp sports-1080p25 1.00x 2.5 s 730 ms -4 ms 2 123.4 987.6"
+    )
+    assert " ".join(line_of(found, "harbour", "backing-off")) == (
+        "harbour backing-off file harbour.ts demo - 2.5 s - - 0 - -"
+    )
+    assert " ".join(line_of(found, "fight", "0")) == (
+        "fight 0 rtmp on air 192.0.2.7:50312 6.12 25.00 2.40 s -35 ms +12 7/5/1 40 ms 3"
+    )
+    assert " ".join(line_of(found, "fight", "1")) == (
+        "fight 1 srt on port 9000 away - - - - - - 0/0/0 - 0"
+    )
+    assert found[-3:] == [
+        "fight: the network was away",
+        "harbour: ffmpeg: harbour.ts: no such file",
+        f"fight, 0 rtmp: {ADVICE}",
+    ]
+
+
+def test_no_feeds_no_table_of_them() -> None:
+    found = lines(look([replace(QUIET, name="a")]))
+    assert len(found) == 4
+    assert "1 channel: 1 live" in found[0]
+
+
+def test_before_anything_was_ever_seen() -> None:
+    found = lines(Look(Status(), {}, "http://127.0.0.1:1/api/status: refused; trying again"))
+    assert found == ["Ringside", "http://127.0.0.1:1/api/status: refused; trying again"]
+
+
+def test_what_was_seen_stays_under_the_trouble() -> None:
+    found = lines(look([FIGHT], "nobody there; trying again"))
+    assert found[1] == "nobody there; trying again"
+    assert line_of(found, "fight", "live")
+
+
+def test_those_in_trouble_are_seen_first_in_a_low_terminal() -> None:
+    many = [replace(QUIET, name=f"c{index}") for index in range(40)]
+    found = lines(look([*many, FIGHT, HARBOUR]), height=24)
+    assert len(found) <= 24
+    assert found[3].startswith("harbour")
+    [more] = [line for line in found if line.startswith("and ")]
+    named = sum(
+        line.startswith(("c", "harbour ", "fight  ")) for line in found[3 : found.index(more)]
+    )
+    assert more == f"and {42 - named} more: {42 - named} live"
+    assert "harbour: ffmpeg: harbour.ts: no such file" in found
+
+
+FEEDS = st.lists(st.sampled_from([*FED.feeds]), max_size=4).map(tuple)
+TEXTS = st.text(max_size=30)
+CHANNELS = st.builds(
+    Channel,
+    name=st.text(max_size=32) | st.just("[red]x[/nonsense]"),
+    state=st.sampled_from(["live", "degraded", "unknown", "new"]) | TEXTS,
+    source=TEXTS,
+    ladder=TEXTS,
+    problem=TEXTS,
+    speed=st.none() | st.floats(0, 1000),
+    lag_ms=st.none() | st.integers(-(10**9), 10**9),
+    feeds=FEEDS
+    | st.lists(st.builds(FeedStatus, name=TEXTS, advice=st.just(("a", "b")))).map(tuple),
+)
+
+
+@given(
+    channels=st.lists(CHANNELS, max_size=30),
+    width=st.integers(20, 200),
+    height=st.integers(8, 60),
+    trouble=TEXTS,
+)
+def test_it_fits_every_terminal_whatever_is_said(
+    channels: list[Channel], width: int, height: int, trouble: str
+) -> None:
+    console = Console(file=StringIO(), width=width, height=height)
+    drawn = console.render_lines(view(look(channels, trouble), width, height), pad=False)
+    assert len(drawn) <= height
+    for line in drawn:
+        assert sum(part.cell_length for part in line) <= width
+        assert all(part.text.isprintable() for part in line), line
+
+
+def test_an_answer_that_is_none_is_refused() -> None:
+    for wrong in (b"", b"[]", b"{", b'{"channels": [{}]}', b'{"channels": [{"name": 1}]}'):
+        with pytest.raises(msgspec.DecodeError):
+            read_status(wrong)
+    assert read_status(b'{"more": 1}') == Status()
+
+
+METRICS = """\
+# HELP ringside_requests_total Requests answered
+ringside_requests_total{channel="fight",kind="segment",status="200"} 100.0
+ringside_requests_total{channel="fight",kind="hls-media",status="304"} 1.5e+02
+ringside_requests_total{channel="none of that name",kind="other",status="404"} 7.0
+ringside_sent_bytes_total{channel="fight",kind="segment"} 1e+06
+ringside_requests_total{kind="x"} 5.0
+ringside_requests_total{channel="bad",kind="x"} NaN
+ringside_denied_requests_total{channel="fight",reason="x"} 9.0
+"""
+
+
+def test_traffic_is_read_and_compared() -> None:
+    first = read_traffic(METRICS, 10.0)
+    assert first.counts["fight"].requests == 250
+    assert first.counts["fight"].octets == 1_000_000
+    assert "bad" not in first.counts
+    assert rates(None, first) == {}
+    assert rates(first, first) == {}
+    later = METRICS.replace("100.0", "120.0").replace("1e+06", "3e+06")
+    second = read_traffic(f'{later}ringside_requests_total{{channel="new",kind="x"}} 8', 12.0)
+    found = rates(first, second)
+    assert found["fight"] == Rate(10, 8_000_000)
+    assert found["new"] == Rate(4, 0)
+    assert "fight" not in rates(second, read_traffic(METRICS, 13.0)), "counted anew"
+
+
+@given(st.text() | st.lists(st.sampled_from(METRICS.splitlines())).map("\n".join))
+def test_any_text_is_traffic(text: str) -> None:
+    for counts in read_traffic(text, 0.0).counts.values():
+        assert counts.requests >= 0
+        assert counts.octets >= 0
