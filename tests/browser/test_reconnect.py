@@ -21,8 +21,6 @@ WITHIN = 30.0
 """Seconds from the encoder's return to a picture made after it."""
 ON = 3.0
 """Seconds that have to be played after that."""
-STALE = 20
-"""Seconds after which a live edge of these segments is no longer handed out."""
 BEFORE = Look(pattern=True, size="640x360", gop=48)
 
 
@@ -42,13 +40,16 @@ RETURNS = {
         Look(pattern=True, size="480x270", frame_rate="30", gop=60, offset=95_000)
     ),
     "no sound": Return(Look(pattern=True, size="640x360", gop=48, audio=False)),
-    "other rate of sound, after the edge was stale": Return(
-        Look(pattern=True, size="640x360", gop=48, audio_rate=44_100), away=STALE
+    "other rate of sound, after a filler": Return(
+        Look(pattern=True, size="640x360", gop=48, audio_rate=44_100), away=12.0, channel="filled"
     ),
     "passed through, other size and frame rate": Return(
         Look(pattern=True, size="480x270", frame_rate="30", gop=60), channel="passed"
     ),
 }
+
+
+_KEYS = {"encoded": 1, "passed": 2, "filled": 3}
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +61,12 @@ def port() -> int:
 def arena(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Service]:
     channels = f"""
   encoded: {{source: {{type: rtmp, key: {KEY}-1}}, ladder: {LADDER}}}
+  filled: {{source: {{type: rtmp, key: {KEY}-3}}, ladder: {LADDER}, loss: {{filler: slate}}}}
   passed: {{source: {{type: rtmp, key: {KEY}-2}}, ladder: passthrough}}
 ingest: {{host: 127.0.0.1, rtmp_port: {port}}}
 """
     with service(tmp_path_factory.mktemp("arena"), channels) as started:
-        wait_until(lambda: len(started.events("channel.state")) >= 2, "the channels wait")
+        wait_until(lambda: len(started.events("channel.state")) >= 3, "the channels wait")
         yield started
 
 
@@ -78,7 +80,7 @@ async def test_viewers_go_on_by_themselves(
     measure: list[str],
 ) -> None:
     case = RETURNS[name]
-    key = f"{KEY}-{1 if case.channel == 'encoded' else 2}"
+    key = f"{KEY}-{_KEYS[case.channel]}"
     live = arena.live(case.channel)
     url = f"rtmp://127.0.0.1:{port}/live/{key}"
     viewers = [await Viewer.come(browser, watching, engine) for engine in ENGINES]
@@ -88,7 +90,7 @@ async def test_viewers_go_on_by_themselves(
             await viewer.load(live)
         for viewer in viewers:
             assert await viewer.played(1, 20), (await viewer.report()).seen
-    await asyncio.to_thread(_until_away, live, case.away)
+    await asyncio.to_thread(_until_away, case.away)
     returned = time.time() * 1000
     with encoder(url, case.look):
 
@@ -119,13 +121,10 @@ def _until_segments(live: str, count: int) -> None:
 
 
 def _lead(live: str) -> str:
-    return "360p" if live.endswith("/encoded") else "v0"
+    return "v0" if live.endswith("/passed") else "360p"
 
 
-def _until_away(live: str, seconds: float) -> None:
-    """Until the encoder is away for so long, or the edge stale where that is wanted."""
-    if seconds >= STALE:
-        wait_until(lambda: fetch(f"{live}/index.m3u8").status == 503, "a stale edge", 2 * STALE)
-    else:
-        end = time.monotonic() + seconds
-        wait_until(lambda: time.monotonic() >= end, "a pause")
+def _until_away(seconds: float) -> None:
+    """Until the encoder is away for so long."""
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= end, "the encoder's return")
