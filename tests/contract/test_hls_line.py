@@ -85,11 +85,11 @@ async def test_a_playlist_that_grows_no_more_is_named_and_taken_once_it_does(
 ) -> None:
     monkeypatch.setattr(hls, "_LEAST_PATIENCE", 1.0)
     monkeypatch.setattr(hls, "_SEGMENTS_OF_PATIENCE", 1)
-    served.stopped = 7
+    served.stopped = 1
     async with running(line(served, "high/index.m3u8")) as taken:
         await taken.until_trouble("the playlist does not grow")
         assert taken.reasons == ["nothing new for 1 s"]
-        served.stopped = 8
+        served.stopped = 2
         await taken.until_said(*("connected", "received", "disconnected"), "connected", "received")
 
 
