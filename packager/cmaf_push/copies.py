@@ -81,6 +81,8 @@ class Copies:
     header: Header
     last: int
     """The newest segment that is published or passed over."""
+    is_begun: bool = False
+    """Whether it is known which segment is the first to be published."""
     end: int | None = None
     """Where that ended, in ticks since the epoch; None where nothing of this period has."""
     seen: UtcMicros | None = None
@@ -115,7 +117,7 @@ class Copies:
             feed.composition = run.compositions[0]
         run = run.moved(feed.composition, feed.composition)
         if feed.expected is not None and abs(run.start - feed.expected) > half:
-            feed.expected = feed.copy = None
+            self._break(feed, now)
         is_video = header.facts.kind is TrackKind.VIDEO
         for piece in _at_keyframes(run) if is_video else self._at_boundaries(run):
             self._take(feed, header, piece, now, starts=not is_video or piece.keyframe)
@@ -205,18 +207,34 @@ class Copies:
             feed.copy.whole = now
             feed.copy = None
 
+    def _break(self, feed: Feed, now: UtcMicros) -> None:
+        """Its times break off: what it was at stays as it is."""
+        self._finish_if_at_end(feed, now)
+        feed.copy = feed.expected = None
+
+    def _finish_if_at_end(self, feed: Feed, now: UtcMicros) -> None:
+        if (copy := feed.copy) is not None and copy.runs and self._is_at_end(copy, copy.runs[-1]):
+            self._finish(feed, now)
+
     def close(self, feed: Feed, now: UtcMicros) -> None:
         """The body that brought `feed` is over."""
         feed.is_open = False
-        copy = feed.copy
-        if copy is not None and copy.runs and self._is_at_end(copy, copy.runs[-1]):
-            self._finish(feed, now)
+        self._finish_if_at_end(feed, now)
 
     def begin_again(self, last: int) -> None:
         """A new period: segments up to `last` are over."""
-        self.last = last
         self.end = None
         self._is_regular = False
+        self._pass_over(last)
+        self.is_begun = False
+
+    def begin(self, number: int) -> None:
+        """The period begins with segment `number`."""
+        self._pass_over(number - 1)
+        self.is_begun = True
+
+    def _pass_over(self, last: int) -> None:
+        self.last = max(self.last, last)
         for number in [number for number in self._held if number <= last]:
             self._forget(number)
 
@@ -244,8 +262,10 @@ class Copies:
                 return whole if self._is_its_turn(whole, now) else None
             if any(self._may_grow(copy, now) for copy in self._held[number]):
                 return None
-            if fitting:
-                return max(fitting, key=lambda copy: copy.end - copy.start)
+            usable = [copy for copy in fitting if copy.begins_whole or self.end is not None]
+            if usable:
+                return max(usable, key=lambda copy: copy.end - copy.start)
+            # Nothing, or the rest of a segment that an encoder came too late for at the start.
             self._forget(number)
         return None
 
@@ -253,7 +273,7 @@ class Copies:
         return copy.whole is not None and (copy.begins_whole or self._follows(copy))
 
     def _is_its_turn(self, copy: Copy, now: UtcMicros) -> bool:
-        if self.end is None or copy.number == self.last + 1 or self._follows(copy):
+        if not self.is_begun or copy.number == self.last + 1 or self._follows(copy):
             return True
         # What is missing before it may be on its way from another encoder.
         return passed(copy.whole or 0, self._segment // 2, now)

@@ -31,6 +31,8 @@ _MOST_SENDERS = 32
 _LONGEST = 60
 """Seconds of a fragment."""
 _MOST_NOTICES = 32
+_MOST_EARLY = 256
+"""Runs that are kept until there is a picture to anchor them by."""
 
 
 class RefusedError(FeedError):
@@ -91,12 +93,20 @@ class Merge:
     """Microseconds that the newest run of a picture trails the clock."""
     anchor_lag: int | None = None
     """The same at the start of the period."""
+    news: list[str] = field(default_factory=list[str])
+    """What has come, for whoever takes it away."""
     notices: list[str] = field(default_factory=list[str])
-    """What is worth to be told, for whoever takes it away."""
+    """What is not as it should be, likewise."""
     _tracks: dict[str, _Track] = field(init=False, default_factory=dict[str, _Track])
     _base: _Base | None = field(init=False, default=None)
     _based: UtcMicros = field(init=False, default=UtcMicros(0))
     """When times last were in order."""
+    _early: list[tuple[_Track, Sender, Header, Run]] = field(
+        init=False, default_factory=list[tuple[_Track, Sender, Header, Run]]
+    )
+    """Runs, by the encoder's clock, that came before it was anchored."""
+    _earliest: UtcMicros = field(init=False, default=UtcMicros(0))
+    """When the first of them came."""
     _is_on: bool = field(init=False, default=False)
     """Whether a period has begun."""
     _ready: UtcMicros | None = field(init=False, default=None)
@@ -145,9 +155,10 @@ class Merge:
         if track is None:
             if len(self._tracks) >= _MOST_TRACKS:
                 raise RefusedError(f"more than {_MOST_TRACKS} tracks")
-            track = _Track(track_id, Copies(self.grid, header, self.last_number))
+            copies = Copies(self.grid, header, self.last_number, is_begun=self._is_on)
+            track = _Track(track_id, copies)
             self._tracks[track_id] = track
-            self._tell(f"track {track_id}: {header.facts.codec.string}")
+            self.news.append(f"{track_id}: {header.facts.codec.string}")
         elif unlike := header.unlike(track.copies.header):
             seen = track.copies.seen
             if seen is not None and not self._is_silent(seen, now):
@@ -203,10 +214,12 @@ class Merge:
         if not 0 < run.duration <= _LONGEST * timescale or not all(run.durations):
             raise RefusedError(f"a fragment of {run.duration} ticks, {timescale} a second")
         run = run.moved(header.edit)
-        shift = self._shift(track, sender, run, now)
+        shift = self._shift(track, sender, header, run, now)
         if shift is None:
             track.copies.dropped += 1
             return feed
+        if self._early:
+            self._take_early(shift, now)
         run = run.moved(round_half_up(shift * timescale))
         if header.facts.kind is TrackKind.VIDEO:
             self.lag = now - micros_of(run.start + run.duration, timescale)
@@ -216,9 +229,22 @@ class Merge:
         """The body that brought `feed` is over."""
         self._tracks[track_id].copies.close(feed, now)
 
-    def _shift(self, track: _Track, sender: Sender, run: Run, now: UtcMicros) -> Fraction | None:
+    def _take_early(self, shift: Fraction, now: UtcMicros) -> None:
+        early, self._early = self._early, []
+        for track, sender, header, run in early:
+            if self._base is None or sender.name != self._base.sender:
+                continue
+            moved = run.moved(round_half_up(shift * header.facts.timescale))
+            feed = track.copies.push(None, sender.name, header, moved, now)
+            # For its body to go on with.
+            track.copies.close(feed, now)
+            track.copies.dropped -= 1
+
+    def _shift(
+        self, track: _Track, sender: Sender, header: Header, run: Run, now: UtcMicros
+    ) -> Fraction | None:
         """Seconds that make the times of `run` UTC; None where it cannot be taken."""
-        timescale = track.copies.header.facts.timescale
+        timescale = header.facts.timescale
         start = Fraction(run.start + run.compositions[0], timescale)
         is_utc = abs(start * MICROS - now) <= _NEAR
         base = self._base
@@ -229,7 +255,10 @@ class Merge:
             off = floor((start + base.shift) * MICROS - now) // 1000
             self._tell(f"times of {track.id} are {off} ms from those of the channel: not taken")
             return None
-        if not is_utc and not self._can_anchor(track, run):
+        if not is_utc and not self._can_anchor(track, run, now):
+            if header.facts.kind is not TrackKind.VIDEO:
+                self._earliest = self._earliest if self._early else now
+                self._early = [*self._early[1 - _MOST_EARLY :], (track, sender, header, run)]
             return None
         if is_utc:
             fresh = _Base(Fraction(0))
@@ -250,12 +279,14 @@ class Merge:
         # Its clock is not ours: it drifts.
         return base.sender == sender.name and off <= max(3 * self._segment, 5 * MICROS)
 
-    def _can_anchor(self, track: _Track, run: Run) -> bool:
-        """Whether a period may be anchored by `run`: by a picture, if there is any."""
+    def _can_anchor(self, track: _Track, run: Run, now: UtcMicros) -> bool:
+        """Whether a period may be anchored by `run`: by a picture, if one comes."""
         tracks = self._tracks.values()
         if track.copies.header.facts.kind is TrackKind.VIDEO:
             return run.keyframe
-        return all(other.copies.header.facts.kind is not TrackKind.VIDEO for other in tracks)
+        if any(other.copies.header.facts.kind is TrackKind.VIDEO for other in tracks):
+            return False
+        return bool(self._early) and passed(self._earliest, self._segment, now)
 
     def _anchor(self, start: Fraction, run: Run, timescale: int, now: UtcMicros) -> Fraction:
         """Seconds from the encoder's clock to UTC: `start` is put on the boundary before now."""
@@ -310,6 +341,9 @@ class Merge:
             )
         )
         self.next_period += 1
+        self.last_number = max(self.last_number, number - 1)
+        for track in self._tracks.values():
+            track.copies.begin(number)
         self._is_on, self._ready, self.anchor_lag = True, None, self.lag
         for name, copy in ready.items():
             yield from self._describe(self._tracks[name], copy)

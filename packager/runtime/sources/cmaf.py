@@ -139,8 +139,11 @@ class CmafIntake:
             self._failure = error
             self._failed.set()
             raise
+        for track in self.merge.news:
+            self._log.info("cmaf.track", track=track)
         for notice in self.merge.notices:
             self.say("cmaf.notice", notice)
+        self.merge.news.clear()
         self.merge.notices.clear()
 
 
@@ -284,5 +287,6 @@ def _refused(status: HTTPStatus, reason: str) -> web.Response:
 
 
 def _peer(request: web.Request) -> tuple[str, int]:
+    """Address and port; no port where the connection is over already."""
     peer = request.transport.get_extra_info("peername") if request.transport else None
-    return (str(peer[0]), int(peer[1])) if peer else ("", 0)
+    return request.remote or "", int(peer[1]) if peer else 0
