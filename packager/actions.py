@@ -16,6 +16,15 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreInit:
+    """Store the init section of a track in a version; one that is there already stays."""
+
+    track: str
+    version: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Write `record` down."""
 
@@ -29,4 +38,4 @@ class Broken:
     reason: str
 
 
-Action = Store | Note | Broken
+Action = Store | StoreInit | Note | Broken

@@ -4,6 +4,7 @@ RingsideError
 ├── ConfigError        a configuration or ladder that cannot be used (file, path, reason)
 ├── SetupError         the machine cannot run what was asked (port, directory, ffmpeg)
 ├── MediaError         bytes that are not the media they claim to be (byte offset, box path)
+│   └── CodecError     media in a codec that cannot be packaged
 ├── FeedError          a source that cannot be packaged (no video, unknown codec, …)
 └── DiskError          what a disk did not do
     ├── JournalError   a journal that cannot be read or written
@@ -42,6 +43,10 @@ class MediaError(RingsideError):
         self.reason = reason
         self.offset = offset
         self.box = box
+
+
+class CodecError(MediaError):
+    """Media in a codec that cannot be packaged."""
 
 
 class FeedError(RingsideError):

@@ -12,7 +12,7 @@ from packager.cmaf.codecs import (
     hevc_codec,
 )
 from packager.cmaf.run import Defaults
-from packager.errors import MediaError
+from packager.errors import CodecError, MediaError
 from packager.track import UNDETERMINED, TrackKind
 
 _VISUAL_ENTRY = 78
@@ -43,7 +43,8 @@ def read_init(data: bytes) -> InitFacts:
     """The facts of the single track that `data` (an `ftyp` and a `moov`) describes.
 
     Raises:
-        MediaError: not a `moov` of one supported track.
+        MediaError: not a `moov` of one track.
+        CodecError: its codec cannot be packaged.
     """
     moov = find(data, 0, len(data), b"moov")
     mdia = find(data, moov.body, moov.end, b"trak", b"mdia")
@@ -128,4 +129,4 @@ def _entry(data: bytes, entry: Box, timescale: int, defaults: Defaults, language
             language=language,
         )
     reason = f"codec {printable(entry.type)} cannot be packaged"
-    raise MediaError(reason, offset=entry.start, box="stsd")
+    raise CodecError(reason, offset=entry.start, box="stsd")

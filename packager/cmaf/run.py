@@ -65,7 +65,11 @@ class Run(msgspec.Struct, frozen=True):
     @property
     def keyframe(self) -> bool:
         """Whether the first sample can be decoded by itself."""
-        return not self.flags[0] & _NOT_SYNC
+        return self.is_keyframe(0)
+
+    def is_keyframe(self, index: int) -> bool:
+        """Whether the sample at `index` can be decoded by itself."""
+        return not self.flags[index] & _NOT_SYNC
 
     def split(self, index: int) -> tuple["Run", "Run"]:
         """The samples before `index`, and those from it on."""

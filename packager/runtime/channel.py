@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import msgspec
 import structlog
@@ -37,6 +37,7 @@ from packager.runtime.journal_writer import JournalWriter
 from packager.runtime.process import Child, TrackPipe
 from packager.runtime.publisher import Publisher
 from packager.runtime.sources import Opened
+from packager.runtime.sources.cmaf import CmafDoors, CmafIntake
 from packager.runtime.sources.line import Line
 from packager.runtime.sources.pattern import open_pattern
 from packager.runtime.sources.recording import open_recording
@@ -67,6 +68,19 @@ _LAST_WORDS = 0.5
 """Seconds that an ffmpeg gets to send what it has when something else is to be on air."""
 _HOUSEKEEPING = 2.0
 """Seconds between two looks at status, stall and retention."""
+
+
+class Ways(Protocol):
+    """How encoders come."""
+
+    @property
+    def cmaf(self) -> CmafDoors:
+        """The doors of those that push CMAF."""
+        ...
+
+    def line(self, source: Fed) -> Line:
+        """The line of a source."""
+        ...
 
 
 @dataclass(slots=True)
@@ -116,9 +130,9 @@ class Channel:
         data: Path,
         program: str,
         clock: Clock,
-        line: Callable[[Fed], Line],
+        ingest: Ways,
     ) -> None:
-        """Publish `config` below `data`, with the ffmpeg `program`; `line` reaches an encoder."""
+        """Publish `config` below `data`, with the ffmpeg `program`; encoders come by `ingest`."""
         metrics.begin(config.name)
         self._config = config
         self._folder = data / config.name
@@ -132,7 +146,8 @@ class Channel:
             ladder=config.ladder_name,
         )
         self._publisher: Publisher | None = None
-        self._feeds = self._feeds_of(line)
+        self._cmaf = ingest.cmaf
+        self._feeds = self._feeds_of(ingest.line)
         self._evicted = 0
         """Segments that are known to have gone for want of room."""
         self._short_of_room = float("-inf")
@@ -248,11 +263,14 @@ class Channel:
         """
         if self._feeds is not None:
             await self._play_best(self._feeds, publisher)
-        identity = _identity(self._config.sources[0])
+        first = self._config.sources[0]
+        if isinstance(first, CmafSource):
+            await self._take_pushed(first, publisher)
+        identity = _identity(first)
         if identity and publisher.timeline.ended_source == identity:
             return
         self._set(ChannelState.STARTING)
-        opened = await self._open(self._config.sources[0])
+        opened = await self._open(first)
         await self._run_once(_Shown(opened, self._config.ladder, self._status.source, 0), publisher)
         if opened.endless:
             raise FeedError("ffmpeg ended although the source does not")
@@ -277,6 +295,36 @@ class Channel:
                 return await open_recording(source, self._folder, self._program, encoded=encoded)
             case _:
                 raise FeedError("encoders push it")
+
+    # A ladder that is pushed ready
+
+    async def _take_pushed(self, source: CmafSource, publisher: Publisher) -> NoReturn:
+        """Publish what encoders push.
+
+        Raises:
+            DiskError: something could not be published.
+        """
+        intake = CmafIntake(self._config.name, publisher, self._clock)
+        door = self._cmaf.add(source.key)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(intake.run(door))
+                tasks.create_task(self._keep_pushed(intake, publisher))
+        finally:
+            self._cmaf.remove(source.key)
+        raise AssertionError
+
+    async def _keep_pushed(self, intake: CmafIntake, publisher: Publisher) -> NoReturn:
+        """Look after what is kept, and say how the channel is."""
+        patience = float(_STALL_SEGMENTS * self._config.segment)
+        while True:
+            publisher.count()
+            self._keep_store(publisher)
+            for broken in intake.breaks():
+                self._problem("timeline.broken", broken.reason)
+            is_fed = publisher.timeline.edge >= 0 and monotonic() - intake.newest < patience
+            self._set(ChannelState.LIVE if is_fed else ChannelState.WAITING)
+            await asyncio.sleep(_HOUSEKEEPING)
 
     # The best of several
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Self, assert_never
 
 from packager.errors import SetupError
+from packager.runtime.sources.cmaf import CmafDoors, routes
 from packager.runtime.sources.doors import Busy, Doors
 from packager.runtime.sources.line import Line, Taker
 from packager.runtime.sources.lines import line_of
@@ -54,6 +55,7 @@ class Ingest:
         self._kinds = {type(source) for source in sources}
         self.rtmp = Doors()
         self.http = Doors()
+        self.cmaf = CmafDoors()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -82,6 +84,7 @@ class Ingest:
                 await self._stack.enter_async_context(server)
         if self._kinds & {PushSource, CmafSource}:
             http = IngestHttp(config.host, config.http_port, self.http)
+            http.add_routes(routes(self.cmaf))
             await http.start()
             self._stack.push_async_callback(http.stop)
 

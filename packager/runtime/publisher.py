@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from packager.actions import Action, Broken, Note, Store
+from packager.actions import Action, Broken, Note, Store, StoreInit
 from packager.errors import DiskError, JournalError, StoreError
 from packager.health import is_late
 from packager.layout import InitName, segment_file
@@ -82,6 +82,8 @@ class Publisher:
                         tally.chunks += 1
                         tally.octets += record.size
                         records.append(record)
+                    case StoreInit(track, version, data):
+                        self._with_room(partial(self.store.write_init, track, version, data))
                     case Note(record):
                         if isinstance(record, SegmentEnded):
                             self.store.close(record.track)

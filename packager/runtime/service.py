@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-from collections.abc import Callable
 
 import structlog
 
@@ -13,8 +12,6 @@ from packager.runtime.channel import Channel
 from packager.runtime.config_file import LoadedChannel, LoadedConfig
 from packager.runtime.control import Control, listen
 from packager.runtime.ingest import Ingest
-from packager.runtime.sources.line import Line
-from packager.source import Fed
 
 
 async def serve(config: LoadedConfig, program: str, clock: Clock) -> None:
@@ -33,7 +30,7 @@ async def serve(config: LoadedConfig, program: str, clock: Clock) -> None:
     try:
         async with Ingest(config.ingest, sources, program) as ingest, asyncio.TaskGroup() as tasks:
             for channel in config.channels.values():
-                tasks.create_task(_guarded(channel, config, program, clock, at_work, ingest.line))
+                tasks.create_task(_guarded(channel, config, program, clock, at_work, ingest))
     finally:
         await control.cleanup()
 
@@ -44,12 +41,12 @@ async def _guarded(
     program: str,
     clock: Clock,
     at_work: dict[str, Channel],
-    line: Callable[[Fed], Line],
+    ingest: Ingest,
 ) -> None:
     log = structlog.get_logger().bind(channel=channel.name)
     wait = 1.0
     while True:
-        worker = at_work[channel.name] = Channel(channel, config.data, program, clock, line)
+        worker = at_work[channel.name] = Channel(channel, config.data, program, clock, ingest)
         try:
             await worker.run()
         except RingsideError as error:

@@ -1,0 +1,1 @@
+"""CMAF that encoders push (DASH-IF Live Media Ingest Protocol 1.2, interface 1)."""
