@@ -3,11 +3,15 @@
 import os
 import re
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from fractions import Fraction
 
 import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.support.encoder import Encoder, Look, encoder
 from tests.support.service import Service, fetch, free_port, service, wait_until
@@ -70,6 +74,7 @@ def config(ports: Ports) -> str:
   srt: {{source: {{type: srt, {here}, {srt}}}, {passed}}}
   udp: {{source: {{type: udp, {here}, port: {ports.udp}}}, {passed}}}
   push: {{source: {{type: push, key: {key("push")}}}, {passed}}}
+  cmaf: {{source: {{type: cmaf, key: {key("cmaf")}}}, {passed}}}
 ingest: {{{here}, rtmp_port: {ports.rtmp}, http_port: {ports.http}}}
 """
 
@@ -84,10 +89,10 @@ def running(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[
     folder = tmp_path_factory.mktemp("ingest")
     (folder / "small.yaml").write_text(SMALL)
     with service(folder, config(ports)) as started:
-        wait_until(lambda: len(started.events("channel.state")) >= 7, "all channels wait")
+        wait_until(lambda: len(started.events("channel.state")) >= 8, "all channels wait")
         yield started
         assert not started.events("channel.crashed")
-        for name in ("first", "second", "filled", "hidden", "rtmp", "srt", "push"):
+        for name in ("first", "second", "filled", "hidden", "rtmp", "srt", "push", "cmaf"):
             assert KEY.format(name) not in started.log
 
 
@@ -139,6 +144,28 @@ def test_any_line_brings_a_feed(running: Service, ports: Ports, kind: str) -> No
     for track in ("v0", "a0"):
         segment = f"{running.live(kind)}/{track}/{newest(text)}.m4s"
         assert fetch(segment).status == 200
+
+
+def test_a_ladder_that_is_pushed_ready(running: Service, ports: Ports) -> None:
+    base = f"http://127.0.0.1:{ports.http}/cmaf/{KEY.format('cmaf')}"
+    segment = Fraction("0.96")
+    begin = (int(time.time() / segment) + 1) * segment
+    track = ["-output_ts_offset", str(float(begin)), "-movflags", "+cmaf+delay_moov+frag_keyframe"]
+    track += ["-method", "PUT", "-chunked_post", "1", "-f", "mp4"]
+    command = [get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "error"]
+    command += ["-re", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25"]
+    command += ["-re", "-f", "lavfi", "-i", "sine=sample_rate=48000"]
+    command += ["-map", "0:v", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
+    command += ["-g", "24", "-sc_threshold", "0", *track, f"{base}/Streams(video.cmfv)"]
+    command += ["-map", "1:a", "-c:a", "aac", "-frag_duration", "480000"]
+    command += [*track, f"{base}/Streams(sound.cmfa)"]
+    with subprocess.Popen(command) as pushing:
+        try:
+            text = grown(running, "cmaf", 3, "video")
+        finally:
+            pushing.kill()
+    assert "#EXT-X-DISCONTINUITY\n" not in text
+    assert fetch(f"{running.live('cmaf')}/sound/{newest(text)}.m4s").status == 200
 
 
 def test_the_second_takes_over_and_the_first_comes_back(running: Service, ports: Ports) -> None:
