@@ -51,8 +51,9 @@ class Talk:
                     self.sent += data
                 case Media(data):
                     self.media += data
-                case Ended(reason, self.farewell):
+                case Ended(reason, farewell):
                     self.ended.append(reason)
+                    self.farewell = farewell
                 case PublishWanted(keys):
                     assert event is events[-1]
                     self.wanted.append(keys)
