@@ -58,6 +58,11 @@ class Sight:
                 self._black_from = at
             self._black_to, self._black_seen = at, now
 
+    def forget(self) -> None:
+        """Nothing is known of the feed any more."""
+        self.frozen = self.silent = False
+        self._black_from = None
+
     def problem(self, now: int) -> str:
         """Why the feed counts as lost at `now`; empty where it does not."""
         config = self.config

@@ -10,25 +10,34 @@ from packager.runtime.inlet import Inlet
 from packager.runtime.process import Child
 from packager.source import LossConfig
 
+_ANALYSED = "1000000"
+"""Microseconds of media that ffmpeg looks at before it begins."""
+
 
 class Eye:
     """Watches one connection's feed, as long as it is open."""
 
     def __init__(
-        self, config: LossConfig, container: Container, audio: int | None, program: str
+        self,
+        config: LossConfig,
+        container: Container,
+        streams: tuple[int, int | None],
+        program: str,
     ) -> None:
-        """Look for what `config` has thresholds for; `audio` is the stream that is listened to."""
+        """Look for what `config` has thresholds for, at a picture and, if there is one, a sound."""
         self.sight = Sight(config)
         self._inlet = Inlet()
         picture, sound = self.sight.filters()
+        video, audio = streams
         command = [program, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"]
-        command += ["-f", container.value, "-i", "pipe:0"]
+        command += ["-f", container.value, "-analyzeduration", _ANALYSED, "-i", "pipe:0"]
         if picture:
-            command += ["-map", "0:v:0", "-vf", picture]
+            command += ["-map", f"0:{video}", "-vf", picture]
         if sound and audio is not None:
             command += ["-map", f"0:{audio}", "-af", sound]
         self._command = [*command, "-f", "null", "-"]
-        self._task = asyncio.create_task(self._watch())
+        self.done = asyncio.create_task(self._watch())
+        """It looks no longer."""
 
     @staticmethod
     def is_wanted(config: LossConfig) -> bool:
@@ -46,6 +55,7 @@ class Eye:
                 await self._read(child.process.stderr)
             finally:
                 quiet.cancel()
+                self.sight.forget()  # who sees nothing says nothing
 
     async def _read(self, stream: asyncio.StreamReader | None) -> None:
         while stream is not None:
@@ -56,7 +66,7 @@ class Eye:
 
     def close(self) -> None:
         """Look no longer."""
-        self._task.cancel()
+        self.done.cancel()
         self._inlet.close()
 
 

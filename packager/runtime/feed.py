@@ -142,8 +142,9 @@ class Feed:
 
     def trouble(self, problem: str) -> None:
         """See `Taker`."""
+        if problem != self.complaint:
+            self._log.warning("feed.trouble", problem=problem)
         self.complaint = problem
-        self._log.warning("feed.trouble", problem=problem)
 
     # What is in it
 
@@ -185,8 +186,8 @@ class Feed:
         tail = self._backlog.since(monotonic_micros())
         if tail is None or self._inspector is None or not Eye.is_wanted(self._config):
             return
-        audio = info.audio[0].index if info.audio else None
-        self._eye = Eye(self._config, self._container, audio, self._program)
+        streams = info.video[0].index, info.audio[0].index if info.audio else None
+        self._eye = Eye(self._config, self._container, streams, self._program)
         for data in (self._inspector.prelude, *tail.data):
             self._eye.write(data)
 
