@@ -80,6 +80,7 @@ bench: setup-bench
 	$(PY) bench/cost.py
 	$(PY) bench/smooth.py
 	$(PY) bench/window.py
+	$(PY) bench/ingest.py
 
 setup-bench: setup
 	$(PIP) --editable '.[bench]'
