@@ -157,3 +157,17 @@ async def test_gstreamer_is_told_why_not(tmp_path: Path) -> None:
     async with site() as here:
         complaint = await gstreamer(tmp_path / "feed.flv", url_of(here, "x" * 20), good=False)
         assert "no such stream key" in complaint
+
+
+@pytest.mark.parametrize("offset", [0, 16777])
+async def test_librtmp(offset: int, tmp_path: Path) -> None:
+    """The library that OBS's own began as, by way of curl."""
+    program = shutil.which("curl")
+    assert program, "curl is missing: run tests/system-packages"
+    feed = tmp_path / "feed.flv"
+    await ffmpeg(f"{X264} {AAC} -output_ts_offset {offset}", str(feed))
+    async with site() as here:
+        await run(program, "--silent", "--show-error", "--upload-file", feed, url_of(here))
+        await until(lambda: here.taken.reasons)
+        assert here.taken.data.endswith(feed.read_bytes()[-1000:])
+        assert (await streams(here.taken))[0] == ("h264", FRAMES)

@@ -21,6 +21,8 @@ from packager.runtime.sources.tls import Tls
 
 _ROOM = 1 << 18
 """Bytes that are received at once."""
+_BACKLOG = 256
+"""Connections that are taken at once: so many are there at most beyond those that are allowed."""
 _UNREAD = 1 << 16
 """Bytes of ours that a client may leave unread."""
 _log = structlog.get_logger()
@@ -81,7 +83,9 @@ class RtmpServer:
         listener = listen_at(self._host, self._port)
         # What we say is short: no more of it is kept for who does not read.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD)
-        self._server = await loop.create_server(lambda: _Connection(self, loop), sock=listener)
+        self._server = await loop.create_server(
+            lambda: _Connection(self, loop), sock=listener, backlog=_BACKLOG
+        )
 
     async def stop(self) -> None:
         """Hang up on everybody."""

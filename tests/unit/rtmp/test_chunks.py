@@ -86,6 +86,16 @@ def same(sent: list[Sent], messages: list[Message]) -> bool:
     )
 
 
+def _late() -> Said:
+    """A message with an extended timestamp in each of its chunks."""
+    writer = ChunkWriter()
+    sent = Sent(Kind.VIDEO, b"\xff" * 600, 0x01000000)
+    return Said(writer.whole(sent), [sent])
+
+
+_LATE = _late()
+
+
 @given(conversations(), st.lists(st.integers(0, 1 << 20), max_size=20))
 def test_what_is_written_is_read_however_it_is_cut(said: Said, places: list[int]) -> None:
     assert same(said.messages, read([said.data]))
@@ -93,6 +103,7 @@ def test_what_is_written_is_read_however_it_is_cut(said: Said, places: list[int]
 
 
 @given(conversations())
+@example(_LATE)
 def test_octet_by_octet(said: Said) -> None:
     assert same(said.messages, read([bytes([octet]) for octet in said.data]))
 
