@@ -1,5 +1,6 @@
 """Sources, as configured: where a channel's feed comes from."""
 
+import re
 from fractions import Fraction
 from pathlib import PurePath
 from typing import Annotated, Literal, assert_never
@@ -214,6 +215,8 @@ def threshold(text: str) -> Fraction | None:
         raise ValueError(f"not a duration: {quoted(text)} (write 1s, 500ms or never)") from None
 
 
+_USER = re.compile(r"(?<=://)[^/]*@")
+"""Who asks, and often with a password."""
 _NAMED = 3
 """Files of a recording that are named; of others there are too many."""
 
@@ -231,7 +234,7 @@ def described(source: Source) -> str:
         case UdpSource():
             return f"udp {source.host}:{source.port}"
         case HlsSource():
-            return f"hls {source.url.partition('?')[0]}"
+            return f"hls {_USER.sub('', source.url.partition('?')[0])}"
         case RtmpSource():
             return "rtmp"
         case PushSource():

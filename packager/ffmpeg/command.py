@@ -113,15 +113,24 @@ def track_specs(ladder: Ladder, info: SourceInfo) -> tuple[TrackSpec, ...]:
             for number in range(len(info.audio))
         )
         return (*video, *audio)
-    sounds = (audio.codec for audio in info.audio if audio.index != SILENCE)
-    for codec in (*(video.codec for video in info.video), *sounds):
-        if codec not in COPYABLE:
-            raise FeedError(f"{codec} cannot be passed through: encode it with a ladder")
+    check_copyable(info)
     specs: list[TrackSpec] = []
     for number, picture in enumerate(info.video):
         specs.append(TrackSpec(f"v{number}", TrackKind.VIDEO, 0, picture.frame_rate))
     specs += [TrackSpec(f"a{number}", TrackKind.AUDIO, 0) for number in range(len(info.audio))]
     return tuple(specs)
+
+
+def check_copyable(info: SourceInfo) -> None:
+    """See that a feed with the streams `info` can be passed through.
+
+    Raises:
+        FeedError: one of them cannot.
+    """
+    sounds = (audio.codec for audio in info.audio if audio.index != SILENCE)
+    for codec in (*(video.codec for video in info.video), *sounds):
+        if codec not in COPYABLE:
+            raise FeedError(f"{codec} cannot be passed through: encode it with a ladder")
 
 
 def _sound_id(ladder: EncodeLadder, number: int) -> str:

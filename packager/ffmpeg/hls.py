@@ -24,6 +24,7 @@ _BEHIND = 3
 _MOST_RENDITIONS = 16
 _URL = re.compile(r"https?://[!#-~]{1,4000}")
 _LANGUAGE = re.compile(r"[A-Za-z0-9-]{1,35}")
+_USER = re.compile(r"(?<=://)[^\s/?'\"]*@")
 _QUERY = re.compile(r"(https?://[^\s?'\"]*)\?[^\s'\"]*")
 _DATA = re.compile(r"data:[^\s'\"]*")
 
@@ -126,7 +127,7 @@ def read_hls(line: str) -> str | None:
     message = read_message(line)
     if message is None or message.level not in ("warning", "error", "fatal"):
         return None
-    return without_queries(_DATA.sub("the playlist", message.text))
+    return without_secrets(_DATA.sub("the playlist", message.text))
 
 
 def host_of(url: str) -> str:
@@ -134,9 +135,9 @@ def host_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
-def without_queries(text: str) -> str:
-    """`text` with each URL in it cut off at its query."""
-    return _QUERY.sub(r"\1", text)
+def without_secrets(text: str) -> str:
+    """`text` with each URL in it cut off at its query, and without who asks."""
+    return _USER.sub("", _QUERY.sub(r"\1", text))
 
 
 def _multivariant(variant: Variant) -> str:
@@ -181,7 +182,7 @@ def _allowed(base: str, uri: object) -> str:
     except ValueError:
         url = ""
     if _URL.fullmatch(url) is None:
-        said = without_queries(str(uri))[:80].encode("ascii", "backslashreplace").decode()
+        said = without_secrets(str(uri))[:80].encode("ascii", "backslashreplace").decode()
         raise FeedError(f"the playlist names {said}: only http and https are fetched")
     return url
 

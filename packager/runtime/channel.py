@@ -42,7 +42,15 @@ from packager.runtime.sources.line import Line
 from packager.runtime.sources.pattern import open_pattern
 from packager.runtime.sources.recording import open_recording
 from packager.runtime.sources.slate import open_slate, slate_ladder
-from packager.source import CmafSource, Fed, FileSource, PatternSource, Source, described
+from packager.source import (
+    CmafSource,
+    Fed,
+    FileSource,
+    LossConfig,
+    PatternSource,
+    Source,
+    described,
+)
 from packager.status import ChannelState, ChannelStatus, encode
 from packager.ticks import MICROS, UtcMicros
 from packager.timeline import Timeline
@@ -112,6 +120,8 @@ class _Shown:
     """When the first of the feed came that ffmpeg gets, in monotonic microseconds."""
     begins: UtcMicros | None = None
     """When the first came that is to be seen."""
+    connection: int = 0
+    """Of the feed, which one it was when it was begun with."""
     known: SourceInfo | None = None
     """The streams of the feed when it was begun with."""
 
@@ -148,6 +158,8 @@ class Channel:
         self._publisher: Publisher | None = None
         self._cmaf = ingest.cmaf
         self._feeds = self._feeds_of(ingest.line)
+        self._has_picture = True
+        """The filler is as configured, as far as is known."""
         self._evicted = 0
         """Segments that are known to have gone for want of room."""
         self._short_of_room = float("-inf")
@@ -372,11 +384,17 @@ class Channel:
         if place is None:
             timeline = publisher.timeline
             ladder = slate_ladder(config.ladder, config.segment, timeline)
-            opened = await open_slate(config.loss, ladder, timeline, self._folder, self._program)
+            loss = config.loss if self._has_picture else LossConfig(filler="slate")
+            opened = await open_slate(loss, ladder, timeline, self._folder, self._program)
             return _Shown(opened, ladder, "filler")
         source = feeds.sources[place]
         if not isinstance(source, Feed):
-            opened = await self._open(source)
+            try:
+                opened = await self._open(source)
+            except FeedError as error:
+                self._problem("source.lost", f"{described(source)}: {error}")
+                feeds.shun(place)
+                return None
             return _Shown(opened, config.ladder, described(source), place)
         now, utc = monotonic_micros(), self._clock.now()
         # No sooner than the timeline has room for it, nor what was seen already.
@@ -401,6 +419,7 @@ class Channel:
             source,
             beginning.came,
             UtcMicros(utc - now + beginning.came + skip),
+            source.connections,
             beginning.info,
         )
 
@@ -457,7 +476,9 @@ class Channel:
             if feed is not None:
                 feed.detach()
                 if not intake.segmenter.anchored and feed.is_connected and not run.left:
-                    feed.shun(run.complaint or "nothing came out of it")
+                    feed.shun(run.complaint or "nothing came out of it", shown.connection)
+            elif not intake.segmenter.anchored and not run.left:
+                self._avoid(shown)
             try:
                 intake.finish()
             except DiskError as error:
@@ -471,6 +492,14 @@ class Channel:
         if not intake.segmenter.anchored:
             raise FeedError(run.complaint or "the feed ended without a picture")
         return intake.segmenter.seen
+
+    def _avoid(self, shown: _Shown) -> None:
+        """Nothing came out of what nobody sends: take something else for now."""
+        if shown.is_filler and self._has_picture:
+            self._has_picture = False
+            self._problem("slate.unusable", "the slate cannot be shown: it is grey instead")
+        elif shown.place is not None and self._feeds is not None:
+            self._feeds.shun(shown.place)
 
     async def _watch(
         self, feeds: Feeds, shown: _Shown, run: _Run, child: Child, publisher: Publisher
@@ -492,7 +521,7 @@ class Channel:
             self._problem("source.lost", f"{shown.name}: {feed.complaint}")
         run.left = True
         if run.intake.segmenter.leave_after is not None:
-            child.process.kill()
+            child.kill()
         else:
             await self._leave(shown, child)
 
@@ -514,7 +543,7 @@ class Channel:
             async with asyncio.timeout(_LAST_WORDS):
                 await child.process.wait()
         except TimeoutError:
-            child.process.kill()
+            child.kill()
 
     def _taker(self, run: _Run, track: int) -> Callable[[Buffer], None]:
         def take(data: Buffer) -> None:

@@ -13,6 +13,7 @@ from packager.feed.backlog import Backlog
 from packager.feed.container import Container, Inspector, Report
 from packager.feed.inspect import inspector
 from packager.feed.preference import loss
+from packager.ffmpeg.command import check_copyable
 from packager.ffmpeg.probe import SourceInfo
 from packager.ffmpeg.selection import Selection, selected
 from packager.runtime.eye import Eye
@@ -29,7 +30,15 @@ _AGAIN = MICROS
 """Microseconds until another look where one told nothing."""
 _MINUTE = 60 * MICROS
 _PENALTY = 10 * MICROS
-"""Microseconds for which a source that could not be packaged is not tried again."""
+_DOUBLED = 6
+
+
+def penalty(times: int) -> int:
+    """Microseconds for which a source is not tried again that could not be had so many times.
+
+    Each trial costs the one its place that is on air: so they get fewer, to one in ten minutes.
+    """
+    return _PENALTY << min(times, _DOUBLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,8 @@ class Feed:
         self._probing: asyncio.Task[None] | None = None
         self._look_at = 0
         self._shunned_until = 0
+        self._shunned = 0
+        """How often in this connection."""
         self._log = structlog.get_logger().bind(source=self.name)
 
     async def run(self) -> None:
@@ -106,7 +117,8 @@ class Feed:
         self._revision = 0
         self._past.clear()
         self._backlog.clear()
-        self.info, self._look_at, self._shunned_until = None, 0, 0
+        self.info, self._look_at = None, 0
+        self._shunned_until = self._shunned = 0
         self._forget_look()
         self._log.info("feed.connected", peer=peer, container=container)
 
@@ -165,6 +177,8 @@ class Feed:
             found = await probe_bytes(self._program, self.name, self._container, data)
             source = self._source
             found = selected(found, Selection(source.program, source.video, source.audio))
+            if self._facts.copied is not None:
+                check_copyable(found)
         except FeedError as error:
             found, problem = None, str(error)
         self._probing = None
@@ -172,7 +186,8 @@ class Feed:
             return
         if found is None:
             self._look_at = monotonic_micros() + _AGAIN
-            self.trouble(problem)
+            if problem != self.complaint:
+                self.trouble(problem)
         elif found != self.info:
             self.info = found
             self._open_eye(found)
@@ -228,10 +243,13 @@ class Feed:
         problem = loss(now - self.newest, still, self._config)
         return problem or ("" if self._eye is None else self._eye.sight.problem(now))
 
-    def shun(self, problem: str) -> None:
-        """It could not be packaged: leave it alone for a while."""
+    def shun(self, problem: str, connection: int) -> None:
+        """What came by a connection could not be packaged: leave that alone for a while."""
+        if connection != self.connections:
+            return  # another encoder is there, or the same once more
         self.complaint = problem
-        self._shunned_until = monotonic_micros() + _PENALTY
+        self._shunned_until = monotonic_micros() + penalty(self._shunned)
+        self._shunned += 1
 
     def beginning(self, instant: int) -> Beginning | None:
         """What one begins with who wants it from `instant` (monotonic microseconds) on."""

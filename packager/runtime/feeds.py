@@ -1,12 +1,13 @@
 """The sources of a channel, in the order of preference, and which of them is to be on air."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 from packager.clock import monotonic_micros
 from packager.feed.preference import preferred
 from packager.runtime import metrics
-from packager.runtime.feed import Feed
+from packager.runtime.feed import Feed, penalty
 from packager.source import FileSource, LossConfig, PatternSource
 from packager.status import FeedStatus
 from packager.ticks import MICROS, round_half_up
@@ -27,7 +28,9 @@ class Feeds:
         self.has_filler = config.filler != "none"
         """Whether something is sent while there is none."""
         self._back_after = round_half_up(config.back_after * MICROS)
-        self._direct_since = monotonic_micros()
+        self._direct_since = dict.fromkeys(range(len(self.sources)), monotonic_micros())
+        """Of those that ffmpeg reads by itself, from when on they can be had."""
+        self._shunned = Counter[int]()
 
     @property
     def fed(self) -> list[tuple[int, Feed]]:
@@ -44,13 +47,19 @@ class Feeds:
         """The place of the one to take while `active` is on air; None where none is healthy."""
         now = monotonic_micros()
         since: list[int | None] = []
-        for source in self.sources:
+        for at, source in enumerate(self.sources):
             if isinstance(source, Feed):
                 source.look(now)
                 since.append(source.healthy_since)
             else:
-                since.append(self._direct_since)
+                there = self._direct_since[at]
+                since.append(there if there <= now else None)
         return preferred(since, active, now, self._back_after)
+
+    def shun(self, place: int) -> None:
+        """One that ffmpeg reads by itself cannot be had: leave it alone for a while."""
+        self._direct_since[place] = monotonic_micros() + penalty(self._shunned[place])
+        self._shunned[place] += 1
 
     async def first(self) -> int | None:
         """The place of one that is healthy, once there is one; None where there is a filler."""

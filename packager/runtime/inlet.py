@@ -22,6 +22,8 @@ class Inlet:
             fcntl.fcntl(self._writing, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
         self._waiting: deque[memoryview] = deque()
         self._held = 0
+        self._watched = False
+        """The loop is to say when there is room in the pipe."""
         self._ending = False
         self.overrun = False
         """More came than the child takes: some was dropped."""
@@ -47,6 +49,7 @@ class Inlet:
             if self._writing < 0:
                 return
             asyncio.get_running_loop().add_writer(self._writing, self._go_on)
+            self._watched = True
         self._waiting.append(view)
         self._held += len(view)
 
@@ -69,9 +72,14 @@ class Inlet:
             if sent < len(first):
                 self._waiting.appendleft(first[sent:])
                 return
-        asyncio.get_running_loop().remove_writer(self._writing)
+        self._watch_no_more()
         if self._ending:
             self.close()
+
+    def _watch_no_more(self) -> None:
+        if self._watched:
+            asyncio.get_running_loop().remove_writer(self._writing)
+            self._watched = False
 
     def end(self) -> None:
         """No more comes: the child is told once it has what waits."""
@@ -83,8 +91,8 @@ class Inlet:
         """Let go of both ends, and of what waits."""
         self.started()
         if self._writing >= 0:
-            if self._waiting:
-                asyncio.get_running_loop().remove_writer(self._writing)
+            # Before it is closed: the loop would take the next with its number for it.
+            self._watch_no_more()
             os.close(self._writing)
             self._writing = -1
         self._waiting.clear()

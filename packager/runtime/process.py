@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Self
 
 from packager.cmaf.boxes import Buffer
@@ -153,6 +154,11 @@ class Child:
             if self.process.returncode is None:
                 self.process.kill()
             self._close_pipes()
+
+    def kill(self) -> None:
+        """End it at once; it may have ended already."""
+        with suppress(ProcessLookupError):
+            self.process.kill()
 
     def _close_pipes(self) -> None:
         if self._inlet is not None:

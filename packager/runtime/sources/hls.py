@@ -17,7 +17,7 @@ from packager.ffmpeg.hls import (
     host_of,
     live_playlist,
     read_hls,
-    without_queries,
+    without_secrets,
 )
 from packager.runtime.sources.bridge import carry
 from packager.runtime.sources.line import Taker
@@ -64,7 +64,7 @@ class HlsLine:
                     told = partial(hls_arguments, variant, any_name=any_name)
                     await fetching.run(self._program, told, variant, live)
                 except FeedError as error:
-                    once.trouble(f"{without_queries(self._url)}: {error}")
+                    once.trouble(f"{without_secrets(self._url)}: {error}")
                 if fetching.silent:
                     self._growth.doubt()
                 if fetching.brought:

@@ -92,6 +92,8 @@ def test_any_text_is_a_playlist_or_refused_by_name(text: str) -> None:
 def test_ffmpeg_complains_without_tokens_and_without_our_playlist() -> None:
     line = "[https @ 0x5] [error] Opening 'https://a.example/b.ts?token=t' failed: HTTP error 403"
     assert read_hls(line) == "Opening 'https://a.example/b.ts' failed: HTTP error 403"
+    line = line.replace("https://", "https://me:pass@")
+    assert read_hls(line) == "Opening 'https://a.example/b.ts' failed: HTTP error 403"
     assert read_hls("[in#0 @ 0x5] [error] data:application/x;base64,AAA= is bad") == (
         "the playlist is bad"
     )
