@@ -1,18 +1,18 @@
 """Where encoders find us: the listeners that all channels share, and a line for each source."""
 
 import asyncio
-import ssl
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Self, assert_never
 
-from packager.errors import SetupError
 from packager.runtime.sources.cmaf import CmafDoors, routes
 from packager.runtime.sources.doors import Busy, Doors
 from packager.runtime.sources.line import Line, Taker
 from packager.runtime.sources.lines import line_of
 from packager.runtime.sources.push import IngestHttp
 from packager.runtime.sources.rtmp import RtmpServer
+from packager.runtime.sources.tls import server_context
 from packager.secret import Secret
 from packager.source import (
     CmafSource,
@@ -80,21 +80,15 @@ class Ingest:
             server = RtmpServer(config.host, config.rtmp_port, self.rtmp)
             await self._stack.enter_async_context(server)
             if config.rtmps_port is not None:
-                server = RtmpServer(config.host, config.rtmps_port, self.rtmp, tls=self._tls())
+                files = Path(config.certificate or ""), Path(config.certificate_key or "")
+                tls = server_context(*files)
+                server = RtmpServer(config.host, config.rtmps_port, self.rtmp, tls=tls)
                 await self._stack.enter_async_context(server)
         if self._kinds & {PushSource, CmafSource}:
             http = IngestHttp(config.host, config.http_port, self.http)
             http.add_routes(routes(self.cmaf))
             await http.start()
             self._stack.push_async_callback(http.stop)
-
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        try:
-            context.load_cert_chain(self._config.certificate or "", self._config.certificate_key)
-        except (OSError, ssl.SSLError) as error:
-            raise SetupError(f"ingest.certificate: {error}") from error
-        return context
 
     def line(self, source: Fed) -> Line:
         """The line of a source."""
