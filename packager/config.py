@@ -25,10 +25,12 @@ from packager.source import (
     LossConfig,
     PatternSource,
     Port,
+    PushSource,
     RtmpSource,
     Source,
     SrtSource,
     Text,
+    UdpSource,
     threshold,
 )
 from packager.track import TRACK_ID
@@ -293,6 +295,46 @@ def _check_ingest(config: Config, file: str) -> None:
             kind = "rtmp" if isinstance(source, RtmpSource) else "http"
             if (other := keys.setdefault((kind, key), place)) != place:
                 raise ConfigError(file, f"{place}.key", f"the key of {other} too")
+    _check_tcp(config, file)
+    _check_udp(config, file)
+
+
+def _check_tcp(config: Config, file: str) -> None:
+    """See that no port of TCP is wanted twice; on other hosts than ours it may be."""
+    ingest, origin = config.ingest, config.origin
+    kinds = {type(source) for channel in config.channels.values() for source in channel.all_sources}
+    wanted: list[tuple[str, str, int]] = []
+    if RtmpSource in kinds:
+        wanted.append((ingest.host, "ingest.rtmp_port", ingest.rtmp_port))
+        if ingest.rtmps_port is not None:
+            wanted.append((ingest.host, "ingest.rtmps_port", ingest.rtmps_port))
+    if kinds & {PushSource, CmafSource}:
+        wanted.append((ingest.host, "ingest.http_port", ingest.http_port))
+    taken = [
+        (origin.host, "origin.port", origin.port),
+        (origin.control_host, "origin.control_port", origin.control_port),
+    ]
+    for host, name, port in wanted:
+        for other_host, other, its in taken:
+            if port == its and (host == other_host or {host, other_host} & _WILDCARDS):
+                raise ConfigError(file, name, f"{port} is {other} too")
+        taken.append((host, name, port))
+
+
+def _check_udp(config: Config, file: str) -> None:
+    """See that no port is wanted by two sources that would get the same packets."""
+    taken: dict[tuple[object, ...], str] = {}
+    for name, channel in config.channels.items():
+        for place, source in _placed(channel, f"channels.{name}"):
+            match source:
+                case SrtSource(port=int(port)):
+                    wanted: tuple[object, ...] = (port, source.host, None, None)
+                case UdpSource():
+                    wanted = (source.port, source.host, source.interface, source.sender)
+                case _:
+                    continue
+            if (other := taken.setdefault(wanted, place)) != place:
+                raise ConfigError(file, f"{place}.port", f"the port of {other} too")
 
 
 def _event(name: str, node: object, file: str, path: str) -> EventConfig:

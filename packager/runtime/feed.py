@@ -28,6 +28,8 @@ _LOOK = MICROS // 3
 """Microseconds of a feed from its first keyframe on that tell what streams it has."""
 _AGAIN = MICROS
 """Microseconds until another look where one told nothing."""
+_PICTURELESS = 5 * MICROS
+"""Microseconds without a keyframe after which that is told."""
 _MINUTE = 60 * MICROS
 _PENALTY = 10 * MICROS
 _DOUBLED = 6
@@ -91,6 +93,10 @@ class Feed:
         """Where there is anything to look for that its bytes do not tell."""
         self._probing: asyncio.Task[None] | None = None
         self._look_at = 0
+        self._since = 0
+        """When the connection began, in monotonic microseconds."""
+        self._is_told = False
+        """Of this connection, that there is no picture in it."""
         self._shunned_until = 0
         self._shunned = 0
         """How often in this connection."""
@@ -111,7 +117,8 @@ class Feed:
         self._container, self.peer = container, peer
         self.connections += 1
         self.is_connected, self.complaint = True, ""
-        self.newest = monotonic_micros()
+        self.newest = self._since = monotonic_micros()
+        self._is_told = False
         program = getattr(self._source, "program", None)
         self._inspector = inspector(container, program)
         self._revision = 0
@@ -220,6 +227,12 @@ class Feed:
 
     def look(self, now: int) -> None:
         """Judge its health at `now`, monotonic microseconds."""
+        if not self._is_told and self.is_connected and now - self._since > _PICTURELESS:
+            self._is_told = True
+            if self._backlog.first is None:
+                program = self._source.program
+                named = "" if program is None else f" of programme {program}"
+                self.trouble(f"no picture{named} has begun after {_PICTURELESS // MICROS} s")
         problem = self._problem(now)
         if problem:
             if self.healthy_since is not None and problem != self.complaint:

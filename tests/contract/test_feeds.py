@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 
+from packager.clock import monotonic_micros
 from packager.errors import FeedError
 from packager.feed.advice import Facts
 from packager.feed.container import Container
@@ -88,3 +89,21 @@ def test_a_file_that_is_not_there_gives_way() -> None:
     assert feeds.best(None) == 1
     feeds.shun(1)
     assert feeds.best(None) is None
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        (None, "no picture has begun after 5 s"),
+        (7, "no picture of programme 7 has begun after 5 s"),
+    ],
+)
+async def test_it_is_told_that_nothing_in_it_is_a_picture(program: int | None, said: str) -> None:
+    source = UdpSource(port=9, program=program)
+    feed = Feed(source, NoLine(), LossConfig(), Facts(), FFMPEG)
+    feed.connected(Container.TS, "somebody")
+    feed.received(b"\x47" * 188 * 10)
+    feed.look(monotonic_micros())
+    assert not feed.complaint
+    feed.look(monotonic_micros() + 6 * MICROS)
+    assert feed.complaint == said

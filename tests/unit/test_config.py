@@ -405,3 +405,42 @@ def test_a_schedule_is_a_mapping_of_names(bad: str, got: str) -> None:
         parse_config(text, "x.yaml")
     wanted = f"expected a mapping of at most 1000 names to events, got {got}"
     assert str(caught.value) == f"x.yaml: channels.arena.events: {wanted}"
+
+
+_PASSED = "ladder: passthrough"
+_KEY = "key: a-key-of-some-encoder"
+
+
+@pytest.mark.parametrize(
+    ("sources", "ingest", "reason"),
+    [
+        (f"rtmp, {_KEY}", "rtmp_port: 8080", "ingest.rtmp_port: 8080 is origin.port too"),
+        (f"rtmp, {_KEY}", "http_port: 8080", ""),
+        (f"rtmp, {_KEY}", "host: 10.0.0.1, rtmp_port: 8081", ""),
+        (f"push, {_KEY}", "http_port: 8081", "ingest.http_port: 8081 is origin.control_port too"),
+        (
+            f"rtmp, {_KEY}}}, {{type: push, {_KEY}",
+            "http_port: 1935",
+            "ingest.http_port: 1935 is ingest.rtmp_port too",
+        ),
+        (
+            "udp, port: 9000}, {type: srt, port: 9000",
+            "",
+            "channels.a.sources[1].port: the port of channels.a.sources[0] too",
+        ),
+        ("udp, port: 9000, sender: 10.0.0.1}, {type: udp, port: 9000, sender: 10.0.0.2", "", ""),
+    ],
+)
+def test_a_port_is_wanted_once(sources: str, ingest: str, reason: str) -> None:
+    text = f"""
+data: d
+channels:
+  a: {{{_PASSED}, sources: [{{type: {sources}}}]}}
+ingest: {{{ingest}}}
+"""
+    if not reason:
+        parse_config(text, "r.yaml")
+        return
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, "r.yaml")
+    assert str(caught.value) == f"r.yaml: {reason}"
