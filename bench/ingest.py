@@ -31,7 +31,7 @@ def material(folder: Path) -> Path:
     """Twenty seconds of 6 Mbit/s, with a keyframe for every segment."""
     out = folder / "feed.flv"
     command = [get_ffmpeg_exe(), "-loglevel", "error", "-f", "lavfi"]
-    command += ["-i", "testsrc2=size=1280x720:rate=25,noise=alls=20:allf=t", "-f", "lavfi"]
+    command += ["-i", "testsrc2=size=1280x720:rate=25,noise=c0s=20:c0f=t", "-f", "lavfi"]
     command += ["-i", "sine=sample_rate=48000", "-t", "19.2", "-c:v", "libx264"]
     command += ["-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "48", "-sc_threshold", "0"]
     command += ["-b:v", "6M", "-minrate", "6M", "-maxrate", "6M", "-bufsize", "6M"]

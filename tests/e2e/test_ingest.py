@@ -1,9 +1,11 @@
 """Encoders of all kinds, and what becomes of a channel when one goes."""
 
+import json
 import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,7 +15,8 @@ from fractions import Fraction
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from tests.support.encoder import Encoder, Look, encoder
+from tests.paths import ROOT
+from tests.support.encoder import TRAIN, Encoder, Look, encoder
 from tests.support.service import Service, fetch, free_port, service, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -38,10 +41,11 @@ class Ports:
     http: int
     srt: int
     udp: int
+    rough: int
 
     @classmethod
     def free(cls) -> "Ports":
-        return cls(free_port(), free_port(), free_port(), free_port())
+        return cls(*(free_port() for _ in range(5)))
 
     def rtmp_url(self, name: str) -> str:
         return f"rtmp://127.0.0.1:{self.rtmp}/live/{KEY.format(name)}"
@@ -74,6 +78,9 @@ def config(ports: Ports) -> str:
   srt: {{source: {{type: srt, {here}, {srt}}}, {passed}}}
   udp: {{source: {{type: udp, {here}, port: {ports.udp}}}, {passed}}}
   push: {{source: {{type: push, key: {key("push")}}}, {passed}}}
+  spoken: {{source: {{type: push, key: {key("spoken")}, audio: [deu, eng]}}, {passed}}}
+  dubbed: {{source: {{type: push, key: {key("dubbed")}}}, ladder: small.yaml}}
+  rough: {{source: {{type: udp, {here}, port: {ports.rough}}}, ladder: small.yaml}}
   cmaf: {{source: {{type: cmaf, key: {key("cmaf")}}}, {passed}}}
 ingest: {{{here}, rtmp_port: {ports.rtmp}, http_port: {ports.http}}}
 """
@@ -89,7 +96,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[
     folder = tmp_path_factory.mktemp("ingest")
     (folder / "small.yaml").write_text(SMALL)
     with service(folder, config(ports)) as started:
-        wait_until(lambda: len(started.events("channel.state")) >= 8, "all channels wait")
+        wait_until(lambda: len(started.events("channel.state")) >= 11, "all channels wait")
         yield started
         assert not started.events("channel.crashed")
         for name in ("first", "second", "filled", "hidden", "rtmp", "srt", "push", "cmaf"):
@@ -144,6 +151,76 @@ def test_any_line_brings_a_feed(running: Service, ports: Ports, kind: str) -> No
     for track in ("v0", "a0"):
         segment = f"{running.live(kind)}/{track}/{newest(text)}.m4s"
         assert fetch(segment).status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "tracks"), [("spoken", ["a0", "a1"]), ("dubbed", ["audio", "audio2"])]
+)
+def test_every_language_is_a_track_in_all_formats(
+    running: Service, ports: Ports, name: str, tracks: list[str]
+) -> None:
+    url = f"http://127.0.0.1:{ports.http}/push/{KEY.format(name)}"
+    command = [get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "error"]
+    command += ["-re", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25"]
+    command += ["-re", "-f", "lavfi", "-i", "sine=f=440:sample_rate=48000"]
+    command += ["-map", "0:v", "-map", "1:a", "-map", "1:a", "-c:v", "libx264", "-g", "24"]
+    command += ["-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+    command += ["-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu"]
+    command += ["-f", "mpegts", "-method", "PUT", "-chunked_post", "1", url]
+    with subprocess.Popen(command) as pushing:
+        try:
+            grown(running, name, 3, tracks[0])
+            live = running.live(name)
+            texts = [fetch(f"{live}/{at}").text for at in ("index.m3u8", "index.mpd")]
+            smooth = wait_until(lambda: _smooth(live), "a Smooth manifest")
+        finally:
+            pushing.kill()
+    for text in texts:
+        assert re.findall(r'(?:LANGUAGE|lang)="(..)"', text) == _order(name)
+    said = [language[:2] for language in re.findall(r'Language="(...)"', smooth)]
+    assert said == _order(name)
+    for track in tracks:
+        assert f"{track}/" in texts[0]
+
+
+def _order(name: str) -> list[str]:
+    return ["de", "en"] if name == "spoken" else ["en", "de"]
+
+
+def _smooth(live: str) -> str:
+    answer = fetch(f"{live}/index.ism/Manifest")
+    return answer.text if answer.status == 200 else ""
+
+
+def test_a_line_that_loses_jumps_and_breaks_off(running: Service, ports: Ports) -> None:
+    """Faults that are made on purpose: what is left of the feed goes on."""
+    faults = ["loss=1%", "jump=4s+3600s", "reconnect=7s+3s,absurd"]
+    command = [sys.executable, "-m", "packager", "send", str(TRAIN)]
+    command += [f"udp://127.0.0.1:{ports.rough}", "--loop"]
+    for fault in faults:
+        command += ["--fault", fault]
+
+    def is_through() -> bool:
+        said = running.events("feed.connected")
+        return sum(str(ports.rough) in str(e["source"]) for e in said) >= 2
+
+    with subprocess.Popen(command, cwd=ROOT) as sending:
+        try:
+            wait_until(is_through, "the line breaks off and is back", 40)
+            text = grown(running, "rough", 2)
+        finally:
+            sending.terminate()
+    assert "#EXT-X-DISCONTINUITY\n" in text
+    feed = wait_until(lambda: _feed_again(running, "rough"), "the status tells of it")
+    assert feed["report"]["continuity_errors"] > 0
+
+
+def _feed_again(running: Service, channel: str) -> dict[str, Any]:
+    """The status of a channel's first source, if its encoder came again; else nothing."""
+    status = json.loads(fetch(f"{running.control}/api/status").body)
+    said = next(one for one in status["channels"] if one["name"] == channel)
+    feed: dict[str, Any] = said["feeds"][0]
+    return feed if feed.get("reconnects") else {}
 
 
 def test_a_ladder_that_is_pushed_ready(running: Service, ports: Ports) -> None:
