@@ -56,6 +56,7 @@ def configure(write: Callable[[bytes], None] | None = None) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", stream)),
+        # A line is one write, its end too: several processes write to the same file.
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", stream)),
         cache_logger_on_first_use=True,
     )
