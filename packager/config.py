@@ -255,7 +255,11 @@ def _check_sources(channel: ChannelConfig, file: str, path: str) -> None:
         raise ConfigError(file, f"{path}.sources", "there is a source already: put it in the list")
     if not channel.all_sources:
         raise ConfigError(file, f"{path}.source", "missing")
+    if channel.loss.slate is not None and channel.loss.filler == "none":
+        raise ConfigError(file, f"{path}.loss.slate", "nobody sees it without a filler")
     for place, source in _placed(channel, path):
+        if isinstance(source, CmafSource) and channel.loss != LossConfig():
+            raise ConfigError(file, f"{path}.loss", "cmaf has none: encoders back each other up")
         if isinstance(source, CmafSource) and channel.sources[1:]:
             raise ConfigError(file, place, "cmaf is a channel's only source: its encoders share it")
         if isinstance(source, SrtSource):
@@ -272,6 +276,8 @@ def _placed(channel: ChannelConfig, path: str) -> list[tuple[str, Source]]:
 def _check_srt(source: SrtSource, file: str, place: str) -> None:
     if (source.port is None) == (source.url is None):
         raise ConfigError(file, place, "one of port, to be called at, and url, to call, is wanted")
+    if source.stream_id is not None and source.url is None:
+        raise ConfigError(file, f"{place}.stream_id", "it is for who calls: url is wanted")
     if source.url is not None and _SRT.fullmatch(source.url) is None:
         raise ConfigError(file, f"{place}.url", "expected srt://host:port")
     if source.passphrase is not None and len(source.passphrase.octets) > _LONGEST_PASSPHRASE:

@@ -30,16 +30,19 @@ def preferred(
     return active
 
 
-def loss(silent: int, still: int | None, config: LossConfig) -> str:
+def loss(silent: int, still: int | None, mute: int | None, config: LossConfig) -> str:
     """Why a source that is connected counts as lost; empty where it does not.
 
     Args:
         silent: microseconds since its last byte.
         still: the same since its last picture; None where that is not known.
+        mute: the same since its last sound; None where it has none.
         config: how much is too long.
     """
     if silent >= config.no_data * MICROS:
         return f"no data for {silent / MICROS:.1f} s"
     if config.no_video is not None and still is not None and still >= config.no_video * MICROS:
         return f"no picture for {still / MICROS:.1f} s"
+    if config.silent is not None and mute is not None and mute >= config.silent * MICROS:
+        return f"no sound for {mute / MICROS:.1f} s"
     return ""

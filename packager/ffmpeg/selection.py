@@ -53,18 +53,28 @@ def selected(info: SourceInfo, wanted: Selection) -> SourceInfo:
 
 
 def with_silence(info: SourceInfo, tracks: Sequence[Track], least: int) -> SourceInfo:
-    """`info` with silence for each sound that it lacks.
+    """`info` with its sounds in the order of `tracks`, and silence for each that it lacks.
 
-    It is to have as many as there were before, in `tracks`, and `least` of them at least: players
-    do not go on without a sound that they play.
+    `tracks` are those that there were before: a sound is the same track again by its language, or
+    else by its place. There are `least` of them at least: players do not go on without a sound
+    that they play.
     """
-    count = max(least, len(tracks))
+    left = list(info.audio)
+    sounds: list[AudioStream | None] = []
+    for track in tracks:
+        found = next((audio for audio in left if audio.language == track.language), None)
+        sounds.append(found)
+        if found is not None:
+            left.remove(found)
+    sounds = [left.pop(0) if sound is None and left else sound for sound in sounds]
+    sounds += [*left, *[None] * (least - len(sounds) - len(left))]
     languages = [track.language for track in tracks]
-    missing = tuple(
-        AudioStream("anullsrc", languages[at] if at < len(languages) else UNDETERMINED, SILENCE)
-        for at in range(len(info.audio), count)
+    named = tuple(
+        sound
+        or AudioStream("anullsrc", languages[at] if at < len(languages) else UNDETERMINED, SILENCE)
+        for at, sound in enumerate(sounds)
     )
-    return replace(info, audio=(*info.audio, *missing))
+    return replace(info, audio=named)
 
 
 def _one(streams: Sequence[_S], name: str) -> _S | None:

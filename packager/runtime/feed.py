@@ -124,7 +124,7 @@ class Feed:
         self._revision = 0
         self._past.clear()
         self._backlog.clear()
-        self.info, self._look_at = None, 0
+        self.info, self._look_at, self._patience = None, 0, _AGAIN
         self._shunned_until = self._shunned = 0
         self._forget_look()
         self._log.info("feed.connected", peer=peer, container=container)
@@ -139,7 +139,7 @@ class Feed:
             # What came before belongs to other parameters.
             self._revision = self._inspector.revision
             self._backlog.clear()
-            self._look_at = 0
+            self._look_at, self._patience = 0, _AGAIN
         for piece in pieces:
             self._backlog.add(piece, now)
             if self._inlet is not None:
@@ -192,9 +192,9 @@ class Feed:
         if connection != self.connections:
             return
         if found is None:
-            self._look_at = monotonic_micros() + _AGAIN
-            if problem != self.complaint:
-                self.trouble(problem)
+            self._look_at = monotonic_micros() + self._patience
+            self._patience = min(2 * self._patience, _PENALTY)
+            self.trouble(problem)
         elif found != self.info:
             self.info = found
             self._open_eye(found)
@@ -249,11 +249,11 @@ class Feed:
             return self.complaint
         if self.info is None or self._backlog.first is None:
             return self.complaint or "no picture yet"
-        still = None
-        if self._config.no_video is not None:
-            still_ms = self._inspector.report(now).still_ms
-            still = None if still_ms is None else still_ms * 1000
-        problem = loss(now - self.newest, still, self._config)
+        still = mute = None
+        if self._config.no_video is not None or self._config.silent is not None:
+            report = self._inspector.report(now)
+            still, mute = _micros(report.still_ms), _micros(report.mute_ms)
+        problem = loss(now - self.newest, still, mute, self._config)
         return problem or ("" if self._eye is None else self._eye.sight.problem(now))
 
     def shun(self, problem: str, connection: int) -> None:
@@ -312,3 +312,7 @@ class Feed:
             return self._facts
         at, report = self._past[0]
         return replace(self._facts, earlier=report, since=(now - at) // MICROS)
+
+
+def _micros(millis: int | None) -> int | None:
+    return None if millis is None else millis * 1000

@@ -1,11 +1,13 @@
 """Where encoders find us: the listeners that all channels share, and a line for each source."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self, assert_never
 
+from packager.listening import listen_at
 from packager.runtime.sources.cmaf import CmafDoors, routes
 from packager.runtime.sources.doors import Busy, Doors
 from packager.runtime.sources.line import Line, Taker
@@ -25,6 +27,25 @@ from packager.source import (
     SrtSource,
     UdpSource,
 )
+
+
+def check_ports(config: IngestConfig, sources: Iterable[Source]) -> None:
+    """See that the ports that `sources` need can be had.
+
+    Raises:
+        SetupError: one cannot.
+    """
+    for port in _ports(config, {type(source) for source in sources}):
+        listen_at(config.host, port).close()
+
+
+def _ports(config: IngestConfig, kinds: AbstractSet[type[Source]]) -> Iterator[int]:
+    if RtmpSource in kinds:
+        yield config.rtmp_port
+        if config.rtmps_port is not None:
+            yield config.rtmps_port
+    if kinds & {PushSource, CmafSource}:
+        yield config.http_port
 
 
 class DoorLine:

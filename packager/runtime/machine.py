@@ -9,10 +9,11 @@ from pathlib import Path
 from packager.errors import SetupError
 from packager.layout import LOCK
 from packager.runtime.config_file import LoadedConfig
+from packager.runtime.ingest import check_ports
 
 
 def check_machine(config: LoadedConfig) -> None:
-    """See that the data folder can be written and is free.
+    """See that the data folder can be written and is free, and the ports for encoders, too.
 
     Raises:
         SetupError: it is not so.
@@ -20,6 +21,8 @@ def check_machine(config: LoadedConfig) -> None:
     check_writable(config.data)
     with held(config.data):
         pass
+    sources = [source for channel in config.channels.values() for source in channel.sources]
+    check_ports(config.ingest, sources)
 
 
 def check_writable(data: Path) -> None:

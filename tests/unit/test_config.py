@@ -444,3 +444,44 @@ ingest: {{{ingest}}}
     with pytest.raises(ConfigError) as caught:
         parse_config(text, "r.yaml")
     assert str(caught.value) == f"r.yaml: {reason}"
+
+
+ONE_SOURCE = "data: d\nchannels: {{a: {{ladder: passthrough, {}}}}}"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("window: 60s", "source: missing"),
+        (
+            "source: {type: srt, port: 9000, stream_id: x}",
+            "source.stream_id: it is for who calls: url is wanted",
+        ),
+        (
+            "sources: [{type: srt}]",
+            "sources[0]: one of port, to be called at, and url, to call, is wanted",
+        ),
+        ("source: {type: srt, url: srt://x}", "source.url: expected srt://host:port"),
+        (
+            "source: {type: hls, url: http://x}, loss: {slate: x.png}",
+            "loss.slate: nobody sees it without a filler",
+        ),
+        (
+            "source: {type: cmaf, key: 0123456789abcdef}, loss: {filler: slate}",
+            "loss: cmaf has none: encoders back each other up",
+        ),
+        (
+            "source: {type: pattern}, sources: [{type: pattern}]",
+            "sources: there is a source already: put it in the list",
+        ),
+        (
+            "source: {type: hls, url: http://x, audio: English}",
+            (
+                "source.audio[0]: expected a language such as eng, an index such as #0, or a PID"
+                " such as 0x101, got 'English'"
+            ),
+        ),
+    ],
+)
+def test_sources_that_cannot_be(said: str, expected: str) -> None:
+    assert fault(ONE_SOURCE.format(said)) == f"r.yaml: channels.a.{expected}"

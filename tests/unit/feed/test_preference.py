@@ -44,8 +44,9 @@ def test_it_is_healthy_and_stays(
 
 
 def test_what_counts_as_lost() -> None:
-    config = LossConfig(no_data=Fraction(1, 2), no_video=Fraction(2))
-    assert loss(499_999, None, config) == ""
-    assert loss(500_000, None, config) == "no data for 0.5 s"
-    assert loss(0, 2 * MICROS, config) == "no picture for 2.0 s"
-    assert loss(0, 2 * MICROS, LossConfig()) == ""
+    config = LossConfig(no_data=Fraction(1, 2), no_video=Fraction(2), silent=Fraction(3))
+    assert loss(499_999, None, None, config) == ""
+    assert loss(500_000, None, None, config) == "no data for 0.5 s"
+    assert loss(0, 2 * MICROS, 0, config) == "no picture for 2.0 s"
+    assert loss(0, 0, 3 * MICROS, config) == "no sound for 3.0 s"
+    assert loss(0, 2 * MICROS, 9 * MICROS, LossConfig()) == ""

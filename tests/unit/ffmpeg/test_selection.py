@@ -2,11 +2,14 @@
 
 from fractions import Fraction
 
+import msgspec
 import pytest
 
 from packager.errors import FeedError
 from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream, read_banner
-from packager.ffmpeg.selection import Selection, selected
+from packager.ffmpeg.selection import Selection, selected, with_silence
+from packager.track import Track
+from tests.strategies import described
 
 
 def picture(index: int, program: int) -> VideoStream:
@@ -50,6 +53,30 @@ def test_selected(wanted: Selection, video: list[int], audio: list[int]) -> None
 def test_refused(wanted: Selection, reason: str) -> None:
     with pytest.raises(FeedError, match=f"^{reason}$"):
         selected(TWO, wanted)
+
+
+def track(language: str) -> Track:
+    return msgspec.structs.replace(described("a0"), language=language)
+
+
+@pytest.mark.parametrize(
+    ("audio", "before", "least", "expected"),
+    [
+        ((ENG, DEU), (), 1, ["eng 1", "deu 2"]),
+        ((ENG, DEU), ("deu", "eng"), 1, ["deu 2", "eng 1"]),
+        ((DEU,), ("eng", "deu"), 0, ["eng -1", "deu 2"]),
+        ((sound(7, "und", 1),), ("eng",), 0, ["und 7"]),
+        ((ENG,), ("und", "eng"), 0, ["und -1", "eng 1"]),
+        ((), (), 1, ["und -1"]),
+        ((), (), 0, []),
+        ((FRA,), ("eng",), 0, ["fra 5"]),
+    ],
+)
+def test_sounds_stay_what_they_were(
+    audio: tuple[AudioStream, ...], before: tuple[str, ...], least: int, expected: list[str]
+) -> None:
+    info = with_silence(SourceInfo(TWO.video, audio), [*map(track, before)], least)
+    assert [f"{one.language} {one.index}" for one in info.audio] == expected
 
 
 def test_programmes_of_a_banner() -> None:
