@@ -16,14 +16,14 @@ class _Lossy(TextIOBase):
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write as far as it goes."""
-        with suppress(OSError):
+        """Write as far as it goes; Python tells by a ValueError that a stream is closed."""
+        with suppress(OSError, ValueError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
         """Flush as far as it goes."""
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             self._stream.flush()
 
 

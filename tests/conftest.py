@@ -1,10 +1,11 @@
 """What every test shares: the hypothesis profiles and the golden files."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import Phase, settings
 
 from tests.paths import GOLDEN
@@ -13,6 +14,14 @@ settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=200, deadline=None)
 settings.register_profile("raw", max_examples=50, deadline=None, phases=[Phase.generate])
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Commands that run in a test's own process leave its logs alone: its streams will be gone."""
+    monkeypatch.setattr("packager.logs.configure", lambda *_: None)
+    yield
+    structlog.reset_defaults()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
