@@ -55,15 +55,16 @@ def test_what_of_a_channel_cannot_be_recorded(
         "data: data\nchannels:\n  tv:\n    ladder: passthrough\n    sources:\n"
         f"      - {{type: file, file: {TRAIN}}}\n"
         "      - {type: rtmp, key: correct-horse-battery-staple}\n"
+        f"ingest: {{host: 127.0.0.1, rtmp_port: {free_port()}}}\n"
     )
-    for arguments, wanted in (
-        (["tv", "3"], "tv has 2 sources"),
-        (["tv"], "nobody sends it"),
-        (["tv", "2"], "its encoder comes to a port of the packager's"),
-        (["radio"], "'radio': no such channel"),
+    for arguments, code, wanted in (
+        (["tv", "3"], 2, "tv has 2 sources"),
+        (["tv"], 2, "nobody sends it"),
+        (["tv", "2", "--for", "200ms"], 1, "nothing came"),
+        (["radio"], 2, "'radio': no such channel"),
     ):
         out = str(tmp_path / "new")
-        assert wanted in said(capsys, 2, "record", "-c", str(config), *arguments, "--out", out)
+        assert wanted in said(capsys, code, "record", "-c", str(config), *arguments, "--out", out)
 
 
 def test_what_cannot_be_sent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,9 +70,11 @@ def test_a_feed_is_recorded_taken_apart_and_sent_again_byte_for_byte(tmp_path: P
 def test_a_source_of_a_channel_is_recorded_for_a_while(tmp_path: Path) -> None:
     port = free_port()
     config = tmp_path / "ringside.yaml"
-    source = f"{{type: udp, host: 127.0.0.1, port: {port}}}"
+    first, second = (
+        f"{{type: udp, host: 127.0.0.1, port: {number}}}" for number in (free_port(), port)
+    )
     config.write_text(
-        f"data: data\nchannels: {{tv: {{ladder: passthrough, sources: [{source}, {source}]}}}}\n"
+        f"data: data\nchannels: {{tv: {{ladder: passthrough, sources: [{first}, {second}]}}}}\n"
     )
     path = tmp_path / "feed.recording"
     with encoder(f"udp://127.0.0.1:{port}", AT_SMALL):
