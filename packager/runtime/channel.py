@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import msgspec
 import structlog
@@ -37,7 +37,6 @@ from packager.runtime.journal_writer import JournalWriter
 from packager.runtime.process import Child, TrackPipe
 from packager.runtime.publisher import Publisher
 from packager.runtime.sources import Opened
-from packager.runtime.sources.cmaf import CmafDoors, CmafIntake
 from packager.runtime.sources.line import Line
 from packager.runtime.sources.pattern import open_pattern
 from packager.runtime.sources.recording import open_recording
@@ -55,6 +54,9 @@ from packager.status import ChannelState, ChannelStatus, encode
 from packager.ticks import MICROS, UtcMicros
 from packager.timeline import Timeline
 from packager.track import Track, TrackKind
+
+if TYPE_CHECKING:
+    from packager.runtime.sources.cmaf import CmafDoors, CmafIntake
 
 _SHORTEST_WAIT = 0.25
 _LONGEST_WAIT = 15.0
@@ -82,7 +84,7 @@ class Ways(Protocol):
     """How encoders come."""
 
     @property
-    def cmaf(self) -> CmafDoors:
+    def cmaf(self) -> "CmafDoors":
         """The doors of those that push CMAF."""
         ...
 
@@ -140,9 +142,12 @@ class Channel:
         data: Path,
         program: str,
         clock: Clock,
-        ingest: Ways,
+        ingest: Ways | None,
     ) -> None:
-        """Publish `config` below `data`, with the ffmpeg `program`; encoders come by `ingest`."""
+        """Publish `config` below `data`, with the ffmpeg `program`.
+
+        Encoders come by `ingest`; None where no source needs one.
+        """
         metrics.begin(config.name)
         self._config = config
         self._folder = data / config.name
@@ -156,8 +161,8 @@ class Channel:
             ladder=config.ladder_name,
         )
         self._publisher: Publisher | None = None
-        self._cmaf = ingest.cmaf
-        self._feeds = self._feeds_of(ingest.line)
+        self._ingest = ingest
+        self._feeds = self._feeds_of(_nobody if ingest is None else ingest.line)
         self._has_picture = True
         """The filler is as configured, as far as is known."""
         self._evicted = 0
@@ -316,17 +321,22 @@ class Channel:
         Raises:
             DiskError: something could not be published.
         """
+        from packager.runtime.sources.cmaf import CmafIntake  # noqa: PLC0415 - few need it
+
+        if self._ingest is None:
+            raise AssertionError
+        doors = self._ingest.cmaf
         intake = CmafIntake(self._config.name, publisher, self._clock)
-        door = self._cmaf.add(source.key)
+        door = doors.add(source.key)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(intake.run(door))
                 tasks.create_task(self._keep_pushed(intake, publisher))
         finally:
-            self._cmaf.remove(source.key)
+            doors.remove(source.key)
         raise AssertionError
 
-    async def _keep_pushed(self, intake: CmafIntake, publisher: Publisher) -> NoReturn:
+    async def _keep_pushed(self, intake: "CmafIntake", publisher: Publisher) -> NoReturn:
         """Look after what is kept, and say how the channel is."""
         patience = float(_STALL_SEGMENTS * self._config.segment)
         while True:
@@ -761,6 +771,10 @@ class Channel:
             self._publisher.journal.give_up_reserve()
             partial.write_bytes(encode(self._status))
         partial.replace(path)
+
+
+def _nobody(source: Fed) -> Line:
+    raise AssertionError(source)
 
 
 def _sounds(timeline: Timeline) -> list[Track]:

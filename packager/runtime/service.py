@@ -2,6 +2,9 @@
 
 import asyncio
 import gc
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -11,7 +14,10 @@ from packager.layout import CONTROL
 from packager.runtime.channel import Channel
 from packager.runtime.config_file import LoadedChannel, LoadedConfig
 from packager.runtime.control import Control, listen
-from packager.runtime.ingest import Ingest
+from packager.source import FileSource, PatternSource, Source
+
+if TYPE_CHECKING:
+    from packager.runtime.ingest import Ingest
 
 
 async def serve(config: LoadedConfig, program: str, clock: Clock) -> None:
@@ -28,11 +34,22 @@ async def serve(config: LoadedConfig, program: str, clock: Clock) -> None:
         raise SetupError(f"{config.data / CONTROL}: {error.strerror or error}") from error
     sources = [source for channel in config.channels.values() for source in channel.sources]
     try:
-        async with Ingest(config.ingest, sources, program) as ingest, asyncio.TaskGroup() as tasks:
+        async with _ingest(config, sources, program) as ingest, asyncio.TaskGroup() as tasks:
             for channel in config.channels.values():
                 tasks.create_task(_guarded(channel, config, program, clock, at_work, ingest))
     finally:
         await control.cleanup()
+
+
+def _ingest(
+    config: LoadedConfig, sources: Sequence[Source], program: str
+) -> "AbstractAsyncContextManager[Ingest | None]":
+    """The ways of encoders; none where no source needs them: a packager is back sooner so."""
+    if all(isinstance(source, PatternSource | FileSource) for source in sources):
+        return nullcontext()
+    from packager.runtime.ingest import Ingest  # noqa: PLC0415 - as said above
+
+    return Ingest(config.ingest, sources, program)
 
 
 async def _guarded(
@@ -41,7 +58,7 @@ async def _guarded(
     program: str,
     clock: Clock,
     at_work: dict[str, Channel],
-    ingest: Ingest,
+    ingest: "Ingest | None",
 ) -> None:
     log = structlog.get_logger().bind(channel=channel.name)
     wait = 1.0
