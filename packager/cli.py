@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 
 from packager import logs
 from packager.cli_recordings import add_recordings
@@ -189,6 +188,8 @@ def _event(arguments: argparse.Namespace) -> None:
 
 
 def _probe(arguments: argparse.Namespace) -> None:
+    from rich.console import Console  # noqa: PLC0415 - as above
+
     from packager.runtime import probing  # noqa: PLC0415 - as above
 
     ladder = arguments.ladder

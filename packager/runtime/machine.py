@@ -9,7 +9,6 @@ from pathlib import Path
 from packager.errors import SetupError
 from packager.layout import LOCK
 from packager.runtime.config_file import LoadedConfig
-from packager.runtime.ingest import check_ports
 
 
 def check_machine(config: LoadedConfig) -> None:
@@ -21,6 +20,8 @@ def check_machine(config: LoadedConfig) -> None:
     check_writable(config.data)
     with held(config.data):
         pass
+    from packager.runtime.ingest import check_ports  # noqa: PLC0415 - a packager starts without it
+
     sources = [source for channel in config.channels.values() for source in channel.sources]
     check_ports(config.ingest, sources)
 
