@@ -17,7 +17,7 @@ from packager.records import (
 )
 from packager.segments import Segments
 from packager.ticks import Grid
-from packager.track import Track
+from packager.track import Track, TrackKind
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -85,6 +85,12 @@ class Timeline(msgspec.Struct, frozen=True):
     def period(self) -> Period | None:
         """The current period."""
         return self.periods[-1] if self.periods else None
+
+    @property
+    def sounds(self) -> list[Track]:
+        """The tracks with sound that the current period has."""
+        tracks = self.period.tracks.values() if self.period else ()
+        return [track for track in tracks if track.kind is TrackKind.AUDIO]
 
     def track(self, track_id: str, period: int) -> Track:
         """The description of a track in the period with this index."""

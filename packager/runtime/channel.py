@@ -34,7 +34,7 @@ from packager.runtime.flusher import Flusher
 from packager.runtime.inlet import Inlet
 from packager.runtime.intake import Intake
 from packager.runtime.journal_writer import JournalWriter
-from packager.runtime.process import Child, TrackPipe
+from packager.runtime.process import Child, TrackPipe, lines
 from packager.runtime.publisher import Publisher
 from packager.runtime.sources import Opened
 from packager.runtime.sources.line import Line
@@ -52,8 +52,6 @@ from packager.source import (
 )
 from packager.status import ChannelState, ChannelStatus, encode
 from packager.ticks import MICROS, UtcMicros
-from packager.timeline import Timeline
-from packager.track import Track, TrackKind
 
 if TYPE_CHECKING:
     from packager.runtime.sources.cmaf import CmafDoors, CmafIntake
@@ -420,7 +418,7 @@ class Channel:
             skip = max(0, wanted - beginning.came)
         feed = PipeFeed(beginning.container, Fraction(skip, MICROS))
         least = 1 if isinstance(config.ladder, EncodeLadder) else 0
-        info = with_silence(beginning.info, _sounds(publisher.timeline), least)
+        info = with_silence(beginning.info, publisher.timeline.sounds, least)
         return _Shown(
             Opened(feed, info, endless=False),
             config.ladder,
@@ -476,8 +474,8 @@ class Channel:
                     beside.append(
                         tasks.create_task(self._watch(self._feeds, shown, run, child, publisher))
                     )
-                tasks.create_task(self._read_log(run, _lines(child.process.stderr)))
-                tasks.create_task(self._read_progress(_lines(child.process.stdout)))
+                tasks.create_task(self._read_log(run, lines(child.process.stderr)))
+                tasks.create_task(self._read_progress(lines(child.process.stdout)))
                 await asyncio.gather(*(pipe.done for pipe in pipes))
                 code = await child.process.wait()
                 for task in beside:
@@ -777,12 +775,6 @@ def _nobody(source: Fed) -> Line:
     raise AssertionError(source)
 
 
-def _sounds(timeline: Timeline) -> list[Track]:
-    """The tracks with sound that the current period has."""
-    tracks = timeline.period.tracks.values() if timeline.period else ()
-    return [track for track in tracks if track.kind is TrackKind.AUDIO]
-
-
 def _identity(source: Source) -> str:
     """Tells a source that is played once from any other; empty for one without an end.
 
@@ -806,17 +798,3 @@ def _first(group: BaseExceptionGroup[RingsideError]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-async def _lines(stream: asyncio.StreamReader | None) -> AsyncIterator[str]:
-    """The lines of a pipe; one that is too long is passed over."""
-    if stream is None:
-        return
-    while True:
-        try:
-            line = await stream.readline()
-        except ValueError:
-            continue
-        if not line:
-            return
-        yield line.decode(errors="replace")

@@ -1,13 +1,12 @@
 """Decodes a feed to see what its bytes do not tell: black and frozen pictures, silent sound."""
 
 import asyncio
-from contextlib import suppress
 
 from packager.clock import monotonic_micros
 from packager.feed.container import Container
 from packager.feed.sight import Sight
 from packager.runtime.inlet import Inlet
-from packager.runtime.process import Child
+from packager.runtime.process import Child, drained, lines
 from packager.source import LossConfig
 
 _ANALYSED = "1000000"
@@ -50,26 +49,15 @@ class Eye:
 
     async def _watch(self) -> None:
         async with Child(self._command, [], inlet=self._inlet) as child:
-            quiet = asyncio.create_task(_drained(child.process.stdout))
+            quiet = asyncio.create_task(drained(child.process.stdout))
             try:
-                await self._read(child.process.stderr)
+                async for line in lines(child.process.stderr):
+                    self.sight.line(line, monotonic_micros())
             finally:
                 quiet.cancel()
                 self.sight.forget()  # who sees nothing says nothing
-
-    async def _read(self, stream: asyncio.StreamReader | None) -> None:
-        while stream is not None:
-            with suppress(ValueError):  # a line that is too long
-                if not (line := await stream.readline()):
-                    return
-                self.sight.line(line.decode(errors="replace"), monotonic_micros())
 
     def close(self) -> None:
         """Look no longer."""
         self.done.cancel()
         self._inlet.close()
-
-
-async def _drained(stream: asyncio.StreamReader | None) -> None:
-    while stream is not None and await stream.read(1 << 16):
-        pass

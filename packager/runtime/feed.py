@@ -93,6 +93,8 @@ class Feed:
         """Where there is anything to look for that its bytes do not tell."""
         self._probing: asyncio.Task[None] | None = None
         self._look_at = 0
+        self._patience = _AGAIN
+        """Microseconds until the next look after one that told nothing."""
         self._since = 0
         """When the connection began, in monotonic microseconds."""
         self._is_told = False
@@ -119,8 +121,7 @@ class Feed:
         self.is_connected, self.complaint = True, ""
         self.newest = self._since = monotonic_micros()
         self._is_told = False
-        program = getattr(self._source, "program", None)
-        self._inspector = inspector(container, program)
+        self._inspector = inspector(container, self._source.program)
         self._revision = 0
         self._past.clear()
         self._backlog.clear()
@@ -155,9 +156,7 @@ class Feed:
         self.complaint = reason
         self._log.warning("feed.disconnected", peer=self.peer, reason=reason)
         self._close_eye()
-        if self._inlet is not None:
-            self._inlet.end()
-            self._inlet = None
+        self.detach()
 
     def trouble(self, problem: str) -> None:
         """See `Taker`."""
@@ -235,7 +234,7 @@ class Feed:
                 self.trouble(f"no picture{named} has begun after {_PICTURELESS // MICROS} s")
         problem = self._problem(now)
         if problem:
-            if self.healthy_since is not None and problem != self.complaint:
+            if self.healthy_since is not None:
                 self.complaint = problem
             self.healthy_since = None
         elif self.healthy_since is None:

@@ -5,7 +5,7 @@ import ctypes
 import fcntl
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import Self
 
@@ -175,3 +175,21 @@ async def complaint(stream: asyncio.StreamReader | None) -> str:
         if not first and message is not None and message.level in ("error", "fatal"):
             first = message.text
     return first
+
+
+async def lines(stream: asyncio.StreamReader | None) -> AsyncIterator[str]:
+    """The lines of a pipe, without what ends them; one that is too long is passed over."""
+    while stream is not None:
+        try:
+            line = await stream.readline()
+        except ValueError:
+            continue
+        if not line:
+            return
+        yield line.decode(errors="replace").rstrip()
+
+
+async def drained(stream: asyncio.StreamReader | None) -> None:
+    """Read a pipe to its end, for nobody."""
+    while stream is not None and await stream.read(1 << 16):
+        pass

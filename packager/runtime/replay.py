@@ -31,7 +31,7 @@ from packager.runtime import encoders
 from packager.runtime.config_file import load_ladder
 from packager.runtime.intake import Intake
 from packager.runtime.journal_writer import JournalWriter
-from packager.runtime.process import Child, TrackPipe, complaint
+from packager.runtime.process import Child, TrackPipe, complaint, drained
 from packager.runtime.publisher import Publisher
 from packager.runtime.sources.recording import open_recording
 from packager.runtime.still import write_manifests
@@ -234,15 +234,10 @@ class _Bar:
 async def _run_to_the_end(command: list[str], pipes: list[TrackPipe]) -> None:
     async with Child(command, pipes) as child:
         said = asyncio.create_task(complaint(child.process.stderr))
-        quiet = asyncio.create_task(_drain(child.process.stdout))
+        quiet = asyncio.create_task(drained(child.process.stdout))
         await asyncio.gather(*(pipe.done for pipe in pipes))
         code = await child.process.wait()
         await quiet
         reason = await said or f"exit code {code}"
     if code:
         raise FeedError(f"ffmpeg: {reason}")
-
-
-async def _drain(stream: asyncio.StreamReader | None) -> None:
-    while stream is not None and await stream.read(1 << 16):
-        pass

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from packager.errors import FeedError
-from packager.runtime.process import Child, TrackPipe
+from packager.runtime.process import Child, TrackPipe, lines
 
 _GATHERED = 0.01
 """Seconds between two looks at the pipe: ffmpeg writes each packet at once."""
@@ -38,12 +38,5 @@ async def carry(
 
 
 async def _read(stream: asyncio.StreamReader | None, on_line: Callable[[str], None]) -> None:
-    """Hand on the lines of `stream`; one that is too long is passed over."""
-    while stream is not None:
-        try:
-            line = await stream.readline()
-        except ValueError:
-            continue
-        if not line:
-            return
-        on_line(line.decode(errors="replace").rstrip())
+    async for line in lines(stream):
+        on_line(line)

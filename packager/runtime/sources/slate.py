@@ -55,8 +55,7 @@ async def open_slate(
     best = max(ladder.video, key=lambda rung: rung.width)
     feed = SlateFeed(best.width, best.height, ladder.frame_rate, picture)
     video = VideoStream("rawvideo", best.width, best.height, ladder.frame_rate)
-    current = timeline.period.tracks.values() if timeline.period else ()
-    sounds = [track.language for track in current if track.kind is TrackKind.AUDIO]
+    sounds = [track.language for track in timeline.sounds]
     said = tuple(AudioStream("pcm_s16le", language) for language in sounds or [UNDETERMINED])
     info = SourceInfo((video,), said)
     return Opened(feed, info, endless=True)
