@@ -167,16 +167,6 @@ class Child:
             pipe.close()
 
 
-async def complaint(stream: asyncio.StreamReader | None) -> str:
-    """The first error that ffmpeg names in its log, once that has ended."""
-    first = ""
-    while stream is not None and (line := await stream.readline()):
-        message = read_message(line.decode(errors="replace"))
-        if not first and message is not None and message.level in ("error", "fatal"):
-            first = message.text
-    return first
-
-
 async def lines(stream: asyncio.StreamReader | None) -> AsyncIterator[str]:
     """The lines of a pipe, without what ends them; one that is too long is passed over."""
     while stream is not None:
@@ -193,3 +183,13 @@ async def drained(stream: asyncio.StreamReader | None) -> None:
     """Read a pipe to its end, for nobody."""
     while stream is not None and await stream.read(1 << 16):
         pass
+
+
+async def complaint(stream: asyncio.StreamReader | None) -> str:
+    """The first error that ffmpeg names in its log, once that has ended."""
+    first = ""
+    async for line in lines(stream):
+        message = read_message(line)
+        if not first and message is not None and message.level in ("error", "fatal"):
+            first = message.text
+    return first

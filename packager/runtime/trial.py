@@ -24,7 +24,7 @@ from packager.runtime import encoders
 from packager.runtime.config_file import load_ladder
 from packager.runtime.intake import Intake
 from packager.runtime.journal_writer import JournalWriter
-from packager.runtime.process import Child, TrackPipe, complaint
+from packager.runtime.process import Child, TrackPipe, complaint, lines
 from packager.runtime.publisher import Publisher
 from packager.runtime.sources import Opened
 from packager.runtime.sources.pattern import open_pattern
@@ -94,8 +94,8 @@ class _Run:
 
     async def read_progress(self, stream: asyncio.StreamReader | None) -> None:
         reader = said.ProgressReader()
-        while stream is not None and (line := await stream.readline()):
-            block = reader.line(line.decode(errors="replace"))
+        async for line in lines(stream):
+            block = reader.line(line)
             # The last one comes as ffmpeg is ended, and says less.
             if block is not None and block.speed is not None:
                 self.progress = block

@@ -40,11 +40,14 @@ def feed_of(facts: Facts) -> Feed:
 
 
 async def sent(feed: Feed, data: bytes) -> None:
+    """Send `data` at a pace, as an encoder does, and return once its streams are judged."""
     feed.connected(Container.TS, "somebody")
     for at in range(0, len(data), 4 * 188):
         feed.received(data[at : at + 4 * 188])
         await asyncio.sleep(0.01)
-    await asyncio.sleep(0.5)
+    async with asyncio.timeout(30):
+        while feed.info is None and not feed.complaint:
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 
 from packager.runtime.inlet import Inlet
 
@@ -9,12 +10,18 @@ MUCH = bytes(4 << 20)
 """More than a pipe holds."""
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
+
+
 async def test_a_child_that_is_gone_leaves_nothing_with_the_loop() -> None:
     """The next file with the pipe's number is another's."""
     inlet = Inlet()
     inlet.write(MUCH)
     inlet.started()  # nobody has the other end: all readers are gone
-    await asyncio.sleep(0.05)
+    await until(lambda: inlet._writing < 0)
     pipes = [os.pipe() for _ in range(4)]
     loop = asyncio.get_running_loop()
     called: set[int] = set()
@@ -24,7 +31,8 @@ async def test_a_child_that_is_gone_leaves_nothing_with_the_loop() -> None:
             loop.add_writer(writing, called.add, writing)
         for reading, _ in pipes:
             loop.add_reader(reading, called.add, reading)
-        await asyncio.sleep(0.05)
+        # All that has anything to tell does so in one turn of the loop.
+        await until(lambda: called >= {writing for _, writing in pipes})
         assert called == {writing for _, writing in pipes}
     finally:
         for ends in pipes:
