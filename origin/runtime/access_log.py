@@ -27,6 +27,10 @@ _MOST_LINES = 100_000
 _BLOCKS = 256
 """What was flushed and is not written yet."""
 _NEVER = 1 << 62
+LONGEST_PATH = 512
+"""Characters of it that are logged."""
+ERROR = 400
+"""The first status that is one."""
 
 
 class Entry(NamedTuple):

@@ -9,7 +9,7 @@ from aiohttp import web
 from origin import wire
 from origin.admission import admits
 from origin.answer import Answer, Slice, conditioned
-from origin.runtime.access_log import AccessLog, Entry
+from origin.runtime.access_log import ERROR, LONGEST_PATH, AccessLog, Entry
 from origin.runtime.answers import Answers, Target
 from origin.runtime.files import path_of, read_slice
 from origin.runtime.headers import Stamps, headers_of, lines_of
@@ -21,9 +21,6 @@ from packager.errors import MediaError, StoreError
 _PIECE = 1 << 20
 """Bytes of a file that are in memory for one connection."""
 _METHODS = ("GET", "HEAD")
-_ERROR = 400
-_LONGEST_PATH = 512
-"""Characters of it that are logged."""
 
 
 class Handlers:
@@ -67,7 +64,7 @@ class Handlers:
         octets = answer.size if wire.has_body(request.method, answer.status) else 0
         tally = self._answers.tallies.of(ready.name, ready.kind, answer.status)
         tally.note(octets, begun - started)
-        if answer.status < _ERROR:
+        if answer.status < ERROR:
             cdn, now = target.cdn(lines), self._clock.now()
             self._quality.note(ready.name, cdn, target.query, lines.cmcd or {}, now)
         self._log_it(request, lines, target, response, octets, begun - started)
@@ -92,7 +89,7 @@ class Handlers:
     ) -> None:
         log, ready = self._access_log, target.ready
         self._answered += 1
-        if response.status >= _ERROR:
+        if response.status >= ERROR:
             if not log.wants_error():
                 return
         elif self._answered % log.every:
@@ -101,7 +98,7 @@ class Handlers:
             Entry(
                 at=self._clock.now(),
                 method=request.method,
-                path=target.path[:_LONGEST_PATH],
+                path=target.path[:LONGEST_PATH],
                 channel=ready.name,
                 kind=ready.kind,
                 status=response.status,

@@ -21,7 +21,7 @@ from origin import wire
 from origin.answer import conditioned
 from origin.reply import Reply
 from origin.request import may_matter
-from origin.runtime.access_log import AccessLog, Entry
+from origin.runtime.access_log import ERROR, LONGEST_PATH, AccessLog, Entry
 from origin.runtime.answers import Answers, Target
 from origin.runtime.connection import READ, Connection
 from origin.runtime.headers import Stamps
@@ -42,9 +42,7 @@ _TURN = 0.005
 """Seconds after which somebody else has a turn."""
 _CAME = select.EPOLLIN | select.EPOLLOUT
 """Bytes have come, and nothing else is the matter."""
-_OK, _ERROR = 200, 400
-_LONGEST_PATH = 512
-"""Characters of it that are logged."""
+_OK = 200
 _log = structlog.get_logger()
 
 
@@ -219,10 +217,10 @@ class HotPath:
             reply = self._conditioned(reply, lines, bare=bare)
         self._send(connection, reply, lines, bare=bare)
         status = reply.answer.status
-        if self._log.wants_error() if status >= _ERROR else self._given >= self._due:
+        if self._log.wants_error() if status >= ERROR else self._given >= self._due:
             self._note(connection, target, lines, reply, "HEAD" if bare else "GET")
         if lines.cmcd is not None or b"CMCD=" in name:
-            if status < _ERROR:
+            if status < ERROR:
                 query = name.partition(b"?")[2].decode()
                 self._quality.note(
                     target.ready.name, target.cdn(lines), query, lines.cmcd or {}, self._now
@@ -235,7 +233,7 @@ class HotPath:
         """Whether a request is like any other for the same object, and nothing more to be noted."""
         only_tag = lines.conditions is None or bool(lines.tag)
         named = lines.request_id or lines.trace
-        return reply.answer.status < _ERROR and only_tag and not (named or self._answers.last)
+        return reply.answer.status < ERROR and only_tag and not (named or self._answers.last)
 
     def _note(
         self, connection: Connection, target: Target, lines: Lines, reply: Reply, method: str
@@ -247,7 +245,7 @@ class HotPath:
             Entry(
                 at=self._now,
                 method=method,
-                path=target.path[:_LONGEST_PATH],
+                path=target.path[:LONGEST_PATH],
                 channel=reply.tally.channel,
                 kind=reply.tally.kind,
                 status=reply.answer.status,
