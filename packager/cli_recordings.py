@@ -7,8 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 
 from packager.errors import SetupError
-from packager.feed.fault_text import parse_fault
-from packager.feed.faults import Fault, with_faults
 from packager.runtime import ffmpeg_program
 from packager.runtime.config_file import load
 from packager.runtime.signals import until_signal
@@ -113,11 +111,16 @@ def _extract(arguments: argparse.Namespace) -> None:
 
 
 def _send(arguments: argparse.Namespace) -> None:
-    from packager.runtime.media_file import schedule_of  # noqa: PLC0415 - as above
+    from packager.feed.fault_text import parse_fault  # noqa: PLC0415 - as above
+    from packager.feed.faults import with_faults  # noqa: PLC0415
+    from packager.runtime.media_file import schedule_of  # noqa: PLC0415
     from packager.runtime.sender import Sent, send  # noqa: PLC0415
     from packager.runtime.targets import target_of  # noqa: PLC0415
 
-    faults = [_fault(text) for text in arguments.fault]
+    try:
+        faults = [parse_fault(text) for text in arguments.fault]
+    except ValueError as error:
+        raise SetupError(f"--fault {error}") from None
     speed = _speed(arguments.speed)
     schedule = schedule_of(arguments.file, loop=arguments.loop)
     chance = random.Random(arguments.seed).random  # noqa: S311 - meant to repeat
@@ -126,13 +129,6 @@ def _send(arguments: argparse.Namespace) -> None:
     faulty = with_faults(schedule, faults, chance)
     asyncio.run(until_signal(send(faulty, target, speed=speed, sent=sent)))
     _say(f"sent {_counted(sent.connections)}, {sent.size} bytes")
-
-
-def _fault(text: str) -> Fault:
-    try:
-        return parse_fault(text)
-    except ValueError as error:
-        raise SetupError(f"--fault {error}") from None
 
 
 def _speed(text: str) -> Fraction:
