@@ -72,9 +72,7 @@ async def test_viewers_go_on_by_themselves(
     running: Service,
     measure: list[str],
 ) -> None:
-    # dash.js stays in a hole of Smooth of more than a segment every other time.
-    engines = [engine for engine in PLAYERS if len(victims) == 1 or engine != "smooth"]
-    viewers = [await Viewer.come(browser, watching, engine) for engine in engines]
+    viewers = [await Viewer.come(browser, watching, engine) for engine in PLAYERS]
     for viewer in viewers:
         await viewer.load(running.live(CHANNEL))
     for viewer in viewers:
