@@ -87,10 +87,10 @@ def on_air(folder: Path, name: str) -> Iterator[Service]:
         yield running
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Service]:
-    """The test pattern, for one test alone."""
-    with on_air(tmp_path / "pattern", "pattern") as started:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The test pattern, for the tests of one file."""
+    with on_air(tmp_path_factory.mktemp("running") / "pattern", "pattern") as started:
         yield started
 
 

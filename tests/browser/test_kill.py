@@ -19,6 +19,9 @@ pytestmark = [
 
 CHANNEL = "pattern"
 TRACK = "360p"
+OLD_ENOUGH = 12
+"""Segments in the list: what it has when it is loaded stays dash.js's DVR window in Smooth, and
+who is left before a smaller one by a hole is moved into the hole (docs/players.md)."""
 WITHIN = 30.0
 """Seconds from the kill to a picture made after it."""
 ON = 3.0
@@ -72,6 +75,7 @@ async def test_viewers_go_on_by_themselves(
     running: Service,
     measure: list[str],
 ) -> None:
+    await asyncio.to_thread(running.wait_for_segments, CHANNEL, OLD_ENOUGH)
     viewers = [await Viewer.come(browser, watching, engine) for engine in PLAYERS]
     for viewer in viewers:
         await viewer.load(running.live(CHANNEL))

@@ -120,11 +120,11 @@ class Viewer:
         if request.failure != "net::ERR_ABORTED":
             self.refused.append(f"{request.failure} {request.url}")
 
-    async def load(self, channel: str, view: str = "") -> None:
-        """Press play; `channel` is its address."""
+    async def load(self, channel: str, view: str = "", start: float | None = None) -> None:
+        """Press play; `channel` is its address, `start` in seconds from the view's beginning."""
         url, clock = f"{channel}{view}/{MANIFESTS[self.engine]}", f"{channel}/time"
         flashes = channel.endswith("/pattern")
-        arguments = [self.engine, url, clock, flashes]
+        arguments = [self.engine, url, clock, flashes, start]
         await self.page.evaluate("args => watch.load(...args)", arguments)
 
     async def until(self, condition: str, seconds: float) -> bool:

@@ -5,7 +5,7 @@ import random
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -214,6 +214,8 @@ async def test_srt_carries_the_bytes_as_they_are() -> None:
     await send(schedule, target_of(f"srt://127.0.0.1:{port}", FFMPEG), speed=Fraction(2))
     await until(lambda: heard.over, "the end")
     line.cancel()
+    with suppress(asyncio.CancelledError):
+        await line
     assert heard.connections == [data]
 
 

@@ -619,6 +619,8 @@ class Player {
     this.video.setAttribute("aria-label", ENGINES[format].title);
     byId("players").append(root);
     this.button.addEventListener("click", () => (this.running ? this.stop() : this.start()));
+    // Counts as paused until it has enough otherwise: hls.js jumps no hole in a paused one.
+    this.video.addEventListener("loadstart", () => this.video.play().catch(() => {}));
     this.video.addEventListener("waiting", () => this.stalled());
     this.video.addEventListener("playing", () => {
       this.moving = true;

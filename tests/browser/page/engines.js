@@ -18,8 +18,8 @@ export const ENGINES = {
   "shaka-dash": { scripts: ["shaka.js"], open: openShaka },
 };
 
-function openHls(video, url, { error, note }) {
-  const hls = new Hls();
+function openHls(video, url, { error, note }, _clock, start) {
+  const hls = new Hls({ startPosition: start ?? -1 });
   hls.on(Hls.Events.ERROR, (_, data) => {
     const said = [data.type, data.details, data.response?.code, data.reason, data.error?.message];
     error(said.filter(Boolean).join(" "), data.fatal);
@@ -43,7 +43,7 @@ function openHls(video, url, { error, note }) {
   };
 }
 
-function openDash(video, url, { error, note }, clock) {
+function openDash(video, url, { error, note }, clock, start) {
   const player = dashjs.MediaPlayer().create();
   const events = dashjs.MediaPlayer.events;
   player.on(events.ERROR, ({ error: what }) => {
@@ -56,7 +56,7 @@ function openDash(video, url, { error, note }, clock) {
   // Where a manifest names no clock, as Smooth's cannot, dash.js asks a public one: ours instead.
   const source = { scheme: "urn:mpeg:dash:utc:http-iso:2014", value: clock };
   player.updateSettings({ streaming: { utcSynchronization: { defaultTimingSource: source } } });
-  player.initialize(video, url, true);
+  player.initialize(video, url, true, start ?? NaN);
   return {
     heights: () => player.getRepresentationsByType("video").map(({ height }) => height),
     pick: (height) => {
@@ -71,15 +71,15 @@ function openDash(video, url, { error, note }, clock) {
   };
 }
 
-function openSmooth(video, url, report, clock) {
+function openSmooth(video, url, report, clock, start) {
   return {
-    ...openDash(video, url, report, clock),
+    ...openDash(video, url, report, clock, start),
     shownAt: () => (video.currentTime + SMOOTH_EPOCH_S) * 1000,
     latency: () => null, // dash.js takes Smooth's times for Unix times: off by half a century
   };
 }
 
-function openShaka(video, url, { error, note }) {
+function openShaka(video, url, { error, note }, _clock, start) {
   shaka.polyfill.installAll();
   const player = new shaka.Player();
   const say = (what) => {
@@ -92,7 +92,7 @@ function openShaka(video, url, { error, note }) {
   }
   player
     .attach(video)
-    .then(() => player.load(url))
+    .then(() => player.load(url, start))
     .catch(say);
   return {
     heights: () => player.getVariantTracks().map(({ height }) => height),

@@ -89,6 +89,9 @@ for (const name of [
 ]) {
   video.addEventListener(name, () => note(name, ""));
 }
+// By the attribute alone the element counts as paused until it has enough: hls.js, which leaves a
+// paused one alone, would not jump the hole that a viewer comes into.
+video.addEventListener("loadstart", () => video.play().catch(() => {}));
 video.addEventListener("error", () => {
   error(`media ${video.error?.code} ${video.error?.message}`, true);
 });
@@ -214,12 +217,12 @@ globalThis.watch = {
   },
 
   /** Presses play; `clock` is the address of the origin's time; whether the picture `flashes`. */
-  load(engine, url, clock, flashes) {
+  load(engine, url, clock, flashes, start) {
     state.loadedAt = now();
     setInterval(look, LOOK_MS);
     setInterval(lookAtPicture, PICTURE_MS);
     if (flashes) video.requestVideoFrameCallback(lookForFlash);
-    player = ENGINES[engine].open(video, url, { error, note }, clock);
+    player = ENGINES[engine].open(video, url, { error, note }, clock, start);
   },
 
   started,
