@@ -119,7 +119,8 @@ async def test_a_stretch_with_a_hole_is_played_to_its_end_by_who_comes_later(
         for viewer in viewers:
             over = await viewer.until("watch.ended()", 60)
             report = await viewer.report()
-            assert over, f"{viewer.engine} did not end, started at {starts[viewer.engine]}\n{report.seen}"
+            start = starts[viewer.engine]
+            assert over, f"{viewer.engine} did not end, started at {start}\n{report.seen}"
             assert not report.errors or viewer.engine == "hls", report.seen
             assert viewer.refused == []
             await viewer.page.close()
