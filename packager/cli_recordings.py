@@ -83,7 +83,7 @@ def _record(arguments: argparse.Namespace) -> None:
         sources = config.channels[name].sources
         number: int = arguments.number
         if not 1 <= number <= len(sources):
-            raise SetupError(f"{name} has {len(sources)} sources: N is from 1 on")
+            raise SetupError(f"{name}: source {number} of {len(sources)} is none")
         source = sources[number - 1]
         if not isinstance(source, Fed):
             raise SetupError(f"{described(source)}: nobody sends it")

@@ -51,6 +51,8 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     ladder: str
     problem: str = ""
     """The last thing that went wrong, in one line."""
+    problem_at: int | None = None
+    """When it did, in microseconds since the Unix epoch."""
     restarts: int = 0
     """Times ffmpeg was started again since the packager started."""
     speed: float | None = None

@@ -41,6 +41,8 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     ladder: str = ""
     problem: str = ""
+    problem_at: str | None = None
+    """ISO 8601, in UTC."""
     restarts: int = 0
     speed: float | None = None
     lag_ms: int | None = None
@@ -269,7 +271,8 @@ def _notes(channels: Sequence[Channel], *, wrapped: bool) -> Iterator[Text]:
 def _problems(channels: Iterable[Channel]) -> Iterator[Text]:
     for channel in channels:
         if channel.problem:
-            yield _plain(f"{channel.name}: {channel.problem}", "yellow")
+            when = f"{channel.problem_at[11:19]} " if channel.problem_at else ""
+            yield _plain(f"{channel.name}: {when}{channel.problem}", "yellow")
 
 
 def _advice(channels: Iterable[Channel]) -> Iterator[Text]:

@@ -253,6 +253,8 @@ def _channel(channel: FollowedChannel, now: UtcMicros, root: str) -> dict[str, o
     said = msgspec.to_builtins(status) if status else {"state": "unknown"}
     if status is not None:
         said["since"] = iso8601(UtcMicros(status.since))
+        if status.problem_at is not None:
+            said["problem_at"] = iso8601(UtcMicros(status.problem_at))
     return {
         "name": channel.name,
         **said,

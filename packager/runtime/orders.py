@@ -118,7 +118,9 @@ def _ask(port: ControlPort, method: str, path: str, body: bytes | None = None) -
             raise UnknownEventError from error
         raise SetupError(reason) from error
     except OSError as error:
-        raise SetupError(f"{url}: {getattr(error, 'reason', error)}") from error
+        why = error.reason if isinstance(error, urllib.error.URLError) else error
+        words = why.strerror if isinstance(why, OSError) and why.strerror else str(why)
+        raise SetupError(f"{url}: {words.lower()}") from error
     except HTTPException as error:
         raise SetupError(f"{url}: {_STRANGE}") from error
 

@@ -30,6 +30,8 @@ class Teller:
 
     def note(self, **changes: object) -> None:
         """Say it with the next state."""
+        if changes.get("problem"):
+            changes["problem_at"] = self._clock.now()
         self.status = msgspec.structs.replace(self.status, **changes)
 
     def state(self, state: ChannelState, **changes: object) -> None:

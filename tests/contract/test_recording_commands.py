@@ -58,7 +58,7 @@ def test_what_of_a_channel_cannot_be_recorded(
         f"ingest: {{host: 127.0.0.1, rtmp_port: {free_port()}}}\n"
     )
     for arguments, code, wanted in (
-        (["tv", "3"], 2, "tv has 2 sources"),
+        (["tv", "3"], 2, "tv: source 3 of 2 is none"),
         (["tv"], 2, "nobody sends it"),
         (["tv", "2", "--for", "200ms"], 1, "nothing came"),
         (["radio"], 2, "'radio': no such channel"),

@@ -17,6 +17,7 @@ FED = ChannelStatus(
     lag_ms=730,
     drift_ms=-4,
     problem="the network was away",
+    problem_at=1_767_225_601_000_000,
     feeds=(
         FeedStatus(
             name="rtmp",

@@ -379,7 +379,7 @@ def test_hours_of_every_frame_rate_lie_on_the_grid(rate: Fraction) -> None:
     grid = Grid(RATES[rate])
     frames = int(grid.duration * rate)
     assert frames == grid.duration * rate
-    count = frames * int(2 * HOUR / grid.duration)
+    count = frames * int(HOUR / grid.duration)
     video = video_track(0, rate, range(0, count, frames), count, [frames])
     audio = audio_track(9, int(count / rate / AAC), [90], start=-AAC)
     source = Source.stamped(video, audio)

@@ -18,6 +18,8 @@ from tests.support.status import ADVICE, FED, PLAYED
 def shown_of(name: str, status: ChannelStatus) -> Channel:
     """A channel as the control port says it."""
     said = {**msgspec.to_builtins(status), "name": name, "since": "2026-01-01T00:00:00Z"}
+    if status.problem_at is not None:
+        said["problem_at"] = "2026-01-01T00:00:01Z"
     return msgspec.convert({**said, "live_edge_age": 2.5, "tracks": []}, Channel)
 
 
@@ -59,7 +61,7 @@ def test_all_there_is_in_a_wide_terminal() -> None:
         "fight 1 srt on port 9000 away - - - - - - 0/0/0 - 0"
     )
     assert found[-3:] == [
-        "fight: the network was away",
+        "fight: 00:00:01 the network was away",
         "harbour: ffmpeg: harbour.ts: no such file",
         f"fight, 0 rtmp: {ADVICE}",
     ]
@@ -104,6 +106,7 @@ CHANNELS = st.builds(
     source=TEXTS,
     ladder=TEXTS,
     problem=TEXTS,
+    problem_at=st.none() | TEXTS,
     speed=st.none() | st.floats(0, 1000),
     lag_ms=st.none() | st.integers(-(10**9), 10**9),
     feeds=FEEDS

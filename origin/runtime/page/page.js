@@ -251,7 +251,13 @@ function fillChannelRow(row, channel, current) {
   put(restarts, count(channel.restarts));
   put(lag, unit(channel.lag_ms, "ms"));
   put(drift, signed(channel.drift_ms, "ms"));
-  put(problem, channel.problem ?? "").title = channel.problem ?? "";
+  put(problem, problemOf(channel)).title = channel.problem ?? "";
+}
+
+/** The last problem, and when it was: it may be over long since. */
+function problemOf({ problem, problem_at: at }) {
+  if (!problem) return "";
+  return at ? `${clock(Date.parse(at))} ${problem}` : problem;
 }
 
 /** The arrow keys walk the channels. */
@@ -296,7 +302,7 @@ function showChosen(channels) {
   if (!channel) return;
   put(byId("name"), name);
   putState(byId("state"), channel.state);
-  put(byId("problem"), channel.problem ?? "").hidden = !channel.problem;
+  put(byId("problem"), problemOf(channel)).hidden = !channel.problem;
   showFacts(channel);
   showFeeds(channel.feeds ?? []);
   showViews(channel);
