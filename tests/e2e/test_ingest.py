@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.paths import ROOT
 from tests.support.encoder import TRAIN, Encoder, Look, encoder
+from tests.support.obs import obs
 from tests.support.service import Service, fetch, free_port, service, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -76,6 +78,7 @@ def config(ports: Ports) -> str:
     ladder: small.yaml
     loss: {{filler: slate, filler_is: unavailable}}
   rtmp: {{source: {{type: rtmp, key: {key("rtmp")}}}, {passed}}}
+  obs: {{source: {{type: rtmp, key: {key("obs")}}}, ladder: passthrough}}
   srt: {{source: {{type: srt, {here}, {srt}}}, {passed}}}
   udp: {{source: {{type: udp, {here}, port: {ports.udp}}}, {passed}}}
   push: {{source: {{type: push, key: {key("push")}}}, {passed}}}
@@ -312,6 +315,21 @@ def test_an_encoder_that_comes_back_as_another(running: Service, ports: Ports, l
     assert fetch(f"{running.live('rtmp')}/index.mpd").status == 200
     states = [e["state"] for e in running.events("channel.state") if e["channel"] == "rtmp"]
     assert "backing-off" not in states
+
+
+def test_obs_comes_and_comes_back(running: Service, ports: Ports, tmp_path: Path) -> None:
+    def stream() -> AbstractContextManager[None]:
+        return obs(tmp_path, f"rtmp://127.0.0.1:{ports.rtmp}/live", KEY.format("obs"))
+
+    with stream():
+        before = grown(running, "obs", 3, "v0")
+        [feed] = running.status("obs")["feeds"]
+        assert "advice" not in feed
+        assert (feed["report"]["video"], feed["report"]["audio"]) == ("h264", ["aac"])
+    with stream():
+        after = grown(running, "obs", 3, "v0")
+    assert len(periods(after)) == len(periods(before)) + 1
+    assert len(periods(playlist(running, "obs", "a0"))) == len(periods(after))
 
 
 def test_after_a_packager_died_encoders_find_another(running: Service, ports: Ports) -> None:
