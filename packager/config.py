@@ -20,6 +20,7 @@ from packager.retention import SPARE
 from packager.secret import Secret, hidden
 from packager.source import (
     CmafSource,
+    FileSource,
     Host,
     IngestConfig,
     LossConfig,
@@ -262,6 +263,8 @@ def _check_sources(channel: ChannelConfig, file: str, path: str) -> None:
             raise ConfigError(file, f"{path}.loss", "cmaf has none: encoders back each other up")
         if isinstance(source, CmafSource) and channel.sources[1:]:
             raise ConfigError(file, place, "cmaf is a channel's only source: its encoders share it")
+        if isinstance(source, FileSource) and not source.loop and channel.sources[1:]:
+            raise ConfigError(file, place, "a file beside other sources has no end: loop: true")
         if isinstance(source, SrtSource):
             _check_srt(source, file, place)
 

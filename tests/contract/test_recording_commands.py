@@ -53,7 +53,7 @@ def test_what_of_a_channel_cannot_be_recorded(
     config = tmp_path / "ringside.yaml"
     config.write_text(
         "data: data\nchannels:\n  tv:\n    ladder: passthrough\n    sources:\n"
-        f"      - {{type: file, file: {TRAIN}}}\n"
+        f"      - {{type: file, file: {TRAIN}, loop: true}}\n"
         "      - {type: rtmp, key: correct-horse-battery-staple}\n"
         f"ingest: {{host: 127.0.0.1, rtmp_port: {free_port()}}}\n"
     )

@@ -471,6 +471,10 @@ ONE_SOURCE = "data: d\nchannels: {{a: {{ladder: passthrough, {}}}}}"
             "loss: cmaf has none: encoders back each other up",
         ),
         (
+            "sources: [{type: pattern}, {type: file, file: a.ts}]",
+            "sources[1]: a file beside other sources has no end: loop: true",
+        ),
+        (
             "source: {type: pattern}, sources: [{type: pattern}]",
             "sources: there is a source already: put it in the list",
         ),
