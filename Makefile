@@ -62,7 +62,7 @@ check: setup-test
 test: check
 	tests/system-packages
 	@# Viewers need the machine for themselves; the rest mostly waits.
-	$(PY) -m pytest --numprocesses 2 --dist loadfile --ignore tests/browser; \
+	$(PY) -m pytest --numprocesses 3 --dist loadfile --ignore tests/browser; \
 	  others=$$?; $(PY) -m pytest tests/browser && exit $$others
 
 fault: setup-test

@@ -8,14 +8,14 @@ import re
 from collections.abc import Mapping
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, cast, get_args
 
 import msgspec
 
 from packager.access import AccessConfig, read_access
 from packager.errors import ConfigError
 from packager.events import MOST, instant
-from packager.profile import Ladder, PassthroughLadder, segment_fault
+from packager.profile import Ladder, Latency, PassthroughLadder, segment_fault
 from packager.retention import SPARE
 from packager.secret import Secret, hidden
 from packager.source import (
@@ -113,6 +113,8 @@ class ChannelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Who may have it."""
     loss: LossConfig = LossConfig()
     """When a source counts as lost, and what then."""
+    latency: Latency | None = None
+    """In place of the ladder's."""
 
     @property
     def all_sources(self) -> tuple[Source, ...]:
@@ -144,10 +146,15 @@ def _one(text: str) -> list[str]:
     return [text]
 
 
+def _latency(said: str) -> object:
+    """SRT's is a duration, a channel's one of two words."""
+    return said if said in get_args(Latency) else parse_duration(said)
+
+
 _WORDS: Words = {
     "file": _one,
     "audio": _one,
-    "latency": parse_duration,
+    "latency": _latency,
     "no_data": parse_duration,
     "no_video": threshold,
     "black": threshold,

@@ -122,7 +122,15 @@ def _period_started(timeline: Timeline, record: PeriodStarted) -> Timeline:
     if record.number <= timeline.last_number:
         msg = f"period {record.index} starts at segment {record.number}, which is taken"
         raise JournalError(msg)
-    period = Period(record.index, record.number, record.anchor, {}, record.stretches, record.filler)
+    period = Period(
+        index=record.index,
+        number=record.number,
+        anchor=record.anchor,
+        tracks={},
+        stretches=record.stretches,
+        filler=record.filler,
+        part=record.part,
+    )
     return replace(
         timeline,
         periods=(*timeline.periods, period),

@@ -54,6 +54,10 @@ EncoderName = Literal["x264", "nvenc", "qsv", "vaapi"]
 """What encodes a picture to H.264: x264 on this machine's cores, or a device."""
 
 
+Latency = Literal["standard", "low"]
+"""Low: the picture is encoded without looking ahead, and served in parts as it comes."""
+
+
 class VideoRung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One rendition of the ladder, encoded to H.264."""
 
@@ -123,6 +127,7 @@ class EncodeLadder(
     audio: AudioRung
     encoder: EncoderName = "x264"
     """Of the rungs that name none themselves."""
+    latency: Latency = "standard"
 
     def encoder_of(self, rung: VideoRung) -> EncoderName:
         """What `rung` is encoded by."""
@@ -145,6 +150,7 @@ class PassthroughLadder(
     """What errors call that."""
     segment: Fraction
     """Seconds."""
+    latency: Latency = "standard"
 
 
 Ladder = EncodeLadder | PassthroughLadder

@@ -60,6 +60,8 @@ class PeriodStarted(_Record, frozen=True, tag="period"):
     """In a rewritten journal: what is known of holes whose other side has been trimmed too."""
     filler: bool = False
     """It has nobody's feed, but what is sent while there is none."""
+    part: int = 0
+    """Microseconds that no chunk is longer than; 0 where they are not served one by one."""
 
 
 class Parted(_Record, frozen=True, tag="parted"):

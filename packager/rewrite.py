@@ -42,7 +42,9 @@ def records_of(timeline: Timeline, version: int, of: str = "") -> Iterator[Recor
         yield Carried(track.id, track.longest, track.peak)
     for period in timeline.periods:
         first, *others = _batches(period.stretches)
-        yield PeriodStarted(period.index, period.number, period.anchor, first, period.filler)
+        yield PeriodStarted(
+            period.index, period.number, period.anchor, first, period.filler, period.part
+        )
         yield from map(Parted, others)
         for description in period.tracks.values():
             yield TrackAdded(description)

@@ -25,8 +25,9 @@ from math import floor
 from packager.actions import Action, Broken, Note, Store
 from packager.cmaf.init import InitFacts
 from packager.cmaf.mend import evened, without_jumps
-from packager.cmaf.run import Run, write
+from packager.cmaf.run import Run, joined, write
 from packager.drift import Drift
+from packager.latency import Parts
 from packager.records import (
     Anchor,
     ChunkAdded,
@@ -89,6 +90,8 @@ class Segmenter:
     """Nobody's feed: what is sent while there is none."""
     leave_after: int | None = None
     """The last segment that is wanted; None where there is none."""
+    parts: Parts | None = None
+    """What sound is cut into, in step with the picture's chunks; None for the chunks it came in."""
     lag: int | None = None
     """Microseconds that the lead's newest run trails the wall clock."""
     anchor_lag: int | None = None
@@ -292,7 +295,8 @@ class Segmenter:
         anchor = Anchor(source, self.grid.micros(number), instant)
         self._period_number, self.came = number, None
         self._trail = instant - anchor.utc
-        yield Note(PeriodStarted(self.next_period, number, anchor, filler=self.filler))
+        part = self.parts.target_micros if self.parts else 0
+        yield Note(PeriodStarted(self.next_period, number, anchor, filler=self.filler, part=part))
         self.next_period += 1
         for track in self._tracks.values():
             if track.facts is not None:
@@ -417,7 +421,7 @@ class Segmenter:
                     track.pending = [run.moved(-track.shift), *held[index + 1 :]]
                     return
                 if taken is not None:
-                    yield self._store(track, taken)
+                    yield from self._store_sound(track, taken)
                 if self._is_whole(track, rest):
                     yield from self._end(track, now)
                 run = rest
@@ -466,6 +470,29 @@ class Segmenter:
         head, tail = run.split(index)
         return (head if index else None), tail
 
+    def _store_sound(self, track: TrackState, run: Run) -> Iterator[Action]:
+        """Store what `run` completes of the parts of the open segment."""
+        if self.parts is None:
+            yield self._store(track, run)
+            return
+        if track.part is not None and track.part.start + track.part.duration != run.start:
+            yield self._store(track, track.part)
+            track.part = None
+        if track.part is None and not track.chunks:
+            track.begin = run.start
+        rest: Run | None = run if track.part is None else joined([track.part, run])
+        while rest is not None:
+            due = track.begin + round_half_up(
+                (track.chunks + 1) * self.parts.length * track.timescale
+            )
+            count = len(rest.sizes)
+            index = rest.samples_before(due)
+            if index == count and rest.start + rest.duration + rest.durations[-1] // 2 < due:
+                break
+            head, rest = rest.split(index) if 0 < index < count else (rest, None)
+            yield self._store(track, head)
+        track.part = rest
+
     def _shown(self) -> Fraction:
         """Seconds since the epoch that the picture has reached.
 
@@ -501,8 +528,11 @@ class Segmenter:
             return False
         if rest is not None:
             return True
-        cut = self._next_cut(track)
-        return cut is not None and track.end + track.half >= cut
+        cut, part = self._next_cut(track), track.part
+        end, half = track.end, track.half
+        if part is not None:
+            end, half = part.start + part.duration, part.durations[-1] // 2
+        return cut is not None and end + half >= cut
 
     # Segments
 
@@ -519,6 +549,9 @@ class Segmenter:
         return Store(record, parts)
 
     def _end(self, track: TrackState, now: UtcMicros) -> Iterator[Action]:
+        if track.part is not None:
+            yield self._store(track, track.part)
+            track.part = None
         if track.chunks:
             yield from self._measure(track)
             yield Note(SegmentEnded(track.spec.id, track.number, now))

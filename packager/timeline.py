@@ -32,6 +32,8 @@ class Period(msgspec.Struct, frozen=True):
     """Where its numbers go on after a hole, in order: one of before the oldest segment at most."""
     filler: bool = False
     """It has nobody's feed."""
+    part: int = 0
+    """Microseconds that no chunk is longer than; 0 where they are not served one by one."""
 
 
 class TrackTimeline(msgspec.Struct, frozen=True):

@@ -35,6 +35,10 @@ class TrackState:
     """Half a sample: how far a boundary may be missed."""
     last: int = -1
     """The newest segment ended."""
+    begin: int = 0
+    """Where the first sound of the open segment starts, in ticks since the epoch."""
+    part: Run | None = None
+    """Sound of the open segment that makes no whole part yet."""
     pending: list[Run] = field(default_factory=list[Run])
     behind: bool = False
     """Another track broke off, and this one may not have reached the break yet."""

@@ -17,12 +17,15 @@ from packager.errors import FeedError
 from packager.feed.container import Container
 from packager.ffmpeg.encoders import device_options, encoder_options, last_filters
 from packager.ffmpeg.probe import SILENCE, AudioStream, SourceInfo
+from packager.latency import parts_of
 from packager.profile import EncodeLadder, EncoderName, Ladder, VideoRung
 from packager.ticks import MICROS, round_half_up, seconds
 from packager.track import UNDETERMINED, TrackKind, TrackSpec
 
 CHUNKS = 4
 """Chunks a segment: a quarter is whole frames for every segment duration of the design."""
+_SOUND_OF_PARTS = Fraction(1, 50)
+"""Seconds of a chunk of sound that parts are made of: a frame, so that none waits for another."""
 
 _TIMESCALE = 90_000
 _SLIP = 0.01
@@ -172,7 +175,7 @@ def arguments(
             real_time=real_time,
         )
     else:
-        outputs = _copied(feed, picture, segment, info, pipes)
+        outputs = _copied(feed, picture, _chunks(ladder, segment), info, pipes)
     merged = ffmpeg.merge_outputs(*outputs).global_args(
         *devices,
         "-hide_banner", "-nostdin", "-nostats",
@@ -253,14 +256,28 @@ def _clock(picture: Stream, feed: PatternFeed) -> Stream:
     )
 
 
-def _muxer(segment: Fraction, *flags: str) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class _Chunks:
+    """Seconds of what leaves ffmpeg at once."""
+
+    picture: Fraction
+    sound: Fraction
+
+
+def _chunks(ladder: Ladder, segment: Fraction) -> _Chunks:
+    parts = parts_of(ladder, segment)
+    if parts is None:
+        return _Chunks(segment / CHUNKS, segment / CHUNKS)
+    return _Chunks(parts.length, _SOUND_OF_PARTS)
+
+
+def _muxer(chunk: Fraction, *flags: str) -> dict[str, object]:
     # frag_discont keeps start times and the offset of sound to picture; negative times are let
     # through, or each track's muxer would shift its own.
-    chunk = round_half_up(segment * MICROS / CHUNKS) - 1000
     return {
         "f": "mp4",
         "movflags": "+" + "+".join(("cmaf", "frag_discont", *flags)),
-        "frag_duration": chunk,
+        "frag_duration": round_half_up(chunk * MICROS) - 1000,
         "avoid_negative_ts": "disabled",
         "use_editlist": 0,
         "fflags": "+bitexact",
@@ -287,6 +304,7 @@ def _encoded(
     real_time: bool,
 ) -> list[Stream]:
     picture, sound = streams
+    chunks = _chunks(ladder, segment)
     video, sounds = _decoded(feed, info, picture, sound)
     # To the nearest: fps_mode alone lets a picture be a frame late for good.
     even = video.filter("fps", fps=str(ladder.frame_rate), round="near")
@@ -295,7 +313,7 @@ def _encoded(
         ffmpeg.output(
             _scaled(parts.stream(index), rung, ladder.encoder_of(rung)),
             f"pipe:{pipe}",
-            **_video(rung, ladder, segment, threads=rung.threads if real_time else 1),
+            **_video(rung, ladder, segment, chunks, threads=rung.threads if real_time else 1),
         )
         for index, (rung, pipe) in enumerate(zip(ladder.video, pipes, strict=False))
     ]
@@ -306,7 +324,7 @@ def _encoded(
             stream.filter("aresample", **{"async": 1000, "min_hard_comp": _SLIP}),
             f"pipe:{pipe}",
             **{"c:a": "aac", "b:a": rung.bitrate, "ar": rung.sample_rate, "ac": rung.channels},
-            **_muxer(segment),
+            **_muxer(chunks.sound),
             **_language(audio),
         )
         for stream, audio, pipe in zip(sounds, info.audio, pipes[len(ladder.video) :], strict=False)
@@ -354,7 +372,7 @@ def _scaled(stream: Stream, rung: VideoRung, encoder: EncoderName) -> Stream:
 
 
 def _video(
-    rung: VideoRung, ladder: EncodeLadder, segment: Fraction, *, threads: int
+    rung: VideoRung, ladder: EncodeLadder, segment: Fraction, chunks: "_Chunks", *, threads: int
 ) -> dict[str, object]:
     frames = round_half_up(segment * ladder.frame_rate)
     # Counted from the first picture. Half a frame early: the comparison is in floating point, the
@@ -363,11 +381,11 @@ def _video(
     due = f"gte(t-ld(0),n_forced*{segment.numerator}/{segment.denominator}-{half})"
     keyframes = f"expr:if(n,{due},st(0,t)+1)"
     return {
-        **encoder_options(ladder.encoder_of(rung), rung, frames, threads),
+        **encoder_options(ladder.encoder_of(rung), rung, frames, threads, ladder.latency),
         "force_key_frames": keyframes,
         "fps_mode": "vfr",
         "video_track_timescale": timescale_for(ladder.frame_rate),
-        **_muxer(segment, "frag_keyframe"),
+        **_muxer(chunks.picture, "frag_keyframe"),
     }
 
 
@@ -384,7 +402,7 @@ def trial_arguments(rung: VideoRung, ladder: EncodeLadder) -> list[str]:
         "pipe:1",
         f="null",
         **{"frames:v": _TRIED},
-        **encoder_options(encoder, rung, frames, rung.threads),
+        **encoder_options(encoder, rung, frames, rung.threads, ladder.latency),
     ).global_args(
         *device_options(ladder), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+error"
     )
@@ -392,7 +410,7 @@ def trial_arguments(rung: VideoRung, ladder: EncodeLadder) -> list[str]:
 
 
 def _copied(
-    feed: Feed, source: Stream, segment: Fraction, info: SourceInfo, pipes: Sequence[int]
+    feed: Feed, source: Stream, chunks: "_Chunks", info: SourceInfo, pipes: Sequence[int]
 ) -> list[Stream]:
     targets = iter(pipes)
     by_index = isinstance(feed, PipeFeed)
@@ -402,19 +420,19 @@ def _copied(
             "c:v": "copy",
             "tag:v": COPYABLE[video.codec],
             "video_track_timescale": timescale_for(video.frame_rate),
-            **_muxer(segment, "frag_keyframe"),
+            **_muxer(chunks.picture, "frag_keyframe"),
         }
         stream = source[str(video.index) if by_index else f"v:{number}"]
         outputs.append(ffmpeg.output(stream, f"pipe:{next(targets)}", **options))
     for number, audio in enumerate(info.audio):
         if audio.index == SILENCE:
-            outputs.append(_silent(segment, audio, next(targets)))
+            outputs.append(_silent(chunks.sound, audio, next(targets)))
             continue
         # Delayed: what the moov says of sound is only known from its first frames.
         options = {
             "c:a": "copy",
             "tag:a": COPYABLE[audio.codec],
-            **_muxer(segment, "delay_moov"),
+            **_muxer(chunks.sound, "delay_moov"),
             **_language(audio),
         }
         if audio.codec == "aac":
@@ -424,12 +442,12 @@ def _copied(
     return outputs
 
 
-def _silent(segment: Fraction, audio: AudioStream, pipe: int) -> Stream:
+def _silent(chunk: Fraction, audio: AudioStream, pipe: int) -> Stream:
     """Silence beside what is passed through."""
     return ffmpeg.output(
         ffmpeg.input(_SILENCE, f="lavfi").audio,
         f"pipe:{pipe}",
         **{"c:a": "aac", "b:a": _SILENT_BITRATE},
-        **_muxer(segment, "delay_moov"),
+        **_muxer(chunk, "delay_moov"),
         **_language(audio),
     )

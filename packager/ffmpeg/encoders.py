@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import assert_never
 
-from packager.profile import EncodeLadder, EncoderName, VideoRung
+from packager.profile import EncodeLadder, EncoderName, Latency, VideoRung
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,17 @@ _VAAPI = {
 }
 """Intel's scale of `quality`: from 1, the best, to 7. Other drivers have one of their own."""
 
+_AT_ONCE: Mapping[EncoderName, Mapping[str, object]] = MappingProxyType(
+    {
+        # Without looking ahead, and slices in threads: frames in threads are out late.
+        "x264": {"tune": "zerolatency"},
+        "nvenc": {"tune": "ll", "rc-lookahead": 0, "delay": 0, "zerolatency": 1},
+        "qsv": {"async_depth": 1, "look_ahead": 0},
+        "vaapi": {"async_depth": 1},
+    }
+)
+"""What has a picture out before the next one is in."""
+
 _ENCODER = re.compile(r"^ V[.A-Z]{5} (\S+)", re.MULTILINE)
 
 
@@ -94,18 +105,24 @@ def last_filters(encoder: EncoderName) -> tuple[tuple[str, ...], ...]:
 
 
 def encoder_options(
-    encoder: EncoderName, rung: VideoRung, frames: int, threads: int
+    encoder: EncoderName,
+    rung: VideoRung,
+    frames: int,
+    threads: int,
+    latency: Latency = "standard",
 ) -> dict[str, object]:
     """How `rung` is encoded, with a keyframe every `frames` pictures where one is forced."""
+    low = latency == "low"
     return {
         "c:v": NEEDS[encoder].codec,
         "b:v": rung.bitrate,
         "maxrate": rung.maxrate,
         "bufsize": rung.bufsize,
-        "bf": 0 if rung.profile == "baseline" else rung.bframes,
+        "bf": 0 if low or rung.profile == "baseline" else rung.bframes,
         "g": frames,
         "flags": "+cgop+bitexact",
         **_own_options(encoder, rung, frames, threads),
+        **(_AT_ONCE[encoder] if low else {}),
     }
 
 

@@ -15,6 +15,7 @@ from packager.events import EventOrder, ordered, said, schedule_of
 from packager.feed.advice import facts_of
 from packager.ffmpeg.command import COPYABLE, arguments, track_specs
 from packager.ffmpeg.probe import SILENCE
+from packager.latency import parts_of
 from packager.losses import told
 from packager.profile import EncodeLadder
 from packager.records import Ended, EventRemoved, EventSet
@@ -318,6 +319,7 @@ class Channel:
             encoded=isinstance(shown.ladder, EncodeLadder),
             came=shown.begins,
             filler=shown.is_filler,
+            parts=parts_of(shown.ladder, config.segment),
         )
         run = Run(config, intake, self._teller, self._troubles)
         pipes = [TrackPipe(run.taker(index)) for index in range(len(specs))]

@@ -83,6 +83,8 @@ def load(path: Path) -> LoadedConfig:
         if channel.ladder not in ladders:
             ladders[channel.ladder] = load_ladder(channel.ladder, folder, file, f"{place}.ladder")
         ladder = ladders[channel.ladder]
+        if channel.latency is not None:
+            ladder = msgspec.structs.replace(ladder, latency=channel.latency)
         channels[name] = LoadedChannel(
             name=name,
             sources=_sources(channel, folder, file, place),

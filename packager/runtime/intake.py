@@ -7,6 +7,7 @@ from packager.clock import Clock, monotonic
 from packager.cmaf.boxes import Buffer
 from packager.cmaf.demuxer import Demuxer, Init
 from packager.cmaf.run import Run
+from packager.latency import Parts
 from packager.runtime import metrics
 from packager.runtime.publisher import Publisher
 from packager.segmenter import Segmenter
@@ -28,10 +29,11 @@ class Intake:
         encoded: bool,
         came: UtcMicros | None = None,
         filler: bool = False,
+        parts: Parts | None = None,
     ) -> None:
         """`encoded`: keyframes are forced on the grid; otherwise the feed is passed through.
 
-        Of `came` and `filler` see `Segmenter`.
+        Of `came`, `filler` and `parts` see `Segmenter`.
         """
         self._channel = channel
         self._publisher = publisher
@@ -48,6 +50,7 @@ class Intake:
             bitrates={} if encoded else _measured(timeline),
             came=came,
             filler=filler,
+            parts=parts,
         )
         self._in_step = True
         self._latency = metrics.PUBLISH_SECONDS.labels(channel)

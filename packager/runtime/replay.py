@@ -24,6 +24,7 @@ from packager.cmaf.demuxer import Init
 from packager.cmaf.run import Run
 from packager.errors import FeedError, SetupError
 from packager.ffmpeg.command import arguments, track_specs
+from packager.latency import parts_of
 from packager.layout import is_name
 from packager.profile import EncodeLadder, Ladder
 from packager.records import Ended
@@ -161,7 +162,8 @@ async def _package(job: Job, ladder: Ladder, folder: Path) -> None:
     publisher = Publisher(job.channel, folder, journal, makes_room=False)
     clock = ManualClock(job.start)
     specs = track_specs(ladder, opened.info)
-    intake = Intake(job.channel, specs, publisher, clock, encoded=encoded)
+    parts = parts_of(ladder, ladder.segment)
+    intake = Intake(job.channel, specs, publisher, clock, encoded=encoded, parts=parts)
     with _Bar(opened.info.duration) as bar:
         output = _Output(job, intake, clock, bar.advance)
         merge = _Merge(output.take, len(specs))

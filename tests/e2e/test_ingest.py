@@ -323,9 +323,14 @@ def test_obs_comes_and_comes_back(running: Service, ports: Ports, tmp_path: Path
 
     with stream():
         before = grown(running, "obs", 3, "v0")
-        [feed] = running.status("obs")["feeds"]
-        assert "advice" not in feed
-        assert (feed["report"]["video"], feed["report"]["audio"]) == ("h264", ["aac"])
+        report = wait_until(
+            lambda: (
+                (said := running.status("obs")["feeds"][0]["report"]).get("frame_rate") and said
+            ),
+            "a report",
+        )
+        assert (report["video"], report["audio"]) == ("h264", ["aac"])
+        assert "advice" not in running.status("obs")["feeds"][0]
     with stream():
         after = grown(running, "obs", 3, "v0")
     assert len(periods(after)) == len(periods(before)) + 1

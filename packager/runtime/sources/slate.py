@@ -33,7 +33,12 @@ def slate_ladder(ladder: Ladder, segment: Fraction, timeline: Timeline) -> Encod
     width, height = (last.width, last.height) if last else (1280, 720)
     rung = VideoRung(id="v0", width=width, height=height, bitrate=_BITRATE)
     return EncodeLadder(
-        name=ladder.name, frame_rate=rate, segment=segment, video=(rung,), audio=AudioRung(id="a0")
+        name=ladder.name,
+        frame_rate=rate,
+        segment=segment,
+        video=(rung,),
+        audio=AudioRung(id="a0"),
+        latency=ladder.latency,
     )
 
 
