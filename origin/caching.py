@@ -25,6 +25,8 @@ class Policy:
     """A segment's answer names the next (`Link: rel="next"`), so that it can be fetched early."""
 
 
+_RELOADED = 6
+"""Segments for which a playlist that was waited for is kept."""
 _HOUR = 3600
 _DAY = 86_400
 _YEAR = 31_536_000
@@ -68,6 +70,9 @@ def cache_control(
     """
     if freshness is Freshness.ENDED_MANIFEST and lasts is not None:
         return f"public, max-age={max(1, min(_HOUR, lasts // 1))}"
+    if freshness is Freshness.RELOADED:
+        # Each address is asked for once, and then not again (RFC 8216bis appendix B.1).
+        return f"public, max-age={max(1, _RELOADED * segment // 1)}"
     if freshness is Freshness.LIVE_MANIFEST:
         # Whole seconds, and never none: a manifest nobody may keep is asked for by everybody.
         return f"public, max-age={max(1, segment // 2)}"

@@ -16,6 +16,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from typing import assert_never
 
 from origin.plan import (
@@ -38,6 +39,7 @@ from origin.request import (
     Manifest,
     ManifestKind,
     Media,
+    Reload,
     Request,
     Stretched,
     TimeOfDay,
@@ -50,13 +52,19 @@ from packager.manifest.smooth.client_manifest import LOOK_AHEAD, listed
 from packager.retention import SPARE, first_named
 from packager.smooth_clock import TIMESCALE, TOLERANCE, instant, span
 from packager.staleness import is_stale, stale_at
-from packager.ticks import UtcMicros, micros_of
+from packager.ticks import MICROS, UtcMicros, micros_of
 from packager.timeline import FOREVER, Timeline, TrackTimeline, kept
-from packager.window import Window, rolling, stretch
+from packager.window import Window, leading, rolling, stretch
 
 _MISSED = TIMESCALE // 40
 """How far before its boundary a segment may start: half a frame of sound, amply."""
 _NEVER = UtcMicros(1 << 62)
+_PARTS_AHEAD = 3
+"""Seconds' worth of parts that may be asked for before they are there, or so many of them where
+they are longer (RFC 8216bis section 6.2.5.2: the advance part limit)."""
+_SEGMENTS_AHEAD = 2
+_PATIENCE = 3
+"""Segments' time for which a playlist is waited for: a stalled encoder shall pin nobody."""
 _MILLI = 1000
 """Microseconds: as exactly as the time is told."""
 _NOT_YET = Refuse(412, "not there yet", Freshness.SOON)
@@ -173,10 +181,58 @@ def _rolling(request: Manifest, channel: ChannelView, now: UtcMicros) -> Plan:
         return _stale(timeline)
     if channel.is_without_feed:
         return _unavailable(timeline, "there is no feed now")
+    if request.kind is ManifestKind.HLS_MEDIA and is_low(timeline):
+        return _leading(request, channel)
     window = rolling(timeline, channel.depth, first_named(timeline))
     if window is None:
         return _unavailable(timeline, "no data yet")
     return _serve(request, channel, window)
+
+
+def is_low(timeline: Timeline) -> bool:
+    """Whether what has begun is served as it comes."""
+    current = timeline.period
+    return current is not None and current.part > 0 and not timeline.ended
+
+
+def _leading(request: Manifest, channel: ChannelView) -> Plan:
+    """The plan for a media playlist that lists parts."""
+    timeline = channel.timeline
+    track = timeline.tracks.get(request.track)
+    if track is None:
+        return _unavailable(timeline, "no data yet")
+    if request.reload is not None:
+        awaited = _awaited(request.reload, timeline, track)
+        if awaited is not None:
+            return awaited
+    window = leading(timeline, channel.depth, request.track, first_named(timeline))
+    if window is None:
+        return _unavailable(timeline, "no data yet")
+    return _serve(request, channel, window)
+
+
+def _awaited(asked: Reload, timeline: Timeline, track: TrackTimeline) -> Plan | None:
+    """What to do about what a playlist does not have yet; None where it has it (6.2.5.2)."""
+    last = max(timeline.edge, track.segments.last_number)
+    chunks = track.open if track.open_number > last else ()
+    if chunks:
+        last = track.open_number - 1
+    number, part = asked.number, asked.part
+    if number == track.segments.last_number and part is not None:
+        newest = len(track.segments.chunks(len(track.segments) - 1))
+        if part >= newest:
+            # One more than there are is the first of the next.
+            number, part = number + 1, 0
+    if number <= last or (part is not None and number == last + 1 and part < len(chunks)):
+        return None
+    target = Fraction(timeline.period.part if timeline.period else MICROS, MICROS)
+    each = ceil(timeline.grid.duration / target)
+    ahead = (number - last - 1) * each + (part or 0) - len(chunks)
+    most = _PARTS_AHEAD if target >= 1 else ceil(_PARTS_AHEAD / target)
+    if number > last + _SEGMENTS_AHEAD or (part is not None and ahead >= most):
+        return Refuse(400, "that is too far in the future", Freshness.SOON)
+    late = Refuse(503, "it does not come", Freshness.UNAVAILABLE, retry_after=1)
+    return Wait(_PATIENCE * timeline.grid.duration, late)
 
 
 def _stale(timeline: Timeline) -> Refuse:

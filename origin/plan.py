@@ -19,6 +19,8 @@ class Freshness(Enum):
     FOREVER = auto()
     MOVED = auto()
     LIVE_MANIFEST = auto()
+    RELOADED = auto()
+    """A live manifest with what its address says that it has."""
     ENDED_MANIFEST = auto()
     NEVER = auto()
     SOON = auto()

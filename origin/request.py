@@ -13,12 +13,14 @@
 
 A view is nothing, /from/{t}, /from/{t}/to/{t} or /event/{event}: manifests are there under each,
 media once, without any. `?start=&end=` at a manifest asks for where the view with these times is,
-`?_HLS_skip=YES` at a media playlist for a delta update (RFC 8216bis section 6.2.5.1).
+`?_HLS_skip=YES` at a media playlist for a delta update (RFC 8216bis section 6.2.5.1),
+`?_HLS_msn=&_HLS_part=` for one that has this segment or part (6.2.5.2).
 No other query changes an answer: CDNs and ad technology add them. All else counts as it was sent:
 another spelling of a path that were answered too would be another object to a CDN.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
@@ -50,6 +52,16 @@ class ManifestKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Reload:
+    """What a playlist is to have before it is sent (RFC 8216bis section 6.2.5.2)."""
+
+    number: int
+    """The segment."""
+    part: int | None
+    """Of it; None for the whole."""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """A manifest of a view."""
 
@@ -60,6 +72,8 @@ class Manifest:
     view: View = Rolling()  # noqa: RUF009 - it never changes
     skip: bool = False
     """Of a media playlist: a delta update will do."""
+    reload: Reload | None = None
+    """Of a media playlist: what is waited for; None where nothing is."""
     patch: PatchName | None = None
     """Of an MPD patch: what it is from."""
 
@@ -150,8 +164,9 @@ _FRAGMENT = re.compile(
     r"Fragments\((?P<kind>video|audio)=(?P<time>0|[1-9][0-9]{0,17})\)"
 )
 _ASKED = ("start", "end")
-_SKIP = "_HLS_skip"
-_MATTER = frozenset((*_ASKED, _SKIP))
+_SKIP, _MSN, _PART = "_HLS_skip", "_HLS_msn", "_HLS_part"
+_MATTER = frozenset((*_ASKED, _SKIP, _MSN, _PART))
+_COUNT = re.compile(r"0|[1-9][0-9]{0,12}")
 _MATTERING = (*(name.encode() for name in _MATTER), b"token")
 _ENCODED = {"%28": "(", "%29": ")", "%3D": "=", "%3d": "="}
 """What clients of Smooth may encode, though they need not."""
@@ -196,8 +211,7 @@ def _queried(manifest: Manifest, query: str) -> Request:
     asked = values(query, _MATTER)
     said = {name: asked[name] for name in _ASKED if name in asked}
     if not said:
-        skip = manifest.kind is ManifestKind.HLS_MEDIA and asked.get(_SKIP) in ("YES", "v2")
-        return replace(manifest, skip=skip)
+        return _reloaded(manifest, asked) if manifest.kind is ManifestKind.HLS_MEDIA else manifest
     if "start" not in said:
         return Bad("an end without a start")
     try:
@@ -209,6 +223,18 @@ def _queried(manifest: Manifest, query: str) -> Request:
     if end is not None and end <= start:
         return Bad("the end is not after the start")
     return Stretched(manifest, start, end)
+
+
+def _reloaded(playlist: Manifest, asked: Mapping[str, str]) -> Request:
+    """What is new in a media playlist, once it is there."""
+    skip = asked.get(_SKIP) in ("YES", "v2")
+    if _MSN not in asked:
+        return Bad(f"{_PART} without {_MSN}") if _PART in asked else replace(playlist, skip=skip)
+    counts = [asked[name] for name in (_MSN, _PART) if name in asked]
+    if not all(map(_COUNT.fullmatch, counts)):
+        return Bad(f"{_MSN} and {_PART} are whole numbers")
+    number, *part = map(int, counts)
+    return replace(playlist, skip=skip, reload=Reload(number, part[0] if part else None))
 
 
 def may_matter(query: bytes) -> bool:

@@ -1,13 +1,13 @@
 """A stretch of the timeline asked for: what one manifest describes."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from packager.columns import Segment
+from packager.columns import Chunk, Segment
 from packager.segments import Segments
 from packager.ticks import Grid, UtcMicros, micros_of, round_half_up
-from packager.timeline import Period, Timeline
+from packager.timeline import Period, Timeline, TrackTimeline
 from packager.track import Track, TrackKind
 
 
@@ -47,6 +47,31 @@ def _ceil_rate(rate: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a track has come: the newest segment that is whole, and chunks of the next."""
+
+    track: str
+    number: int
+    """-1 where none is whole."""
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """What has come of one track after the last segment of a window."""
+
+    target: int
+    """Microseconds that no chunk is longer than."""
+    number: int
+    """The segment that the chunks belong to, or the next one."""
+    period: int
+    """The period that it lies in; -1 where it has not begun."""
+    chunks: tuple[Chunk, ...]
+    others: tuple[Reached, ...]
+    """How far the other tracks of the newest period have come."""
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """Segments `first` to `last` of a channel."""
 
@@ -64,6 +89,8 @@ class Window:
     """Video, the highest bit rate first; then audio, in the order of the source."""
     periods: Mapping[int, Period]
     """By index, oldest first: those with a segment in the window."""
+    tip: Tip | None = None
+    """Of the one track that the window is for, where its chunks are listed as they come."""
 
     def track_of(self, track_id: str, segment: Segment) -> Track:
         """The description of a track in the period that `segment` lies in."""
@@ -109,6 +136,41 @@ def rolling(timeline: Timeline, depth: int, oldest: int = 0) -> Window | None:
     return _window(timeline, first, timeline.edge, depth, ended=timeline.ended, stays=False)
 
 
+def leading(timeline: Timeline, depth: int, track_id: str, oldest: int = 0) -> Window | None:
+    """The newest `depth` segments and what has come after them, for one track.
+
+    It does not wait for the others, as `rolling` does. None while nothing is published.
+    """
+    track, current = timeline.tracks[track_id], timeline.period
+    if current is None or timeline.edge < 0:
+        return None
+    last = max(timeline.edge, track.segments.last_number)
+    begun = track.open_number > last
+    tip = Tip(
+        target=current.part,
+        number=track.open_number if begun else last + 1,
+        period=track.open_period if begun else -1,
+        chunks=track.open if begun else (),
+        others=tuple(
+            _reached(other)
+            for other in timeline.tracks.values()
+            if other.id in current.tracks and other.id != track_id
+        ),
+    )
+    first = max(oldest, last - depth + 1)
+    window = _window(timeline, first, last, depth, ended=False, stays=False)
+    if window is None:
+        return None
+    used = {*window.periods, tip.period}
+    periods = {period.index: period for period in timeline.periods if period.index in used}
+    return replace(window, periods=periods, tip=tip)
+
+
+def _reached(track: TrackTimeline) -> Reached:
+    whole = track.segments.last_number
+    return Reached(track.id, whole, len(track.open) if track.open_number == whole + 1 else 0)
+
+
 def stretch(
     timeline: Timeline, first: int, last: int, *, ended: bool, stays: bool
 ) -> Window | None:
@@ -116,7 +178,8 @@ def stretch(
 
     `ended`: nothing will be added. `stays`: nothing of it is about to leave the retention.
     """
-    return _window(timeline, first, min(last, timeline.edge), None, ended=ended, stays=stays)
+    last = min(last, timeline.edge)
+    return _window(timeline, first, last, None, ended=ended, stays=stays)
 
 
 def _window(

@@ -47,6 +47,7 @@ from packager.clock import Clock
 from packager.layout import SegmentName
 from packager.ticks import MICROS, UtcMicros, iso8601
 from packager.timeline import Timeline
+from packager.window import Tip
 
 _LARGEST_SHARE = 8
 """A segment that takes more than one part in so many of the memory is sent from its file."""
@@ -273,7 +274,8 @@ class Answers:
         # Whatever the path: views that have the same to say share it.
         up = path_of(request.view).count("/")
         extent = (window.first, window.last, window.depth, window.ended, window.stays, plan.late)
-        key = (request.kind, request.track, request.skip, request.patch, up, extent, zipped)
+        asked = (request.kind, request.track, request.skip, request.patch, up)
+        key = (asked, extent, _come(window.tip), request.reload is not None, zipped)
         if (found := channel.rendered.get(key)) is None:
             if not admits(self.load, request):
                 return self.put_off(ready)
@@ -291,6 +293,8 @@ class Answers:
         text = render(plan, channel.tapes)
         ended = plan.window.ended
         freshness = Freshness.ENDED_MANIFEST if ended else Freshness.LIVE_MANIFEST
+        if plan.request.reload is not None and plan.window.tip is not None:
+            freshness = Freshness.RELOADED
         coding = (("Content-Encoding", "gzip"),) if zipped else ()
         return Answer(
             status=200,
@@ -394,6 +398,11 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "*, Authorization, Range",
     "Access-Control-Max-Age": "86400",
 }
+
+
+def _come(tip: Tip | None) -> Hashable:
+    """What tells one tip of a window from another."""
+    return tip and (tip.number, len(tip.chunks), tip.others)
 
 
 def _lateness(plan: ServeManifest) -> Iterator[tuple[str, str]]:

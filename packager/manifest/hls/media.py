@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 
-from packager.layout import InitName, SegmentName
+from packager.columns import Chunk
+from packager.layout import ChunkName, InitName, SegmentName
 from packager.manifest.text import Passage, Piece, Tapes, Text
 from packager.ticks import MICROS, UtcMicros, iso8601, micros_of, round_half_up, seconds
-from packager.window import Window, WindowTrack
+from packager.track import Track, TrackKind
+from packager.window import Tip, Window, WindowTrack
 
 _DIGITS = 6
 _STEP = Fraction(3, 2)
@@ -19,6 +21,12 @@ _SKIPPED_BEHIND = 12
 (section 4.4.3.8). A player's copy may be half as old."""
 _LONG = 4
 """As many of these in a window make delta updates worth their while."""
+_SKIPPED_BEHIND_TIP = 6
+"""The same where a playlist is fetched anew with each part: what section 4.4.3.8 has at least."""
+_HELD_BACK = 3
+"""Parts that a player stays behind the end (section 4.4.3.8: at least two, three advised)."""
+_IN_PARTS = 3
+"""Target durations behind the end that parts are listed of (section 4.4.4.9)."""
 _SHORTEST_GAP = 1000
 """Microseconds of an entry for a hole that the media before it reaches over."""
 
@@ -35,32 +43,75 @@ def render(
 
     `skip`: as a delta update (section 6.2.5.1), if that leaves anything out.
     """
-    boundary = _SKIPPED_BEHIND * _target(window)
-    long = window.depth is None or window.depth * window.grid.duration > _LONG * boundary
+    target, tip = _target(window), window.tip
+    boundary = (_SKIPPED_BEHIND if tip is None else _SKIPPED_BEHIND_TIP) * target
+    least = _LONG * boundary if tip is None else boundary
+    long = window.depth is None or window.depth * window.grid.duration > least
     # What is over is for whoever comes later, from any server, but for who asks for what is new.
     skippable = long and (skip or not window.ended)
     lines = [
         "#EXTM3U",
         f"#EXT-X-VERSION:{9 if skippable else 8}",
-        f"#EXT-X-TARGETDURATION:{_target(window)}",
+        f"#EXT-X-TARGETDURATION:{target}",
+        *_server_control(tip, boundary if skippable else None),
     ]
-    if skippable:
-        lines.append(f"#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL={boundary}.0")
     if window.stays:
         lines.append("#EXT-X-PLAYLIST-TYPE:EVENT")
     lines.append(f"#EXT-X-MEDIA-SEQUENCE:{window.first}")
     lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{_first_period(window)}")
     tail = ["#EXT-X-ENDLIST"] if window.ended else []
+    stays = window.last
+    if tip is not None:
+        stays -= ceil(_IN_PARTS * target / window.grid.duration)
+        tail += _new(window, track, folder, stays + 1)
     first = window.last - ceil(boundary / window.grid.duration)
     if skip and skippable and first > window.first:
         lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={first - window.first}")
         # Whoever comes to a playlist by this is told of the init section too.
         place = replace(_place(window, track, first), described=-1)
-        entries = _entries(window, track, folder, place, (first, window.last))
+        entries = _entries(window, track, folder, place, (first, stays))
         return Text([_piece([*lines, *entries, *tail])])
+    if stays < track.segments[0].number:
+        return Text([_piece([*lines, *tail])])
     tapes, key = tapes or Tapes(), ("hls", track.latest.id, folder)
-    listed = tapes.of(*key).cut(_passage(window, track, folder))
+    listed = tapes.of(*key).cut(_passage(window, track, folder, stays))
     return tapes.text((*key, window.first), [_piece(lines), *listed, _piece(tail)])
+
+
+def _server_control(tip: Tip | None, skipped: int | None) -> Iterator[str]:
+    """What may be asked for (4.4.3.8), and how long parts are (4.4.3.7)."""
+    said: list[str] = []
+    if tip is not None:
+        held = seconds(Fraction(_HELD_BACK * tip.target, MICROS), _DIGITS)
+        said += ["CAN-BLOCK-RELOAD=YES", f"PART-HOLD-BACK={held}"]
+    if skipped is not None:
+        said.append(f"CAN-SKIP-UNTIL={skipped}.0")
+    if said:
+        yield f"#EXT-X-SERVER-CONTROL:{','.join(said)}"
+    if tip is not None:
+        yield f"#EXT-X-PART-INF:PART-TARGET={seconds(Fraction(tip.target, MICROS), _DIGITS)}"
+
+
+def _new(window: Window, track: WindowTrack, folder: str, first: int) -> Iterator[str]:
+    """What is listed part by part: the segments from `first` on, and what comes after them."""
+    tip = window.tip
+    if tip is None:
+        return
+    if first <= track.segments[0].number:
+        first, place = window.first, _Place(_first_period(window))
+    else:
+        place = _place(window, track, first)
+    yield from _entries(window, track, folder, place, (first, window.last), in_parts=True)
+    following = ChunkName(tip.number, len(tip.chunks))
+    yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{folder}{following}"'
+    for other in tip.others:
+        if other.number < 0:
+            continue
+        msn, part = other.number, ""
+        if other.chunks:
+            msn, part = other.number + 1, f",LAST-PART={other.chunks - 1}"
+        uri = f"{folder}../{other.track}/index.m3u8"
+        yield f'#EXT-X-RENDITION-REPORT:URI="{uri}",LAST-MSN={msn}{part}'
 
 
 def _piece(lines: Iterable[str]) -> Piece:
@@ -71,7 +122,9 @@ def _joined(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _passage(window: Window, track: WindowTrack, folder: str) -> Passage:
+def _passage(window: Window, track: WindowTrack, folder: str, last: int) -> Passage:
+    """That of the entries up to `last`."""
+
     def lead(first: int, last: int) -> str:
         return _joined(
             _entries(window, track, folder, _Place(_first_period(window)), (first, last))
@@ -81,12 +134,12 @@ def _passage(window: Window, track: WindowTrack, folder: str) -> Passage:
         place = _place(window, track, first)
         return _joined(_entries(window, track, folder, place, (first, last)))
 
-    newest = track.segments[-1].number
+    newest = min(track.segments[-1].number, last)
     return Passage(
         first=window.first,
         # The first entry with media names the init section.
         opened=track.segments[0].number,
-        last=window.last,
+        last=last,
         settled=newest,
         known=newest,
         lead=lead,
@@ -138,36 +191,67 @@ def _place(window: Window, track: WindowTrack, number: int) -> _Place:
 
 
 def _entries(
-    window: Window, track: WindowTrack, folder: str, place: _Place, numbers: tuple[int, int]
+    window: Window,
+    track: WindowTrack,
+    folder: str,
+    place: _Place,
+    numbers: tuple[int, int],
+    *,
+    in_parts: bool = False,
 ) -> Iterator[str]:
-    """An entry a number: every track lists the same ones, and its periods from the same ones on."""
+    """An entry a number: every track lists the same ones, and its periods from the same ones on.
+
+    `in_parts`: the chunks of each segment, too, and those of the one that has begun.
+    """
     first, last = numbers
     starts = {period.number: period.index for period in window.periods.values()}
-    segments = {segment.number: segment for segment in track.segments.between(first, last)}
+    begun = window.tip if in_parts and window.tip and window.tip.chunks else None
+    at = track.segments.index_of(first)
+    segments = {
+        segment.number: (segment, index)
+        for index, segment in enumerate(track.segments.between(first, last), at)
+    }
     period, described, end = place.period, place.described, place.end
-    for number in range(first, last + 1):
+    for number in range(first, (begun.number if begun else last) + 1):
         # The discontinuity sequence is the period's index: one tag for each period passed.
         passed = starts.get(number, period) - period
         yield from ["#EXT-X-DISCONTINUITY"] * passed
         period += passed
-        segment = segments.get(number)
-        if segment is None:
+        segment, index = segments.get(number, (None, 0))
+        if segment is not None:
+            chunks = track.segments.chunks(index) if in_parts else ()
+            start, within = segment.start, segment.period
+        elif begun is not None and number == begun.number:
+            chunks = begun.chunks
+            start, within = chunks[0].start, begun.period
+        else:
             begin = max(end, window.grid.micros(number))
             end = max(window.grid.micros(number + 1), UtcMicros(begin + _SHORTEST_GAP))
             yield from _gap(begin, end)
             yield f"{folder}{SegmentName(number)}"
             continue
-        description = window.track_of(track.latest.id, segment)
+        description = window.periods[within].tracks[track.latest.id]
         if described != period:
             yield f'#EXT-X-MAP:URI="{folder}{InitName(description.version)}"'
             described = period
         # Of every segment: Shaka Player 5.2 loses its place behind a discontinuity where it has to
         # work out the date of a segment that a reload brings.
-        yield _date(micros_of(segment.start, description.timescale))
-        length = Fraction(segment.duration, description.timescale)
-        yield f"#EXTINF:{seconds(length, _DIGITS)},"
-        yield f"{folder}{SegmentName(number)}"
-        end = micros_of(segment.end, description.timescale)
+        yield _date(micros_of(start, description.timescale))
+        yield from _parts(description, chunks, number, folder)
+        if segment is not None:
+            length = Fraction(segment.duration, description.timescale)
+            yield f"#EXTINF:{seconds(length, _DIGITS)},"
+            yield f"{folder}{SegmentName(number)}"
+            end = micros_of(segment.end, description.timescale)
+
+
+def _parts(track: Track, chunks: Iterable[Chunk], number: int, folder: str) -> Iterator[str]:
+    """The chunks of a segment (4.4.4.9); the first starts with a keyframe, as all of sound do."""
+    for index, chunk in enumerate(chunks):
+        length = seconds(Fraction(chunk.duration, track.timescale), _DIGITS)
+        independent = ",INDEPENDENT=YES" if not index or track.kind is TrackKind.AUDIO else ""
+        uri = f"{folder}{ChunkName(number, index)}"
+        yield f'#EXT-X-PART:DURATION={length},URI="{uri}"{independent}'
 
 
 def _gap(begin: UtcMicros, end: UtcMicros) -> Iterator[str]:
