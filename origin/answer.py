@@ -33,6 +33,10 @@ class Slice:
     """The file, where it is open already and these bytes are in the kernel's memory."""
 
 
+GROWING = Slice("", 0, -1)
+"""The body of what is sent as it comes: nobody knows how long it will be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What to send."""

@@ -4,6 +4,8 @@
 | --- | --- |
 | what is there | it |
 | the next segment | wait for at most half a segment, then 404 (Smooth: 412) |
+| the segment that is being written, of a channel with low latency | it, as it comes |
+| such a channel's playlist with a part to come | wait for at most three segments, then 503 |
 | a later one | 404 at once (Smooth: 412) |
 | a segment that left the retention | 410 (Smooth: 404) |
 | a hole | 404 (Smooth: 412) |
@@ -25,6 +27,7 @@ from origin.plan import (
     Redirect,
     Refuse,
     ServeFragment,
+    ServeGrowing,
     ServeHealth,
     ServeInit,
     ServeManifest,
@@ -243,7 +246,9 @@ def _stale(timeline: Timeline) -> Refuse:
 def _unless_stale(plan: Plan, timeline: Timeline, now: UtcMicros) -> Plan:
     """`plan`, but where what is to come will not come here: a CDN shall ask another origin."""
     match plan:
-        case Wait() | Refuse(freshness=Freshness.SOON) if _has_gone_stale(timeline, now):
+        case Wait() | ServeGrowing() | Refuse(freshness=Freshness.SOON) if _has_gone_stale(
+            timeline, now
+        ):
             return _stale(timeline)
         case _:
             return plan
@@ -357,7 +362,11 @@ def _media(request: Media, timeline: Timeline) -> Plan:
         case SegmentName(number):
             if (segment := track.segments.numbered(number)) is not None:
                 return _segment(request, timeline, segment)
-            return _absent(track, number, timeline)
+            absent = _absent(track, number, timeline)
+            if isinstance(absent, Wait) and number == track.open_number and is_low(timeline):
+                kind = timeline.track(track.id, track.open_period).kind
+                return ServeGrowing(request.channel, track.id, request.name, kind, absent)
+            return absent
         case ChunkName(number, index):
             return _chunk(request, timeline, track, number, index)
         case _:

@@ -85,6 +85,18 @@ class ServeMedia:
 
 
 @dataclass(frozen=True, slots=True)
+class ServeGrowing:
+    """Send a segment that is being written, as it comes."""
+
+    channel: str
+    track: str
+    file: SegmentName
+    kind: TrackKind
+    whole: "Wait"
+    """For those who cannot be sent what has no length yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServeFragment:
     """Make a Smooth fragment of a segment and send it."""
 
@@ -135,6 +147,7 @@ Plan = (
     ServeManifest
     | ServeInit
     | ServeMedia
+    | ServeGrowing
     | ServeFragment
     | ServeTime
     | ServeHealth

@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from origin.answer import CONDITIONS, Answer
+from origin.answer import CONDITIONS, GROWING, Answer
 from origin.encoding import wants_gzip
 
 LONGEST_HEAD = 8000
@@ -146,7 +146,9 @@ def has_body(method: str, status: int) -> bool:
 def fields(answer: Answer) -> list[tuple[str, str]]:
     """All headers that are the same whenever and whoever asks, in an order that never changes."""
     lasting = list(answer.headers().items())
-    if answer.status not in (204, 304):
+    if answer.body is GROWING:
+        lasting.append(("Transfer-Encoding", "chunked"))
+    elif answer.status not in (204, 304):
         lasting.append(("Content-Length", str(answer.size)))
     return [*lasting, *_EVERYWHERE]
 

@@ -6,7 +6,7 @@ not for each request; what was made for one is there for all.
 
 import asyncio
 import os
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
 from itertools import count
@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from origin.access import Denied, Gate, led_on, split_token
 from origin.admission import Load, admits, put_off
-from origin.answer import Answer, plain
+from origin.answer import GROWING, Answer, plain
 from origin.caching import Policy
 from origin.decide import decide, settled_until
 from origin.door import FOR_EVER, Door
@@ -25,6 +25,7 @@ from origin.plan import (
     Plan,
     Redirect,
     Refuse,
+    ServeGrowing,
     ServeHealth,
     ServeManifest,
     ServeMedia,
@@ -319,13 +320,13 @@ class Answers:
             OSError: it cannot be read.
             MediaError: no fragment can be made of it.
         """
-        if isinstance(ready.plan, Wait):
-            await self._wait(ready, ready.plan)
+        if (wait := _awaited(ready.plan)) is not None:
+            await self._wait(ready, wait)
             if (reply := self.at_hand(ready, self._clock.now(), zipped=zipped)) is not None:
                 return reply.answer
         plan = ready.plan
-        if isinstance(plan, Wait):
-            return self.refusal(plan.otherwise, ready).answer
+        if (wait := _awaited(plan)) is not None:
+            return self.refusal(wait.otherwise, ready).answer
         if not isinstance(plan, MediaPlan):
             raise TypeError(plan)
         if isinstance(plan, ServeMedia) and plan.size > self._largest:
@@ -337,11 +338,45 @@ class Answers:
         """Return once something else is to be said, or nothing will be in time."""
         try:
             async with asyncio.timeout(float(plan.at_most)):
-                while isinstance(ready.plan, Wait):
+                while _awaited(ready.plan) is not None:
                     await ready.channel.grown()
                     self._decide(ready, self._clock.now())
         except TimeoutError:
             pass
+
+    def bring(self, ready: Ready, then: Callable[[], None]) -> bool:
+        """Have the media of an answer at hand, and call `then`; False if it is none to keep."""
+        plan = ready.plan
+        if not isinstance(plan, MediaPlan):
+            return False
+        if isinstance(plan, ServeMedia) and plan.size > self._largest:
+            return False
+        self._loaded(ready, plan).add_done_callback(lambda _: then())
+        return True
+
+    def begun(self, ready: Ready, plan: ServeGrowing) -> Reply:
+        """The head of the answer that is a segment as it comes."""
+        answer = Answer(
+            status=200,
+            content_type=f"{plan.kind}/mp4",
+            cache_control=self._wording.caching(Freshness.FOREVER),
+            body=GROWING,
+            extra=self._wording.for_cdns(Freshness.FOREVER),
+        )
+        return self.reply(answer, ready)
+
+    def path_of(self, plan: ServeGrowing) -> Path:
+        """Where the segment is written."""
+        return self._reader.path_of(plan)
+
+    def now(self) -> UtcMicros:
+        """The instant."""
+        return self._clock.now()
+
+    @property
+    def channels(self) -> Iterable[FollowedChannel]:
+        """All that there is to answer from."""
+        return self._channels.values()
 
     def _loaded(self, ready: Ready, plan: MediaPlan) -> asyncio.Task[Answer]:
         """The reading of an answer's media, which may be under way already."""
@@ -403,6 +438,13 @@ _PREFLIGHT = {
 def _come(tip: Tip | None) -> Hashable:
     """What tells one tip of a window from another."""
     return tip and (tip.number, len(tip.chunks), tip.others)
+
+
+def _awaited(plan: Plan | None) -> Wait | None:
+    """What is waited for by who wants a whole answer; None for nothing."""
+    if isinstance(plan, ServeGrowing):
+        return plan.whole
+    return plan if isinstance(plan, Wait) else None
 
 
 def _lateness(plan: ServeManifest) -> Iterator[tuple[str, str]]:

@@ -177,6 +177,19 @@ class Connection(asyncio.Transport):
         if not (self.odd or last):
             asyncio.get_running_loop().call_soon(self._go_on)
 
+    def freed(self) -> None:
+        """What was held is answered, as far as it goes: look at what came meanwhile."""
+        self.busy = False
+        self.since = self._owner.tick
+        if self._closed or self.out:
+            return
+        if self.closing:
+            self._shut_down()
+        elif self.pending or self._unread:
+            asyncio.get_running_loop().call_soon(self._go_on)
+        else:
+            self._settle()
+
     def _go_on(self) -> None:
         """What was being answered is: look at what came meanwhile."""
         if self._closed or self.busy or self.out:

@@ -19,13 +19,16 @@ import structlog
 
 from origin import wire
 from origin.answer import conditioned
+from origin.plan import ServeGrowing, Wait
 from origin.reply import Reply
 from origin.request import may_matter
 from origin.runtime.access_log import ERROR, LONGEST_PATH, AccessLog, Entry
 from origin.runtime.answers import Answers, Target
 from origin.runtime.connection import READ, Connection
+from origin.runtime.follow import FollowedChannel
 from origin.runtime.headers import Stamps
 from origin.runtime.quality import Quality
+from origin.runtime.waiting import Asked, Waiting
 from origin.shelf import Recent
 from origin.wire import Lines
 from packager.clock import Clock, monotonic
@@ -53,6 +56,8 @@ class Outcome(IntEnum):
     """It is answered."""
     ASK = auto()
     """It is plain, but the answer takes time."""
+    HELD = auto()
+    """It is answered when what it is for is there."""
     ODD = auto()
     """It is for a full parser to say what it is."""
 
@@ -99,6 +104,19 @@ class HotPath:
         self._given = 0
         self._sent: list[Reply] = []
         """Since the last count."""
+        self.waiting = Waiting(answers, self._answer, self._begin_growing)
+
+    def grown(self, channel: FollowedChannel) -> None:
+        """The timeline of `channel` is another: answer who waited for that."""
+        self._begin()
+        self.waiting.grown(channel, self._now)
+        self._count()
+
+    def expire(self) -> None:
+        """Answer those who have waited for long enough."""
+        self._begin()
+        self.waiting.expire(self._now)
+        self._count()
 
     def forget(self) -> None:
         """Look at every request anew."""
@@ -210,7 +228,17 @@ class HotPath:
         except Exception:  # noqa: BLE001 - who has the time for it says what it was
             reply = None
         if reply is None:
-            return Outcome.ASK
+            if not isinstance(target.ready.plan, Wait | ServeGrowing):
+                return Outcome.ASK
+            asked = Asked(connection, target, lines, head, bare, monotonic())
+            self.waiting.hold(asked)
+            return Outcome.HELD
+        self._answer(Asked(connection, target, lines, head, bare, self.tick), reply)
+        return Outcome.SENT
+
+    def _answer(self, asked: Asked, reply: Reply) -> None:
+        """Send `reply`, as the request wants it; note what is to be noted."""
+        connection, target, lines, head, bare, _ = asked
         # What was said to this one alone is not what the next one is told.
         is_kept = reply is (target.ready.zipped if lines.zipped else target.ready.plain)
         if lines.conditions is not None and reply.answer.status == _OK:
@@ -219,15 +247,14 @@ class HotPath:
         status = reply.answer.status
         if self._log.wants_error() if status >= ERROR else self._given >= self._due:
             self._note(connection, target, lines, reply, "HEAD" if bare else "GET")
-        if lines.cmcd is not None or b"CMCD=" in name:
+        if lines.cmcd is not None or b"CMCD=" in head:
             if status < ERROR:
-                query = name.partition(b"?")[2].decode()
+                query = head.partition(_VERSION)[0].partition(b"?")[2].decode()
                 self._quality.note(
                     target.ready.name, target.cdn(lines), query, lines.cmcd or {}, self._now
                 )
         elif is_kept and not bare and len(head) <= _MEMORABLE and self._says_no_more(reply, lines):
             self._known.put(head, Known(target, lines))
-        return Outcome.SENT
 
     def _says_no_more(self, reply: Reply, lines: Lines) -> bool:
         """Whether a request is like any other for the same object, and nothing more to be noted."""
@@ -259,7 +286,18 @@ class HotPath:
             )
         )
 
-    def _send(self, connection: Connection, reply: Reply, lines: Lines, *, bare: bool) -> None:
+    def _begin_growing(self, asked: Asked, reply: Reply) -> bytes:
+        """The head of an answer whose body comes piece by piece."""
+        head = self._head(reply, asked.lines)
+        reply.tally.note(0, monotonic() - asked.since)
+        if self._given >= self._due:
+            method = "HEAD" if asked.bare else "GET"
+            self._note(asked.connection, asked.target, asked.lines, reply, method)
+        if self._answers.last:
+            asked.connection.closing = True
+        return head
+
+    def _head(self, reply: Reply, lines: Lines) -> bytes:
         trace = f"\r\ntraceparent: {lines.trace}" if lines.trace else ""
         last = "\r\nConnection: close" if self._answers.last else ""
         self._given += 1
@@ -268,11 +306,14 @@ class HotPath:
             end = f"{lines.request_id}{trace}{last}\r\n\r\n".encode()
         else:
             stamp, end = self._stamp, f"{self._given:012x}{trace}{last}\r\n\r\n".encode()
+        return b"".join((reply.head, stamp, end))
+
+    def _send(self, connection: Connection, reply: Reply, lines: Lines, *, bare: bool) -> None:
+        head = self._head(reply, lines)
         if bare or reply.piece is None:
-            body = b"" if bare else reply.body
-            connection.send(b"".join((reply.head, stamp, end, body)))
+            connection.send(head if bare else head + reply.body)
         else:
-            connection.send_piece(b"".join((reply.head, stamp, end)), reply.piece)
+            connection.send_piece(head, reply.piece)
         if bare:
             reply.tally.note_ready(1, 0, 0.0)
         else:

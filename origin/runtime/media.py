@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import assert_never
 
 from origin.answer import Answer, Slice
-from origin.plan import Freshness, ServeFragment, ServeInit, ServeMedia
+from origin.plan import Freshness, ServeFragment, ServeGrowing, ServeInit, ServeMedia
 from origin.request import Request
 from origin.runtime.files import at_hand, read_slice
 from origin.wording import Wording
@@ -52,9 +52,12 @@ class MediaReader:
         """The answer, with its bytes still in the store."""
         return self._media(request, plan, self._slice(plan))
 
+    def path_of(self, plan: ServeMedia | ServeGrowing) -> Path:
+        """Where a segment lies."""
+        return self._data / plan.channel / plan.track / str(plan.file)
+
     def _slice(self, plan: ServeMedia) -> Slice:
-        path = self._data / plan.channel / plan.track / str(plan.file)
-        return Slice(str(path), plan.offset, plan.size)
+        return Slice(str(self.path_of(plan)), plan.offset, plan.size)
 
     def _media(self, request: Request, plan: ServeMedia, body: bytes | Slice) -> Answer:
         words = self._wording

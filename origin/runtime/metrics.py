@@ -46,6 +46,11 @@ DROPPED_LINES = Counter(
 OPEN_CONNECTIONS = Gauge(
     "ringside_open_connections", "Connections of the public port", multiprocess_mode="livesum"
 )
+HELD_REQUESTS = Gauge(
+    "ringside_held_requests",
+    "Requests for what is about to be there",
+    multiprocess_mode="livesum",
+)
 CLOSED_CONNECTIONS = Counter(
     "ringside_closed_connections", "Connections that were ended by the origin", ["reason"]
 )

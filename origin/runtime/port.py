@@ -19,6 +19,7 @@ from origin.runtime import metrics
 from origin.runtime.access_log import AccessLog
 from origin.runtime.answers import Answers
 from origin.runtime.connection import Connection
+from origin.runtime.follow import FollowedChannel
 from origin.runtime.hot import HotPath, Outcome
 from origin.runtime.quality import Quality
 from packager.clock import monotonic
@@ -93,6 +94,9 @@ class Port:
         self._neighbours = list(neighbours)
         self._epoll.register(listener.fileno(), select.EPOLLIN)
         loop.add_reader(self._epoll.fileno(), self._serve)
+        self._hot.waiting.ask = lambda asked: self._ask(asked.connection, asked.head)
+        for channel in self._answers.channels:
+            self._tasks.append(loop.create_task(self._let_go(channel)))
         self._tasks.append(loop.create_task(self._sweep_now_and_then()))
         self._tasks.append(loop.create_task(self._keep_time()))
 
@@ -156,14 +160,21 @@ class Port:
                 return
             data = data[end:]
             if outcome is Outcome.ASK:
-                connection.busy = True
                 connection.pending = data
-                self._protocol_of(connection).data_received(head)
+                self._ask(connection, head)
+                return
+            if outcome is Outcome.HELD and connection.busy:
+                connection.pending = data
                 return
             connection.since = self.tick
             if connection.out or connection.closing:
                 connection.pending = data
                 return
+
+    def _ask(self, connection: Connection, head: bytes) -> None:
+        """Have aiohttp answer a request."""
+        connection.busy = True
+        self._protocol_of(connection).data_received(head)
 
     def _hand_over(self, connection: Connection, data: bytes) -> None:
         connection.odd = connection.begun = True
@@ -180,6 +191,12 @@ class Port:
         if self._open.get(connection.fd) is connection:
             del self._open[connection.fd]
 
+    async def _let_go(self, channel: FollowedChannel) -> None:
+        """Answer who waits for what a channel has, whenever it has more."""
+        while True:
+            await channel.grown()
+            _done(lambda: self._hot.grown(channel))
+
     async def _keep_time(self) -> None:
         """Know how late this process is, and take what other workers leave lying."""
         loop = asyncio.get_running_loop()
@@ -191,6 +208,7 @@ class Port:
             # One long step is no overload yet; several in a row are.
             load.lag = late if late < load.lag else (load.lag + late) / 2
             self._hot.tick = monotonic()
+            _done(self._hot.expire)
             for listener in self._neighbours:
                 if len(self._open) < self._most:
                     self._accept(listener)
@@ -214,6 +232,7 @@ class Port:
         metrics.hand_on(self._answers.tallies)
         self._log.flush()
         metrics.OPEN_CONNECTIONS.set(len(self._open))
+        metrics.HELD_REQUESTS.set(len(self._hot.waiting))
         metrics.READY_BYTES.set(self._answers.shelf.octets)
         metrics.LOOP_LAG.set(self._answers.load.lag)
 
