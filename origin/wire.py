@@ -66,6 +66,12 @@ class Lines(msgspec.Struct, frozen=True):
     cmcd: Mapping[str, str] | None = None
     """The headers of CTA-5004, by their names in lower case; None for none."""
 
+    @property
+    def are_bland(self) -> bool:
+        """Whether nothing is said that an answer or a count would say more for."""
+        named = self.request_id or self.trace
+        return self.conditions is None and self.cmcd is None and not named
+
 
 def read_lines(block: bytes) -> Lines | None:
     """What header lines say, from the first to the empty one; None where they are not plain.

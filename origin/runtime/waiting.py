@@ -33,6 +33,8 @@ class Asked(NamedTuple):
     """It is a HEAD."""
     since: float
     """On the monotonic clock."""
+    is_bland: bool = False
+    """It is a GET like any other, of which nothing more is to be noted."""
 
 
 Give = Callable[[Asked, Reply], None]
@@ -118,12 +120,15 @@ class Waiting:
 
     def _let_go(self, row: deque[Asked]) -> None:
         """Answer a row with what is at hand; where nothing is, it is asked for."""
-        now = self._answers.now()
+        now, ready = self._answers.now(), row[0].target.ready
+        replies = {
+            zipped: self._answers.at_hand(ready, now, zipped=zipped)
+            for zipped in {asked.lines.zipped for asked in row}
+        }
         for asked in row:
             if asked.connection.closing:
                 continue
-            ready, zipped = asked.target.ready, asked.lines.zipped
-            reply = self._answers.at_hand(ready, now, zipped=zipped)
+            reply = replies[asked.lines.zipped]
             if reply is None:
                 self.ask(asked)
             else:
