@@ -14,6 +14,7 @@ from packager.cmaf.whole import runs_of
 from packager.ffmpeg.command import timescale_for
 from packager.fold import apply
 from packager.journal import VERSION
+from packager.latency import Parts
 from packager.records import ChunkAdded, Header, PeriodStarted, Record, SegmentEnded
 from packager.segmenter import Segmenter
 from packager.ticks import MICROS, Grid, UtcMicros, round_half_up
@@ -212,7 +213,12 @@ def begin(grid: Grid) -> Played:
 
 
 def segmenter_for(
-    played: Played, tracks: Sequence[FeedTrack], *, on_grid: bool, init: bool = True
+    played: Played,
+    tracks: Sequence[FeedTrack],
+    *,
+    on_grid: bool,
+    init: bool = True,
+    parts: Parts | None = None,
 ) -> Segmenter:
     """A segmenter that goes on after what is played; with its tracks' init sections."""
     timeline = played.timeline
@@ -222,6 +228,7 @@ def segmenter_for(
         on_grid=on_grid,
         last_number=timeline.reached,
         next_period=timeline.period.index + 1 if timeline.period else 0,
+        parts=parts,
     )
     for track in tracks if init else ():
         played.take(segmenter.init(track.spec.id, track.facts, "0" * 8))

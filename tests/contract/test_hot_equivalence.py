@@ -46,6 +46,15 @@ def _with_sizes(data: Path) -> Packager:
     return made
 
 
+def _with_parts(data: Path) -> None:
+    """Low latency, with a part of a segment that has begun."""
+    made = packager(data, name="low")
+    made.begin(0, FIRST, part=round(GRID.duration * MICROS / 2))
+    for number in range(FIRST, FIRST + 5):
+        made.whole(number)
+    made.chunk("v0", FIRST + 5, 0)
+
+
 def _targets(feed: Packager, sizes: Packager) -> Iterator[str]:
     at, later = START // MICROS, START // MICROS + 4
     playlists = ["index.m3u8", "v0/index.m3u8", "a0/index.m3u8", "v9/index.m3u8"]
@@ -55,6 +64,11 @@ def _targets(feed: Packager, sizes: Packager) -> Iterator[str]:
     yield from (f"/live/big/{file}" for file in ("index.m3u8", "v0/index.m3u8", "index.mpd"))
     yield from (f"/live/tv/{feed.fragment(index)}" for index in (0, 1))
     yield "/live/tv/index.ism/QualityLevels(7)/Fragments(video=1)"
+    for asked in ("", "_HLS_skip=YES", f"_HLS_msn={FIRST}", f"_HLS_msn={FIRST + 5}&_HLS_part=0"):
+        yield f"/live/low/v0/index.m3u8?{asked}"
+    for asked in ("_HLS_part=0", "_HLS_msn=x", f"_HLS_msn={FIRST + 99}&_HLS_part=0"):
+        yield f"/live/low/v0/index.m3u8?{asked}"
+    yield f"/live/low/v0/{FIRST + 5}.0.m4s"
     yield f"/live/tv/patch-{FIRST}-00000000.mpp"
     for number in range(-1, 5):
         yield f"/live/big/v0/{FIRST + number}.m4s"
@@ -80,6 +94,7 @@ class Ways:
 
     async def start(self, data: Path) -> None:
         self.packagers = _with_feed(data), _with_sizes(data)
+        _with_parts(data)
         cores = [core(data, ManualClock(_NOW), _MEMORY) for _ in range(3)]
         self.hot, self.cold, self.alone = ByPort(cores[0]), ByPort(cores[1], Cold), Alone(cores[2])
         for way in (self.hot, self.cold, self.alone):

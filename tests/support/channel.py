@@ -19,7 +19,7 @@ from packager.records import (
 from packager.runtime.journal_writer import JournalWriter
 from packager.runtime.media_store import MediaStore
 from packager.smooth_clock import smooth_time
-from packager.ticks import Grid, Ticks, UtcMicros
+from packager.ticks import MICROS, Grid, Ticks, UtcMicros
 from packager.track import Track
 from tests.feeds import START, Played, audio_track, begin, in_media_order, play, video_track
 from tests.strategies import described, init_data
@@ -40,9 +40,9 @@ class Script:
 
     grid: Grid
 
-    def period(self, index: int, number: int, *tracks: Track) -> Iterator[Record]:
+    def period(self, index: int, number: int, *tracks: Track, part: int = 0) -> Iterator[Record]:
         utc = self.grid.micros(number)
-        yield PeriodStarted(index, number, Anchor(Fraction(0), utc, utc))
+        yield PeriodStarted(index, number, Anchor(Fraction(0), utc, utc), part=part)
         for track in tracks or (described("v0", index), described("a0", index)):
             yield TrackAdded(track)
 
@@ -105,8 +105,8 @@ class Packager:
     def note(self, *records: Record) -> None:
         self.journal.append(records)
 
-    def begin(self, index: int, number: int) -> None:
-        for record in self.script.period(index, number):
+    def begin(self, index: int, number: int, part: int = 0) -> None:
+        for record in self.script.period(index, number, part=part):
             if isinstance(record, TrackAdded):
                 track = record.track
                 self.store.write_init(track.id, track.version, init_data(index))
@@ -163,6 +163,15 @@ def channel(data: Path, segment: Fraction = GRID.duration, segments: int = 3) ->
     """A channel with a few segments."""
     made = packager(data, segment)
     made.begin(0, made.first)
+    for number in range(made.first, made.first + segments):
+        made.whole(number)
+    return made
+
+
+def low(data: Path, segment: Fraction = GRID.duration, segments: int = 3) -> Packager:
+    """A channel with low latency: its parts are halves of segments."""
+    made = packager(data, segment)
+    made.begin(0, made.first, part=round(segment * MICROS / 2))
     for number in range(made.first, made.first + segments):
         made.whole(number)
     return made

@@ -115,8 +115,22 @@ async def read_answer(reader: StreamReader, *, bare: bool) -> Answer:
     named = (line.partition(": ") for line in lines)
     headers = CIMultiDict((name, value) for name, _, value in named)
     code = int(status.split()[1])
-    length = 0 if bare or code in (204, 304) else int(headers["Content-Length"])
-    return Answer(code, CIMultiDictProxy(headers), await reader.readexactly(length))
+    if headers.get("Transfer-Encoding") == "chunked":
+        body = b"" if bare else await _chunked(reader)
+    else:
+        length = 0 if bare or code in (204, 304) else int(headers["Content-Length"])
+        body = await reader.readexactly(length)
+    return Answer(code, CIMultiDictProxy(headers), body)
+
+
+async def _chunked(reader: StreamReader) -> bytes:
+    """A body in chunks (RFC 9112 section 7.1)."""
+    body = b""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        body += await reader.readexactly(size)
+        assert await reader.readexactly(2) == b"\r\n"
+    assert await reader.readexactly(2) == b"\r\n"
+    return body
 
 
 def said(block: bytes) -> None:

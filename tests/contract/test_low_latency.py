@@ -1,0 +1,212 @@
+"""A channel with low latency: playlists that are waited for, segments sent as they come."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from packager.ticks import MICROS
+from tests.support.channel import GRID, LONG, QUICK, low, payload
+from tests.support.site import SOON, Site, check, request, serving
+from tests.support.ways import connect, hot_port
+
+ENDS = 1_000_000
+
+
+def playlist(number: int, part: int | None = None, track: str = "v0") -> str:
+    asked = f"_HLS_msn={number}" + ("" if part is None else f"&_HLS_part={part}")
+    return f"{track}/index.m3u8?{asked}"
+
+
+async def told(site: Site, path: str, status: int) -> str:
+    answer = await site.ask(path)
+    check(answer)
+    assert answer.status == status, answer.body
+    return answer.body.decode()
+
+
+async def test_a_playlist_is_held_until_it_has_the_part(tmp_path: Path) -> None:
+    made = low(tmp_path, LONG)
+    number = made.first + 3
+    async with serving(made) as site, asyncio.timeout(SOON):
+        first = await site.held(playlist(number, 0))
+        second = await site.held(playlist(number, 1))
+        whole = await site.held(playlist(number))
+        made.chunk("v0", number, 0)
+        answer = await first
+        check(answer)
+        assert f'URI="{number}.0.m4s"' in answer.body.decode()
+        assert f'HINT:TYPE=PART,URI="{number}.1.m4s"' in answer.body.decode()
+        assert answer.one("Cache-Control") == "public, max-age=180"
+        assert not second.done()
+        made.chunk("v0", number, 1)
+        assert f'URI="{number}.1.m4s"' in (await second).body.decode()
+        assert not whole.done()
+        made.end("v0", number)
+        assert f"\n{number}.m4s\n" in (await whole).body.decode()
+
+
+async def test_what_is_there_is_sent_at_once(tmp_path: Path) -> None:
+    made = low(tmp_path, LONG)
+    newest = made.first + 2
+    made.chunk("v0", newest + 1, 0)
+    async with serving(made) as site, asyncio.timeout(SOON):
+        plain = await told(site, "v0/index.m3u8", 200)
+        for path in (
+            playlist(5),
+            playlist(newest),
+            playlist(newest, 1),
+            playlist(newest, 0),
+            playlist(newest + 1, 0),
+            # One more than there are is the first of the next.
+            playlist(newest, 2),
+            playlist(newest, 77),
+            playlist(newest + 1, 0) + "&utm=1",
+        ):
+            assert await told(site, path, 200) == plain
+        held = await site.held(playlist(newest + 1, 1))
+        made.chunk("v0", newest + 1, 1)
+        assert (await held).status == 200
+
+
+async def test_what_cannot_be_is_refused_at_once(tmp_path: Path) -> None:
+    made = low(tmp_path)
+    newest = made.first + 2
+    async with serving(made) as site, asyncio.timeout(SOON):
+        for path, reason in (
+            ("v0/index.m3u8?_HLS_part=1", "_HLS_part without _HLS_msn"),
+            ("v0/index.m3u8?_HLS_msn=x", "_HLS_msn and _HLS_part are whole numbers"),
+            ("v0/index.m3u8?_HLS_msn=-1", "_HLS_msn and _HLS_part are whole numbers"),
+            (playlist(newest + 3), "that is too far in the future"),
+            (playlist(newest + 1, 9), "that is too far in the future"),
+            (playlist(newest + 10**9, 0), "that is too far in the future"),
+        ):
+            assert (await told(site, path, 400)).strip() == reason
+        answer = await site.ask(playlist(newest + 3))
+        # Soon it is not too far any more.
+        assert answer.one("Cache-Control") == "public, max-age=1"
+
+
+async def test_a_stalled_encoder_pins_nobody(tmp_path: Path) -> None:
+    made = low(tmp_path, QUICK)
+    number = made.first + 3
+    async with serving(made) as site, asyncio.timeout(SOON):
+        held = [await site.held(playlist(number, part)) for part in (0, 1, 0)]
+        for asking in held:
+            answer = await asking
+            check(answer)
+            assert answer.status == 503
+            assert answer.one("Retry-After") == "1"
+        made.chunk("v0", number, 0)
+        assert (await site.until(playlist(number, 0))).status == 200
+
+
+async def test_others_ignore_what_is_not_offered(tmp_path: Path) -> None:
+    made = low(tmp_path)
+    at = GRID.micros(made.first) // MICROS + 1
+    async with serving(made) as site, asyncio.timeout(SOON):
+        for view in (f"from/{at}/", ""):
+            file = "index.m3u8" if not view else "v0/index.m3u8"
+            plain = await told(site, f"{view}{file}", 200)
+            assert await told(site, f"{view}{file}?_HLS_msn=1&_HLS_part=77", 200) == plain
+            assert "#EXT-X-PART" not in plain
+
+
+async def test_a_hinted_part_is_sent_as_it_is_made(tmp_path: Path) -> None:
+    made = low(tmp_path, LONG)
+    number = made.first + 3
+    async with serving(made) as site, asyncio.timeout(SOON):
+        held = await site.held(f"v0/{number}.0.m4s")
+        data = made.chunk("v0", number, 0)
+        assert (await held).body == data
+
+
+async def test_a_segment_is_sent_as_it_comes(tmp_path: Path) -> None:
+    made = low(tmp_path, LONG)
+    number = made.first + 3
+    first = made.chunk("v0", number, 0)
+    async with (
+        hot_port(tmp_path, made.grid.micros(number + 1)) as way,
+        asyncio.timeout(SOON),
+    ):
+        early, late = await connect(way), await connect(way)
+        early.send(request(f"GET /live/tv/v0/{number}.m4s"))
+        while first not in early.got:
+            early.drain()
+            await asyncio.sleep(0)
+        assert b"Transfer-Encoding: chunked" in early.got
+        assert b"Content-Length" not in early.got.replace(b"Headers: Content-Length", b"")
+        made.chunk("v0", number, 1)
+        late.send(request(f"GET /live/tv/v0/{number}.m4s"))
+        while first not in late.got:
+            late.drain()
+            await asyncio.sleep(0)
+        assert len(way.hot.waiting) == 2
+        made.end("v0", number)
+        way.core.catch_up()
+        for client in (early, late):
+            await client.settle()
+            assert client.got.endswith(b"\r\n0\r\n\r\n")
+        # The connection is good for another request, and the segment is whole.
+        early.got.clear()
+        early.send(request(f"GET /live/tv/v0/{number}.m4s"))
+        await early.settle()
+        assert early.got.endswith(payload("v0", number, 0) + payload("v0", number, 1))
+        assert len(way.hot.waiting) == 0
+        early.close()
+        late.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_growing_segment_whatever_asks(tmp_path: Path, method: str) -> None:
+    made = low(tmp_path, LONG)
+    number = made.first + 3
+    data = made.chunk("v0", number, 0)
+    async with serving(made) as site, asyncio.timeout(SOON):
+        asking = asyncio.create_task(
+            site.ask(f"v0/{number}.m4s", method, {"Range": "bytes=0-3", "If-None-Match": "*"})
+        )
+        if method == "GET":
+            await site.until(f"v0/{number}.0.m4s")
+            data += made.chunk("v0", number, 1)
+            made.end("v0", number)
+        answer = await asking
+    assert answer.status == 200
+    assert answer.one("Cache-Control") == "public, max-age=31536000, immutable"
+    assert answer.body == (data if method == "GET" else b"")
+
+
+async def test_who_is_slow_delays_nobody_and_what_stops_to_grow_is_hung_up_on(
+    tmp_path: Path,
+) -> None:
+    made = low(tmp_path, QUICK)
+    number = made.first + 3
+    made.chunk("v0", number, 0, size=3 * ENDS)
+    async with (
+        hot_port(tmp_path, made.grid.micros(number + 1)) as way,
+        asyncio.timeout(SOON),
+    ):
+        slow, quick = await connect(way, receives=1 << 12), await connect(way)
+        for client in (slow, quick):
+            client.send(request(f"GET /live/tv/v0/{number}.m4s"))
+        async with asyncio.timeout(SOON):
+            while len(quick.got) < 3 * ENDS:
+                quick.drain()
+                await asyncio.sleep(0)
+        # Nothing comes any more: neither has all of it, and neither is told so.
+        assert await quick.until_closed()
+        assert await slow.until_closed()
+        assert not quick.got.endswith(b"\r\n0\r\n\r\n")
+        assert len(slow.got) < len(quick.got)
+        slow.close()
+        quick.close()
+
+
+async def test_a_channel_whose_edge_is_stale_is_another_origins(tmp_path: Path) -> None:
+    made = low(tmp_path)
+    number = made.first + 3
+    made.chunk("v0", number, 0)
+    async with serving(made) as site, asyncio.timeout(SOON):
+        site.clock.advance_to(made.grid.micros(number + 30))
+        for path in (playlist(number, 1), f"v0/{number}.m4s", f"v0/{number}.1.m4s"):
+            assert (await site.ask(path)).status == 503

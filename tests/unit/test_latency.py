@@ -1,0 +1,111 @@
+"""What parts are cut to, and how sound is."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packager.latency import Parts, parts_of
+from packager.profile import AudioRung, EncodeLadder, PassthroughLadder, VideoRung
+from packager.records import ChunkAdded
+from packager.ticks import MICROS, Grid
+from tests.feeds import START, audio_track, begin, in_media_order, play, segmenter_for, video_track
+
+GRIDS = {
+    Fraction(25): (Fraction(48, 25), Fraction(8, 25)),
+    Fraction(50): (Fraction(48, 25), Fraction(8, 25)),
+    Fraction(30): (Fraction(32, 15), Fraction(4, 15)),
+    Fraction(60): (Fraction(32, 15), Fraction(4, 15)),
+    Fraction(24): (Fraction(8, 3), Fraction(1, 3)),
+    Fraction(30_000, 1001): (Fraction(1001, 500), Fraction(1001, 3000)),
+}
+"""Frame rate -> segment, part."""
+LEAST = Fraction(85, 100)
+"""Of the target: none but the last part of a segment is shorter (RFC 8216bis 4.4.4.9)."""
+
+
+def ladder(rate: Fraction, segment: Fraction, sound: int = 48_000) -> EncodeLadder:
+    return EncodeLadder(
+        name="low",
+        frame_rate=rate,
+        segment=segment,
+        video=(VideoRung(id="v0", width=640, height=360, bitrate=800_000),),
+        audio=AudioRung(sample_rate=44_100 if sound == 44_100 else 48_000),
+        latency="low",
+    )
+
+
+@pytest.mark.parametrize("rate", GRIDS, ids=lambda rate: f"{float(rate):.3f}")
+@pytest.mark.parametrize("sound", [48_000, 44_100])
+def test_parts_are_whole_frames_and_an_equal_share_of_a_segment(rate: Fraction, sound: int) -> None:
+    segment, length = GRIDS[rate]
+    parts = parts_of(ladder(rate, segment, sound), segment)
+    assert parts is not None
+    assert parts.length == length
+    assert (length * rate).denominator == (segment / length).denominator == 1
+    assert LEAST * parts.target <= length <= parts.target
+
+
+def test_standard_latency_has_none_and_what_is_passed_through_has_them_by_time() -> None:
+    standard = PassthroughLadder(name="p", segment=Fraction(2))
+    assert parts_of(standard, Fraction(2)) is None
+    low = PassthroughLadder(name="p", segment=Fraction(2), latency="low")
+    parts = parts_of(low, Fraction(2))
+    assert parts is not None
+    assert LEAST * parts.target < parts.length
+
+
+@given(
+    made=st.sampled_from(list(GRIDS.items())),
+    cuts=st.lists(st.integers(1, 40), min_size=1, max_size=12),
+    late=st.integers(-1023, 5 * 1024),
+    on_grid=st.booleans(),
+)
+def test_sound_comes_in_parts_whatever_it_came_in(
+    made: tuple[Fraction, tuple[Fraction, Fraction]], cuts: list[int], late: int, *, on_grid: bool
+) -> None:
+    rate, (segment, length) = made
+    parts = parts_of(ladder(rate, segment), segment)
+    assert parts is not None
+    grid, frames = Grid(segment), int(segment * rate)
+    video = video_track(0, rate, range(0, 5 * frames, frames), 5 * frames, [int(length * rate)])
+    count = int(5 * segment * 48_000 / 1024)
+    audio = audio_track(9, count, cuts, start=Fraction(late, 48_000))
+    played = begin(grid)
+    segmenter = segmenter_for(played, (video, audio), on_grid=on_grid, parts=parts)
+    turns = in_media_order((video, audio))
+    play(played, (video, audio), turns, on_grid=on_grid, base=START, segmenter=segmenter)
+    period = played.timeline.periods[0]
+    assert period.part == -(-parts.target * MICROS // 1)
+    chunks = [record for record in played.of(ChunkAdded) if record.track == "a9"]
+    assert chunks
+    for chunk, following in zip(chunks, [*chunks[1:], None], strict=True):
+        duration = Fraction(chunk.duration, 48_000)
+        assert duration <= parts.target
+        if following is not None and following.number == chunk.number:
+            assert duration >= LEAST * parts.target
+            assert chunk.start + chunk.duration == following.start
+
+
+def test_none_is_held_back_for_what_is_missing() -> None:
+    """A hole within a segment ends a part; what comes after it is another."""
+    parts = Parts(Fraction(8, 25), Fraction(8, 25))
+    video = video_track(0, Fraction(25), [0, 48], 96, [8])
+    first = audio_track(9, 20, [1])
+    after = audio_track(9, 40, [1], start=Fraction(30 * 1024, 48_000))
+    played = begin(Grid(Fraction(48, 25)))
+    segmenter = segmenter_for(played, (video, first), on_grid=False, parts=parts)
+    sound = type(first)(first.spec, first.facts, (*first.runs, *after.runs))
+    play(
+        played,
+        (video, sound),
+        in_media_order((video, sound)),
+        on_grid=False,
+        base=START,
+        segmenter=segmenter,
+    )
+    chunks = [record for record in played.of(ChunkAdded) if record.track == "a9"]
+    frames = [chunk.duration // 1024 for chunk in chunks if chunk.number == chunks[0].number]
+    assert frames[:2] == [15, 5]
+    assert sum(chunk.duration for chunk in chunks) == 60 * 1024
