@@ -148,7 +148,13 @@ def _one(text: str) -> list[str]:
 
 def _latency(said: str) -> object:
     """SRT's is a duration, a channel's one of two words."""
-    return said if said in get_args(Latency) else parse_duration(said)
+    if said in get_args(Latency):
+        return said
+    try:
+        return parse_duration(said)
+    except ValueError as error:
+        reason = f"neither {' nor '.join(get_args(Latency))}, nor a duration for SRT: {said!r}"
+        raise ValueError(reason) from error
 
 
 _WORDS: Words = {
@@ -268,6 +274,9 @@ def _check_sources(channel: ChannelConfig, file: str, path: str) -> None:
     for place, source in _placed(channel, path):
         if isinstance(source, CmafSource) and channel.loss != LossConfig():
             raise ConfigError(file, f"{path}.loss", "cmaf has none: encoders back each other up")
+        if isinstance(source, CmafSource) and channel.latency == "low":
+            reason = "what is pushed as cmaf comes in chunks of any length: not served in parts"
+            raise ConfigError(file, f"{path}.latency", reason)
         if isinstance(source, CmafSource) and channel.sources[1:]:
             raise ConfigError(file, place, "cmaf is a channel's only source: its encoders share it")
         if isinstance(source, FileSource) and not source.loop and channel.sources[1:]:

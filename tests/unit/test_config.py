@@ -471,6 +471,14 @@ ONE_SOURCE = "data: d\nchannels: {{a: {{ladder: passthrough, {}}}}}"
             "loss: cmaf has none: encoders back each other up",
         ),
         (
+            "source: {type: cmaf, key: a-key-of-sixteen-characters}, latency: low",
+            "latency: what is pushed as cmaf comes in chunks of any length: not served in parts",
+        ),
+        (
+            "source: {type: pattern}, latency: lowest",
+            "latency: neither standard nor low, nor a duration for SRT: 'lowest'",
+        ),
+        (
             "sources: [{type: pattern}, {type: file, file: a.ts}]",
             "sources[1]: a file beside other sources has no end: loop: true",
         ),

@@ -55,6 +55,13 @@ def test_shipped_ladder(path: Path, golden: Callable[[str, bytes], None]) -> Non
     golden(f"ffmpeg/{path.stem}.txt", lines(ladder(path), FILE, BOTH))
 
 
+def test_low_latency(golden: Callable[[str, bytes], None]) -> None:
+    demo = replace(ladder(ROOT / "profiles/ladders/demo.yaml"), latency="low")
+    golden("ffmpeg/low.txt", lines(demo, FILE, BOTH))
+    passed = PassthroughLadder(name="p", segment=Fraction(2), latency="low")
+    golden("ffmpeg/low-copied.txt", lines(passed, FILE, BOTH))
+
+
 @pytest.mark.parametrize(
     ("name", "feed", "info", "real_time"),
     [

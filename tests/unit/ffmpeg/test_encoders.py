@@ -59,6 +59,21 @@ def test_all_encode_the_same(encoder: EncoderName) -> None:
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
+def test_with_low_latency_nothing_waits_for_what_comes_later(encoder: EncoderName) -> None:
+    options = encoder_options(encoder, RUNG, 48, 4, "low")
+    assert options["bf"] == 0
+    assert {
+        "x264": {"tune": "zerolatency"},
+        "nvenc": {"tune": "ll", "rc-lookahead": 0, "delay": 0},
+        "qsv": {"async_depth": 1, "look_ahead": 0},
+        "vaapi": {"async_depth": 1},
+    }[encoder].items() <= options.items()
+    # The rest is as ever.
+    usual = encoder_options(encoder, RUNG, 48, 4).items() - {("bf", 2)}
+    assert usual <= options.items()
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
 def test_the_baseline_profile_has_no_b_frames(encoder: EncoderName) -> None:
     rung = VideoRung(id="a", width=64, height=36, bitrate=80_000, profile="baseline", bframes=0)
     options = encoder_options(encoder, rung, 48, 4)
