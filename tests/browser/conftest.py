@@ -2,33 +2,16 @@
 
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import BrowserContext, async_playwright
+from playwright.async_api import BrowserContext
 
-from origin.runtime import players
-from tests.browser.viewer import PAGE
+from tests.browser.stage import chromium, page_server
 from tests.paths import FEEDS
 from tests.support.service import Service, service
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-    "--mute-audio",
-]
 LADDER = Path(__file__).parent / "ladder.yaml"
 SOURCES = {
     "pattern": "{type: pattern, width: 640, height: 360}",
@@ -41,41 +24,17 @@ measured = pytest.StashKey[list[str]]()
 """Lines that the summary shows."""
 
 
-class _Handler(SimpleHTTPRequestHandler):
-    """The page, and the players that the origin would serve beside its status page."""
-
-    def translate_path(self, path: str) -> str:
-        name = path.removeprefix("/players/")
-        if name != path:
-            return str(players.path_of(name) or PAGE / "missing")
-        return super().translate_path(path)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="session")
 def watching() -> Iterator[str]:
     """The address of the page that watches."""
-    missing = [name for name in players.FILES if players.path_of(name) is None]
-    assert not missing, f"{missing} missing: run python -m origin.runtime.players"
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=PAGE)) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+    with page_server() as address:
+        yield address
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BrowserContext]:
-    assert CHROMIUM.exists(), f"{CHROMIUM} is missing: run tests/system-packages"
-    async with async_playwright() as playwright:
-        context = await playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("chromium"), executable_path=CHROMIUM, args=ARGUMENTS
-        )
+    async with chromium(tmp_path_factory.mktemp("chromium")) as context:
         yield context
-        await context.close()
 
 
 @contextmanager

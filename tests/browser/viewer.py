@@ -41,6 +41,14 @@ class Event(msgspec.Struct, frozen=True):
         return f"{self.at:6.0f} {self.time:.2f} {self.name} {self.detail}"
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """What the clock in the picture said: milliseconds from its making to its being shown."""
+
+    at: float
+    latency: float | None
+    """None where it could not be read."""
+
+
 class Stall(msgspec.Struct, frozen=True):
     """The playhead stood still for `ms`."""
 
@@ -120,11 +128,16 @@ class Viewer:
         if request.failure != "net::ERR_ABORTED":
             self.refused.append(f"{request.failure} {request.url}")
 
-    async def load(self, channel: str, view: str = "", start: float | None = None) -> None:
-        """Press play; `channel` is its address, `start` in seconds from the view's beginning."""
+    async def load(
+        self, channel: str, view: str = "", start: float | None = None, *, low: bool = False
+    ) -> None:
+        """Press play; `channel` is its address, `start` in seconds from the view's beginning.
+
+        `low`: the player is told to be as close to live as it can.
+        """
         url, clock = f"{channel}{view}/{MANIFESTS[self.engine]}", f"{channel}/time"
         flashes = channel.endswith("/pattern")
-        arguments = [self.engine, url, clock, flashes, start]
+        arguments = [self.engine, url, clock, flashes, start, low]
         await self.page.evaluate("args => watch.load(...args)", arguments)
 
     async def until(self, condition: str, seconds: float) -> bool:
@@ -151,6 +164,20 @@ class Viewer:
         """Pick a rendition; whether the decoded picture became it in time."""
         await self.page.evaluate("height => watch.pick(height)", height)
         return await self.until(f"watch.height() === {height}", seconds)
+
+    async def read_clock(self, height: int = 360) -> None:
+        """From now on, read the clock of a test pattern that is so high at its source."""
+        await self.page.evaluate("height => watch.readClock(height)", height)
+
+    async def readings(self, seconds: float) -> list[Reading]:
+        """What was read of the clock in the last `seconds`."""
+        found = await self.page.evaluate("seconds => watch.readings(seconds)", seconds)
+        return msgspec.convert(found, list[Reading])
+
+    async def latencies(self, seconds: float) -> list[float]:
+        """Milliseconds from the picture's making to its being shown, in the last `seconds`."""
+        readings = await self.readings(seconds)
+        return [reading.latency for reading in readings if reading.latency is not None]
 
     async def report(self) -> Report:
         """What it saw so far."""

@@ -1,5 +1,6 @@
 // The players under test, with the settings they come with unless a comment says otherwise.
-// Each `open` returns
+// Each `open` is told where to `start`, and whether latency is to be `low`, as its maker says it is
+// done. It returns
 //   heights()      of the renditions on offer
 //   pick(height)   plays that rendition from now on, as a quality menu does
 //   rewind()       goes to the beginning of what can be seen, as a seek bar does
@@ -18,8 +19,13 @@ export const ENGINES = {
   "shaka-dash": { scripts: ["shaka.js"], open: openShaka },
 };
 
-function openHls(video, url, { error, note }, _clock, start) {
-  const hls = new Hls({ startPosition: start ?? -1 });
+// What makes up for a stall is speed: hls.js and Shaka do that only where they are told to.
+const LOW_HLS = { lowLatencyMode: true, maxLiveSyncPlaybackRate: 1.5 };
+const LOW_DASH = { delay: { applyServiceDescription: true }, liveCatchup: { enabled: true } };
+const LOW_SHAKA = { lowLatencyMode: true, liveSync: { enabled: true } };
+
+function openHls(video, url, { error, note }, _clock, start, low) {
+  const hls = new Hls({ startPosition: start ?? -1, ...(low ? LOW_HLS : {}) });
   hls.on(Hls.Events.ERROR, (_, data) => {
     const said = [data.type, data.details, data.response?.code, data.reason, data.error?.message];
     error(said.filter(Boolean).join(" "), data.fatal);
@@ -43,7 +49,7 @@ function openHls(video, url, { error, note }, _clock, start) {
   };
 }
 
-function openDash(video, url, { error, note }, clock, start) {
+function openDash(video, url, { error, note }, clock, start, low) {
   const player = dashjs.MediaPlayer().create();
   const events = dashjs.MediaPlayer.events;
   player.on(events.ERROR, ({ error: what }) => {
@@ -56,6 +62,7 @@ function openDash(video, url, { error, note }, clock, start) {
   // Where a manifest names no clock, as Smooth's cannot, dash.js asks a public one: ours instead.
   const source = { scheme: "urn:mpeg:dash:utc:http-iso:2014", value: clock };
   player.updateSettings({ streaming: { utcSynchronization: { defaultTimingSource: source } } });
+  if (low) player.updateSettings({ streaming: LOW_DASH });
   player.initialize(video, url, true, start ?? NaN);
   return {
     heights: () => player.getRepresentationsByType("video").map(({ height }) => height),
@@ -79,9 +86,10 @@ function openSmooth(video, url, report, clock, start) {
   };
 }
 
-function openShaka(video, url, { error, note }, _clock, start) {
+function openShaka(video, url, { error, note }, _clock, start, low) {
   shaka.polyfill.installAll();
   const player = new shaka.Player();
+  if (low) player.configure({ streaming: LOW_SHAKA });
   const say = (what) => {
     const said = what.code ? `${what.code} ${JSON.stringify(what.data)}` : what.stack;
     error(`shaka ${said}`, what.severity === 2);

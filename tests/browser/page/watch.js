@@ -2,6 +2,7 @@
 // The test calls watch.prepare(engine) and watch.load(engine, url, clock), waits, and reads
 // watch.report(). Times are milliseconds since load(), unless said otherwise.
 
+import { apart, DAY_MS, openClock } from "./clock.js";
 import { ENGINES } from "./engines.js";
 
 const LOOK_MS = 50; // between two looks at the playhead
@@ -13,6 +14,7 @@ const QUIET_S = 0.3;
 const QUANTA = 16; // of 128 samples that one word of the meter is about
 const MOVED = 0.5; // mean difference of two pictures, of 255, that counts as movement
 const WHITE = 225; // brightness of the flash, of 255
+const CLOCK_MS = 100; // between two readings of the burned-in clock
 
 const video = document.getElementById("video");
 const now = () => performance.now();
@@ -197,6 +199,24 @@ function lookForFlash(_, { expectedDisplayTime }) {
   bright = white;
 }
 
+// ---------------------------------------------------------------- clock
+
+const readings = []; // {at, latency}: of the picture that is on show then, in ms; null where unread
+
+/** Reads the clock in the picture every now and then: when it is shown, less when it was made. */
+function readClock(clock) {
+  let next = 0;
+  function read(_, { expectedDisplayTime }) {
+    video.requestVideoFrameCallback(read);
+    if (!started() || expectedDisplayTime < next) return;
+    next = expectedDisplayTime + CLOCK_MS;
+    const shown = Date.now() + expectedDisplayTime - now();
+    const made = clock.read(video);
+    readings.push({ at: at(), latency: made === null ? null : apart(shown % DAY_MS, made) });
+  }
+  video.requestVideoFrameCallback(read);
+}
+
 // ---------------------------------------------------------------- the test's handles
 
 function script(name) {
@@ -216,13 +236,24 @@ globalThis.watch = {
     await listen();
   },
 
-  /** Presses play; `clock` is the address of the origin's time; whether the picture `flashes`. */
-  load(engine, url, clock, flashes, start) {
+  /** From now on, reads the clock of a test pattern that is so high at its source. */
+  async readClock(height) {
+    readClock(await openClock("/pattern.ttf", height));
+  },
+
+  /** What was read of the clock in the last seconds. */
+  readings: (seconds) => readings.filter((reading) => reading.at >= at() - seconds * 1000),
+
+  /**
+   * Presses play; `clock` is the address of the origin's time; whether the picture `flashes`; whether
+   * the player is told to be as close to live as it can (`low`).
+   */
+  load(engine, url, clock, flashes, start, low) {
     state.loadedAt = now();
     setInterval(look, LOOK_MS);
     setInterval(lookAtPicture, PICTURE_MS);
     if (flashes) video.requestVideoFrameCallback(lookForFlash);
-    player = ENGINES[engine].open(video, url, { error, note }, clock, start);
+    player = ENGINES[engine].open(video, url, { error, note }, clock, start, low);
   },
 
   started,
