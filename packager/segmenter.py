@@ -25,7 +25,7 @@ from math import floor
 from packager.actions import Action, Broken, Note, Store
 from packager.cmaf.init import InitFacts
 from packager.cmaf.mend import evened, without_jumps
-from packager.cmaf.run import Run, joined, write
+from packager.cmaf.run import Run, joined, write, write_reference
 from packager.drift import Drift
 from packager.latency import Parts
 from packager.records import (
@@ -538,6 +538,10 @@ class Segmenter:
 
     def _store(self, track: TrackState, run: Run) -> Store:
         parts = write(run, (track.number << 6) + track.chunks)
+        if self.parts is not None and self._trail is not None and not track.chunks:
+            # Players of low latency may ask how late the segment is that they are getting.
+            seen = UtcMicros(micros_of(run.start, track.timescale) + self._trail)
+            parts = [write_reference(run.start, seen), *parts]
         size = sum(map(len, parts))
         length = run.duration
         record = ChunkAdded(track.spec.id, track.number, Ticks(run.start), Ticks(length), size)

@@ -89,6 +89,8 @@ class Window:
     """Video, the highest bit rate first; then audio, in the order of the source."""
     periods: Mapping[int, Period]
     """By index, oldest first: those with a segment in the window."""
+    current: int
+    """The index of the channel's newest period, which may have no segment yet."""
     tip: Tip | None = None
     """Of the one track that the window is for, where its chunks are listed as they come."""
 
@@ -202,6 +204,7 @@ def _window(
         ended=ended,
         tracks=tracks,
         periods={period.index: period for period in timeline.periods if period.index in used},
+        current=timeline.periods[-1].index,
     )
 
 

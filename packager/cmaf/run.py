@@ -12,6 +12,7 @@ import msgspec
 from packager.cmaf.boxes import Box, Buffer, box, children, find, full_box
 from packager.cmaf.splitter import Fragment
 from packager.errors import MediaError
+from packager.ticks import MICROS, UtcMicros
 
 _TFHD_BASE = 0x1
 _TFHD_DESCRIPTION = 0x2
@@ -34,6 +35,8 @@ DELTA_FLAGS = 0x01010000
 """sample_depends_on = 1, not a sync sample."""
 
 _TRACK_ID = 1
+_NTP_EPOCH = 2_208_988_800
+"""Seconds from 1900, where NTP counts from, to 1970."""
 MAX_SAMPLES = 100_000
 
 
@@ -212,6 +215,15 @@ def _read_trun(data: Buffer, child: Box, values: Defaults, payload: Buffer) -> R
     if version and flags & _TRUN_COMPOSITION:
         compositions = unpack_from(f">{width * count}i", data, at)[width - 1 :: width]
     return Run(0, durations, sizes, sample_flags, compositions, payload)
+
+
+def write_reference(time: int, instant: UtcMicros) -> bytes:
+    """A `prft` (8.16.5): the sample with the decode time `time` went into the encoder then."""
+    whole, micros = divmod(instant, MICROS)
+    fraction = (micros << 32) // MICROS
+    return full_box(
+        b"prft", 1, 0, pack(">IIIq", _TRACK_ID, whole + _NTP_EPOCH & 0xFFFFFFFF, fraction, time)
+    )
 
 
 def write(run: Run, sequence: int) -> list[Buffer]:

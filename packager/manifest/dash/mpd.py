@@ -1,16 +1,24 @@
-"""The MPD (ISO/IEC 23009-1 section 5.3), live profile, one `SegmentTimeline` a track."""
+"""The MPD (ISO/IEC 23009-1 section 5.3), live profile, one `SegmentTimeline` a track.
+
+But where latency is low, the period that goes on counts (`@duration`, section 5.3.9.5.3): players
+know without a new MPD when there is something of the next segment. There a period starts when its
+first picture came in, and not at the boundary of the grid that its media time is counted from: so
+the time of the presentation is the wall clock's, whatever the media of a period trails it by.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import ceil
 
 from lxml import etree
 
 from packager.manifest.dash.document import PATCH, TIMELINE, Document, SegmentList
+from packager.manifest.dash.pace import Pace, trail_of
 from packager.manifest.text import Tapes, Text
 from packager.records import Stretch
 from packager.segments import Segments
-from packager.ticks import MICROS, iso8601, round_half_up, seconds
+from packager.ticks import MICROS, UtcMicros, iso8601, round_half_up, seconds
 from packager.timeline import Period
 from packager.track import UNDETERMINED, Track, TrackKind, language_tag
 from packager.window import Window
@@ -21,6 +29,11 @@ _DELAY_SEGMENTS = 4
 """How far behind now a player should sit: three segments of buffer, and one because media time
 may trail the wall clock by less than a segment."""
 
+
+_NEAR = Fraction(1, 40)
+"""Seconds that segments may differ from the grid's in length: half a frame of sound, amply."""
+_RATES = ("0.96", "1.04")
+"""How slowly and how fast a player may play to be where it shall be: nobody hears it."""
 
 _PICTURE, _FIRST_SOUND = 1, 2
 """Ids of adaptation sets; the other sounds count on."""
@@ -47,6 +60,16 @@ class _TrackPart:
         first, last = self.numbers
         return len(self.segments) == last - first + 1
 
+    @property
+    def newest(self) -> Fraction:
+        """Seconds since the Unix epoch: where the last begins."""
+        return Fraction(self.segments[-1].start, self.track.timescale)
+
+    @property
+    def length(self) -> Fraction:
+        """Seconds of the last."""
+        return Fraction(self.segments[-1].duration, self.track.timescale)
+
 
 _Tracks = Sequence[_TrackPart]
 
@@ -57,9 +80,44 @@ class _Part:
 
     period: Period
     name: str
+    number: int
+    """Of its first segment, also once that has left the window."""
     begin: Fraction
-    """Seconds since the Unix epoch: of its first segment, also once that has left the window."""
+    """Where that begins: media time in seconds since the Unix epoch."""
+    trail: Fraction
+    """Seconds from there to its place in the presentation."""
     tracks: _Tracks
+    pace: Pace | None = None
+    """Where its segments are counted."""
+
+    @property
+    def start(self) -> Fraction:
+        """Seconds since the Unix epoch, in the presentation."""
+        return self.begin + self.trail
+
+    @property
+    def end(self) -> Fraction:
+        """Where its last segment ends, likewise."""
+        ends = (Fraction(t.segments[-1].end, t.track.timescale) for t in self.tracks)
+        return max(ends) + self.trail
+
+    def counts(self, segment: Fraction, first: int) -> bool:
+        """Whether `$Number$` and the length of a segment tell where each of its segments is.
+
+        Those of a source whose clock is made up for are a little longer or shorter.
+
+        Args:
+            segment: seconds.
+            first: the oldest that is listed.
+        """
+        newest = max(track.numbers[1] for track in self.tracks)
+        return all(
+            track.is_whole
+            and track.numbers == (max(self.number, first), newest)
+            and abs(track.length - segment) <= _NEAR
+            and abs(track.newest - self.begin - (newest - self.number) * segment) <= segment / 2
+            for track in self.tracks
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +131,17 @@ class Places:
     folder: str = ""
     """The channel's, for media; empty for the MPD's own. Not a BaseURL: dash.js would look for the
     clock from there too."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What is the same for all of an MPD."""
+
+    origin: Fraction
+    """What Period@start counts from: seconds since the Unix epoch."""
+    places: Places
+    offset: Fraction | None
+    """Seconds before their end that segments may be asked for; None where they are whole then."""
 
 
 def render(
@@ -93,12 +162,14 @@ def document(window: Window, places: Places, *, began_live: bool = False) -> Doc
     root.set("profiles", _PROFILES)
     root.set("type", "static" if window.ended else "dynamic")
     anew = window.ended and not began_live
-    parts = list(_parts(window, clipped=anew))
+    parts = list(_parts(window, anew=anew))
+    pace = _pace(window, parts[-1])
+    parts[-1] = replace(parts[-1], pace=pace)
     # What Period@start counts from: the Unix epoch, or the start of what has an end.
     origin = Fraction(0)
     if window.ended:
-        origin = parts[0].begin if anew else Fraction(0)
-        end = Fraction(window.end, MICROS)
+        origin = parts[0].start if anew else Fraction(0)
+        end = Fraction(window.end, MICROS) + parts[-1].trail
         root.set("mediaPresentationDuration", _duration(end - origin))
     else:
         root.set("availabilityStartTime", "1970-01-01T00:00:00Z")
@@ -106,8 +177,9 @@ def document(window: Window, places: Places, *, began_live: bool = False) -> Doc
         root.set("minimumUpdatePeriod", duration)
         if window.depth is not None:
             root.set("timeShiftBufferDepth", _duration(window.depth * window.grid.duration))
-        root.set("suggestedPresentationDelay", _duration(_DELAY_SEGMENTS * window.grid.duration))
-    root.set("minBufferTime", duration)
+        delay = _DELAY_SEGMENTS * window.grid.duration if pace is None else pace.target
+        root.set("suggestedPresentationDelay", _duration(delay))
+    root.set("minBufferTime", duration if pace is None else _duration(pace.part))
     root.set("maxSegmentDuration", _duration(_longest(window)))
     if places.again and not window.ended:
         _child(root, "Location").text = places.again
@@ -115,25 +187,59 @@ def document(window: Window, places: Places, *, began_live: bool = False) -> Doc
         # Where its first segment leaves a window, its reader has the whole anew.
         root.set("id", window.channel)
         _child(root, "PatchLocation").text = PATCH
+    if pace is not None:
+        _service(root, pace, next(number for number, _ in _choices(parts[-1])))
+    setting = _Setting(origin, places, None if pace is None else pace.offset)
     for part, following in zip(parts, [*parts[1:], None], strict=True):
-        _period(root, part, origin, places.folder, over=following is not None)
+        _period(root, part, following, setting)
     if not window.ended:
-        # Players that meet no UTCTiming trust the viewer's clock, which is often wrong.
-        _child(root, "UTCTiming", schemeIdUri="urn:mpeg:dash:utc:http-iso:2014", value=places.clock)
+        _clock(root, places.clock)
     frame = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
     return Document(window, frame, tuple(_lists(parts)))
+
+
+def _pace(window: Window, last: _Part) -> Pace | None:
+    """What a live window of low latency tells players; None where it is none.
+
+    Who watches from a start on has time, and nobody shall hurry or jump there.
+    """
+    part, segment = last.period.part, window.grid.duration
+    if window.ended or window.depth is None or not part or last.period.index != window.current:
+        return None
+    pace = Pace(segment, Fraction(part, MICROS))
+    return pace if pace.offset > 0 and last.counts(segment, window.first) else None
+
+
+def _service(root: etree._Element, pace: Pace, reference: int) -> None:
+    service = _child(root, "ServiceDescription", id=0)
+    millis = {
+        name: round_half_up(value * 1000)
+        for name, value in (("target", pace.target), ("max", pace.most), ("min", pace.least))
+    }
+    _child(service, "Latency", referenceId=reference, **millis)
+    _child(service, "PlaybackRate", min=_RATES[0], max=_RATES[1])
+
+
+def _clock(parent: etree._Element, address: str) -> None:
+    # Players that meet no UTCTiming trust the viewer's clock, which is often wrong.
+    _child(parent, "UTCTiming", schemeIdUri="urn:mpeg:dash:utc:http-iso:2014", value=address)
 
 
 def _lists(parts: Iterable[_Part]) -> Iterator[SegmentList]:
     """In the order of the document."""
     for part in parts:
-        for number, tracks in _choices(part):
-            for item in tracks:
-                yield SegmentList(part.name, number, item.track.id, item.segments)
+        if part.pace is None:
+            for number, tracks in _choices(part):
+                for item in tracks:
+                    yield SegmentList(part.name, number, item.track.id, item.segments)
 
 
 def _duration(value: Fraction) -> str:
-    return f"PT{seconds(value, 6).rstrip('0').rstrip('.')}S"
+    return f"PT{_decimal(value)}S"
+
+
+def _decimal(value: Fraction) -> str:
+    return seconds(value, 6).rstrip("0").rstrip(".")
 
 
 def _longest(window: Window) -> Fraction:
@@ -144,8 +250,12 @@ def _child(parent: etree._Element, tag: str, **attributes: str | int) -> etree._
     return etree.SubElement(parent, tag, {k: str(v) for k, v in attributes.items()})
 
 
-def _parts(window: Window, *, clipped: bool) -> Iterator[_Part]:
+def _parts(window: Window, *, anew: bool) -> Iterator[_Part]:
+    """They all; `anew`: on no clock, from where the window begins."""
     for period in window.periods.values():
+        trail = Fraction(0)
+        if period.part and window.depth is not None and not anew:
+            trail = trail_of(period, window.grid)
         tracks = [
             _TrackPart(
                 (described := period.tracks[track.latest.id]),
@@ -162,9 +272,9 @@ def _parts(window: Window, *, clipped: bool) -> Iterator[_Part]:
             ]
             present = tuple(track for track in inside if track.segments)
             if present:
-                cut = clipped and stretch.number < window.first
+                cut = anew and stretch.number < window.first
                 begin = _first_start(present) if cut else stretch.begin
-                yield _Part(period, name, begin, present)
+                yield _Part(period, name, stretch.number, begin, trail, present)
 
 
 def _stretches(period: Period, window: Window) -> Iterator[tuple[str, Stretch, int]]:
@@ -182,16 +292,14 @@ def _first_start(tracks: _Tracks) -> Fraction:
     return min(Fraction(part.segments[0].start, part.track.timescale) for part in tracks)
 
 
-def _period(
-    root: etree._Element, part: _Part, origin: Fraction, folder: str, *, over: bool
-) -> None:
-    element = _child(root, "Period", id=part.name, start=_duration(part.begin - origin))
-    if over:
+def _period(root: etree._Element, part: _Part, following: _Part | None, setting: _Setting) -> None:
+    start = _duration(part.start - setting.origin)
+    element = _child(root, "Period", id=part.name, start=start)
+    if following is not None:
         # Or else it lasts until the next: dash.js waits for ever in a hole that it joins in.
-        end = max(Fraction(t.segments[-1].end, t.track.timescale) for t in part.tracks)
-        element.set("duration", _duration(end - part.begin))
+        element.set("duration", _duration(min(part.end, following.start) - part.start))
     for number, tracks in _choices(part):
-        _adaptation_set(element, number, part.begin, tracks, folder)
+        _adaptation_set(element, number, part, tracks, setting)
 
 
 def _choices(part: _Part) -> Iterator[tuple[int, _Tracks]]:
@@ -215,7 +323,7 @@ def _are_aligned(tracks: _Tracks) -> bool:
 
 
 def _adaptation_set(
-    period: etree._Element, number: int, begin: Fraction, tracks: _Tracks, folder: str
+    period: etree._Element, number: int, part: _Part, tracks: _Tracks, setting: _Setting
 ) -> None:
     first = tracks[0].track
     element = _child(
@@ -229,13 +337,33 @@ def _adaptation_set(
     )
     if first.language != UNDETERMINED:
         element.set("lang", language_tag(first.language))
+    if part.pace is not None:
+        _follow(element, number, part, part.pace, first, setting.places.clock)
     role = "main" if number <= _FIRST_SOUND else "alternate"
     _child(element, "Role", schemeIdUri="urn:mpeg:dash:role:2011", value=role)
     for item in tracks:
         # A template each: the name of the init section differs from track to track.
-        _representation(element, item.track, item.bandwidth).append(
-            _template(item.track, item.segments, begin, folder)
-        )
+        _representation(element, item.track, item.bandwidth).append(_template(item, part, setting))
+
+
+def _follow(
+    parent: etree._Element, number: int, part: _Part, pace: Pace, track: Track, clock: str
+) -> None:
+    """When the first picture of the period came in, and where readers can begin (5.12, 5.3.12)."""
+    scale = pace.scale(track.timescale)
+    element = _child(
+        parent,
+        "ProducerReferenceTime",
+        id=number,
+        inband="true",
+        type="encoder",
+        wallClockTime=iso8601(UtcMicros(round_half_up(part.start * MICROS))),
+        presentationTime=round_half_up(part.begin * scale),
+    )
+    _clock(element, clock)
+    # Only in sound does each chunk begin with what can be decoded by itself.
+    kind = 1 if track.kind is TrackKind.AUDIO else 0
+    _child(parent, "Resync", type=kind, dT=ceil(pace.part * scale))
 
 
 def _representation(parent: etree._Element, track: Track, bandwidth: int) -> etree._Element:
@@ -260,13 +388,22 @@ def _representation(parent: etree._Element, track: Track, bandwidth: int) -> etr
     return element
 
 
-def _template(track: Track, segments: Segments, begin: Fraction, folder: str) -> etree._Element:
+def _template(item: _TrackPart, part: _Part, setting: _Setting) -> etree._Element:
     # The media's own times are kept: the offset is the period's start on the same count.
+    track, pace, folder = item.track, part.pace, setting.places.folder
+    scale = track.timescale if pace is None else pace.scale(track.timescale)
     template = etree.Element("SegmentTemplate")
-    template.set("timescale", str(track.timescale))
-    template.set("presentationTimeOffset", str(round_half_up(begin * track.timescale)))
+    template.set("timescale", str(scale))
+    template.set("presentationTimeOffset", str(round_half_up(part.begin * scale)))
     template.set("initialization", f"{folder}$RepresentationID$/init-{track.version}.mp4")
     template.set("media", f"{folder}$RepresentationID$/$Number$.m4s")
-    template.set("startNumber", str(segments[0].number))
-    etree.SubElement(template, "SegmentTimeline").text = TIMELINE
+    template.set("startNumber", str(item.segments[0].number if pace is None else part.number))
+    if setting.offset is not None:
+        # In all periods: Shaka goes by the least of an MPD.
+        template.set("availabilityTimeOffset", _decimal(setting.offset))
+    if pace is None:
+        etree.SubElement(template, "SegmentTimeline").text = TIMELINE
+    else:
+        template.set("availabilityTimeComplete", "false")
+        template.set("duration", str(round_half_up(pace.segment * scale)))
     return template
