@@ -18,7 +18,7 @@ from packager.manifest.dash.pace import Pace, trail_of
 from packager.manifest.text import Tapes, Text
 from packager.records import Stretch
 from packager.segments import Segments
-from packager.ticks import MICROS, UtcMicros, iso8601, round_half_up, seconds
+from packager.ticks import MICROS, iso8601, round_half_up, seconds
 from packager.timeline import Period
 from packager.track import UNDETERMINED, Track, TrackKind, language_tag
 from packager.window import Window
@@ -87,8 +87,10 @@ class _Part:
     trail: Fraction
     """Seconds from there to its place in the presentation."""
     tracks: _Tracks
+    cell: Fraction | None = None
+    """Seconds of a segment, where they are counted; None where each is listed."""
     pace: Pace | None = None
-    """Where its segments are counted."""
+    """Where its newest segment may be had while it grows."""
 
     @property
     def start(self) -> Fraction:
@@ -101,23 +103,31 @@ class _Part:
         ends = (Fraction(t.segments[-1].end, t.track.timescale) for t in self.tracks)
         return max(ends) + self.trail
 
-    def counts(self, segment: Fraction, first: int) -> bool:
+    def can_count(self, cell: Fraction, first: int) -> bool:
         """Whether `$Number$` and the length of a segment tell where each of its segments is.
 
-        Those of a source whose clock is made up for are a little longer or shorter.
+        Those of a source whose clock is made up for are a little longer or shorter: the standard
+        lets them be off by half a segment (section 7.2.1).
 
         Args:
-            segment: seconds.
+            cell: seconds of a segment.
             first: the oldest that is listed.
         """
         newest = max(track.numbers[1] for track in self.tracks)
         return all(
             track.is_whole
             and track.numbers == (max(self.number, first), newest)
-            and abs(track.length - segment) <= _NEAR
-            and abs(track.newest - self.begin - (newest - self.number) * segment) <= segment / 2
+            and abs(track.newest - self.begin - (newest - self.number) * cell) <= cell / 2
             for track in self.tracks
         )
+
+    def goes_evenly(self, cell: Fraction) -> bool:
+        """Whether its last segments are as long as a cell of the grid."""
+        return all(abs(track.length - cell) <= _NEAR for track in self.tracks)
+
+    def scale(self, track: Track) -> int:
+        """Ticks a second: the track's, or where segments are counted, one that has them whole."""
+        return track.timescale * ((self.cell or 1) * Fraction(track.timescale)).denominator
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +187,7 @@ def document(window: Window, places: Places, *, began_live: bool = False) -> Doc
         root.set("minimumUpdatePeriod", duration)
         if window.depth is not None:
             root.set("timeShiftBufferDepth", _duration(window.depth * window.grid.duration))
-        delay = _DELAY_SEGMENTS * window.grid.duration if pace is None else pace.target
+        delay = _DELAY_SEGMENTS * window.grid.duration if pace is None else pace.least
         root.set("suggestedPresentationDelay", _duration(delay))
     root.set("minBufferTime", duration if pace is None else _duration(pace.part))
     root.set("maxSegmentDuration", _duration(_longest(window)))
@@ -188,12 +198,13 @@ def document(window: Window, places: Places, *, began_live: bool = False) -> Doc
         root.set("id", window.channel)
         _child(root, "PatchLocation").text = PATCH
     if pace is not None:
-        _service(root, pace, next(number for number, _ in _choices(parts[-1])))
+        _service(root, pace)
     setting = _Setting(origin, places, None if pace is None else pace.offset)
     for part, following in zip(parts, [*parts[1:], None], strict=True):
         _period(root, part, following, setting)
     if not window.ended:
-        _clock(root, places.clock)
+        # Players that meet no UTCTiming trust the viewer's clock, which is often wrong.
+        _child(root, "UTCTiming", schemeIdUri="urn:mpeg:dash:utc:http-iso:2014", value=places.clock)
     frame = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
     return Document(window, frame, tuple(_lists(parts)))
 
@@ -207,28 +218,26 @@ def _pace(window: Window, last: _Part) -> Pace | None:
     if window.ended or window.depth is None or not part or last.period.index != window.current:
         return None
     pace = Pace(segment, Fraction(part, MICROS))
-    return pace if pace.offset > 0 and last.counts(segment, window.first) else None
+    is_counted = last.cell is not None and last.goes_evenly(segment)
+    return pace if pace.offset > 0 and is_counted else None
 
 
-def _service(root: etree._Element, pace: Pace, reference: int) -> None:
+def _service(root: etree._Element, pace: Pace) -> None:
     service = _child(root, "ServiceDescription", id=0)
     millis = {
         name: round_half_up(value * 1000)
         for name, value in (("target", pace.target), ("max", pace.most), ("min", pace.least))
     }
-    _child(service, "Latency", referenceId=reference, **millis)
+    # Without a ProducerReferenceTime: time is the wall clock's, and Shaka reads one as if a
+    # period's media began where the period does.
+    _child(service, "Latency", **millis)
     _child(service, "PlaybackRate", min=_RATES[0], max=_RATES[1])
-
-
-def _clock(parent: etree._Element, address: str) -> None:
-    # Players that meet no UTCTiming trust the viewer's clock, which is often wrong.
-    _child(parent, "UTCTiming", schemeIdUri="urn:mpeg:dash:utc:http-iso:2014", value=address)
 
 
 def _lists(parts: Iterable[_Part]) -> Iterator[SegmentList]:
     """In the order of the document."""
     for part in parts:
-        if part.pace is None:
+        if part.cell is None:
             for number, tracks in _choices(part):
                 for item in tracks:
                     yield SegmentList(part.name, number, item.track.id, item.segments)
@@ -252,10 +261,10 @@ def _child(parent: etree._Element, tag: str, **attributes: str | int) -> etree._
 
 def _parts(window: Window, *, anew: bool) -> Iterator[_Part]:
     """They all; `anew`: on no clock, from where the window begins."""
+    cell = window.grid.duration
     for period in window.periods.values():
-        trail = Fraction(0)
-        if period.part and window.depth is not None and not anew:
-            trail = trail_of(period, window.grid)
+        is_low = period.part > 0 and window.depth is not None
+        trail = trail_of(period, window.grid) if is_low and not anew else Fraction(0)
         tracks = [
             _TrackPart(
                 (described := period.tracks[track.latest.id]),
@@ -274,7 +283,12 @@ def _parts(window: Window, *, anew: bool) -> Iterator[_Part]:
             if present:
                 cut = anew and stretch.number < window.first
                 begin = _first_start(present) if cut else stretch.begin
-                yield _Part(period, name, stretch.number, begin, trail, present)
+                part = _Part(period, name, stretch.number, begin, trail, present)
+                # Also of what is over: where segments are listed, Shaka takes the last for the
+                # live edge, whatever comes after.
+                if is_low and not window.ended and part.can_count(cell, window.first):
+                    part = replace(part, cell=cell)
+                yield part
 
 
 def _stretches(period: Period, window: Window) -> Iterator[tuple[str, Stretch, int]]:
@@ -338,32 +352,14 @@ def _adaptation_set(
     if first.language != UNDETERMINED:
         element.set("lang", language_tag(first.language))
     if part.pace is not None:
-        _follow(element, number, part, part.pace, first, setting.places.clock)
+        # Only in sound does each chunk begin with what can be decoded by itself.
+        kind = 1 if first.kind is TrackKind.AUDIO else 0
+        _child(element, "Resync", type=kind, dT=ceil(part.pace.part * part.scale(first)))
     role = "main" if number <= _FIRST_SOUND else "alternate"
     _child(element, "Role", schemeIdUri="urn:mpeg:dash:role:2011", value=role)
     for item in tracks:
         # A template each: the name of the init section differs from track to track.
         _representation(element, item.track, item.bandwidth).append(_template(item, part, setting))
-
-
-def _follow(
-    parent: etree._Element, number: int, part: _Part, pace: Pace, track: Track, clock: str
-) -> None:
-    """When the first picture of the period came in, and where readers can begin (5.12, 5.3.12)."""
-    scale = pace.scale(track.timescale)
-    element = _child(
-        parent,
-        "ProducerReferenceTime",
-        id=number,
-        inband="true",
-        type="encoder",
-        wallClockTime=iso8601(UtcMicros(round_half_up(part.start * MICROS))),
-        presentationTime=round_half_up(part.begin * scale),
-    )
-    _clock(element, clock)
-    # Only in sound does each chunk begin with what can be decoded by itself.
-    kind = 1 if track.kind is TrackKind.AUDIO else 0
-    _child(parent, "Resync", type=kind, dT=ceil(pace.part * scale))
 
 
 def _representation(parent: etree._Element, track: Track, bandwidth: int) -> etree._Element:
@@ -390,20 +386,23 @@ def _representation(parent: etree._Element, track: Track, bandwidth: int) -> etr
 
 def _template(item: _TrackPart, part: _Part, setting: _Setting) -> etree._Element:
     # The media's own times are kept: the offset is the period's start on the same count.
-    track, pace, folder = item.track, part.pace, setting.places.folder
-    scale = track.timescale if pace is None else pace.scale(track.timescale)
+    track, scale, folder = item.track, part.scale(item.track), setting.places.folder
+    first, last = item.numbers
     template = etree.Element("SegmentTemplate")
     template.set("timescale", str(scale))
     template.set("presentationTimeOffset", str(round_half_up(part.begin * scale)))
     template.set("initialization", f"{folder}$RepresentationID$/init-{track.version}.mp4")
     template.set("media", f"{folder}$RepresentationID$/$Number$.m4s")
-    template.set("startNumber", str(item.segments[0].number if pace is None else part.number))
+    template.set("startNumber", str(first if part.cell is None else part.number))
     if setting.offset is not None:
         # In all periods: Shaka goes by the least of an MPD.
         template.set("availabilityTimeOffset", _decimal(setting.offset))
-    if pace is None:
-        etree.SubElement(template, "SegmentTimeline").text = TIMELINE
-    else:
+    if part.pace is not None:
         template.set("availabilityTimeComplete", "false")
-        template.set("duration", str(round_half_up(pace.segment * scale)))
+    elif part.cell is not None:
+        template.set("endNumber", str(last))
+    if part.cell is not None:
+        template.set("duration", str(round_half_up(part.cell * scale)))
+    else:
+        etree.SubElement(template, "SegmentTimeline").text = TIMELINE
     return template

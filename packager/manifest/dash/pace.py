@@ -43,10 +43,6 @@ class Pace:
         """Of latency: beyond half a second more, dash.js jumps rather than to play faster."""
         return self.target + self.segment
 
-    def scale(self, timescale: int) -> int:
-        """Ticks a second in which a segment's length is whole: a multiple of `timescale`."""
-        return timescale * (self.segment * timescale).denominator
-
 
 def trail_of(period: Period, grid: Grid) -> Fraction:
     """Seconds that the media of a period trails the wall clock by: less than a segment."""
