@@ -205,10 +205,11 @@ _rounds = st.builds(
 
 
 @st.composite
-def journals(draw: st.DrawFn, *, calm: bool = False) -> list[Record]:
+def journals(draw: st.DrawFn, *, calm: bool = False, low: bool = False) -> list[Record]:
     """A legal journal: several periods, holes, stumps, tracks that die, open segments, trims.
 
-    In a calm one all tracks have the same holes, and there is no stump or open segment.
+    In a calm one all tracks have the same holes, and there is no stump or open segment. Where
+    latency is `low`, all periods have parts.
     """
     grid = Grid(draw(durations))
     rounds = draw(st.lists(_rounds, min_size=1, max_size=12))
@@ -216,7 +217,8 @@ def journals(draw: st.DrawFn, *, calm: bool = False) -> list[Record]:
         modes = ("whole",) * 3
         rounds = [replace(turn, modes=modes, redescribed=False) for turn in rounds]
     ended = draw(st.booleans())
-    return _without_early_trims(_journal(grid, rounds, ended=ended))
+    part = int(grid.duration * MICROS) // 6 if low else 0
+    return _without_early_trims(_journal(grid, rounds, ended=ended, part=part))
 
 
 @st.composite
@@ -252,7 +254,7 @@ def _without_early_trims(journal: Iterator[Record]) -> list[Record]:
     return kept
 
 
-def _journal(grid: Grid, rounds: list[Round], *, ended: bool) -> Iterator[Record]:
+def _journal(grid: Grid, rounds: list[Round], *, ended: bool, part: int = 0) -> Iterator[Record]:
     first = number = grid.number_at_micros(START)
     period = -1
     late: list[SegmentEnded] = []
@@ -264,7 +266,8 @@ def _journal(grid: Grid, rounds: list[Round], *, ended: bool) -> Iterator[Record
         if starts:
             period += 1
             utc = grid.micros(number)
-            yield PeriodStarted(period, number, Anchor(Fraction(7, 3), utc, UtcMicros(utc + 9)))
+            seen = UtcMicros(utc + (1 + period * 700_000) % 1_900_000 if part else utc + 9)
+            yield PeriodStarted(period, number, Anchor(Fraction(7, 3), utc, seen), part=part)
             for name in _TRACKS:
                 yield TrackAdded(described(name, period))
         yield from late

@@ -19,7 +19,7 @@ from packager.records import (
     SegmentEnded,
     TrackAdded,
 )
-from packager.ticks import Grid, Ticks, micros_of
+from packager.ticks import Grid, Ticks, UtcMicros, micros_of
 from packager.timeline import Timeline
 from packager.track import Track, TrackKind
 from packager.window import Window, WindowTrack, rolling
@@ -52,6 +52,15 @@ def any_window(draw: st.DrawFn, *, calm: bool = False) -> Window:
         .map(lambda records: list(windows(records, depth)))
         .filter(bool)
     )
+    return found[-1]
+
+
+@st.composite
+def low_window(draw: st.DrawFn, *, calm: bool = False) -> Window:
+    """The last window of a made-up journal of low latency that has one."""
+    depth = draw(st.integers(1, 12))
+    told = journals(calm=calm, low=True)
+    found = draw(told.map(lambda records: list(windows(records, depth))).filter(bool))
     return found[-1]
 
 
@@ -101,6 +110,17 @@ SOUNDS = (
 """Of a feed with several: id, language, codec, channels."""
 
 
+def low_latency(*, part: int = 320_000) -> Window:
+    """Two periods with a hole between; the newest goes on. Media trails by 0.5 s, then 1.25 s."""
+    tracks = [[described(name, period) for name in ("v0", "v1", "a0")] for period in range(2)]
+    return _of_periods(
+        [(tracks[0], range(10, 13)), (tracks[1], range(15, 18))],
+        grid=Grid(Fraction(48, 25)),
+        part=part,
+        trails=(500_000, 1_250_000),
+    )
+
+
 def another_ladder(segments: int) -> Window:
     """A period of three segments with v0, v1 and a0; then one of `segments` with v2 and a1."""
     tracks = [[described("v0"), described("v1"), described("a0")]]
@@ -118,12 +138,17 @@ def several_sounds() -> Window:
     return _of_periods([(tracks, range(10, 13))])
 
 
-def _of_periods(periods: list[tuple[list[Track], range]]) -> Window:
-    grid = Grid(Fraction(2))
+def _of_periods(
+    periods: list[tuple[list[Track], range]],
+    grid: Grid = Grid(Fraction(2)),  # noqa: B008 - it is frozen
+    part: int = 0,
+    trails: tuple[int, ...] = (0, 0),
+) -> Window:
     records: list[Record] = [Header(VERSION, "tv", grid.duration)]
     for index, (tracks, numbers) in enumerate(periods):
         begin = grid.micros(numbers.start)
-        records.append(PeriodStarted(index, numbers.start, Anchor(Fraction(0), begin, begin)))
+        anchor = Anchor(Fraction(0), begin, UtcMicros(begin + trails[index]))
+        records.append(PeriodStarted(index, numbers.start, anchor, part=part))
         records += map(TrackAdded, tracks)
         for number, track in product(numbers, tracks):
             start, stop = (grid.boundary(n, track.timescale) for n in (number, number + 1))

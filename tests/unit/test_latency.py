@@ -1,11 +1,14 @@
 """What parts are cut to, and how sound is."""
 
 from fractions import Fraction
+from struct import unpack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from packager.cmaf.boxes import children
+from packager.cmaf.smooth import smooth_fragment
 from packager.latency import Parts, parts_of
 from packager.profile import AudioRung, EncodeLadder, PassthroughLadder, VideoRung
 from packager.records import ChunkAdded
@@ -109,3 +112,32 @@ def test_none_is_held_back_for_what_is_missing() -> None:
     frames = [chunk.duration // 1024 for chunk in chunks if chunk.number == chunks[0].number]
     assert frames[:2] == [15, 5]
     assert sum(chunk.duration for chunk in chunks) == 60 * 1024
+
+
+def test_each_segment_says_when_it_came_in() -> None:
+    """A `prft` before the first chunk: media time, and the clock then (ISO/IEC 14496-12 8.16.5)."""
+    rate, grid = Fraction(25), Grid(Fraction(48, 25))
+    parts = Parts(Fraction(8, 25), Fraction(8, 25))
+    tracks = (video_track(0, rate, [0, 48, 96], 144, [8]), audio_track(9, 270, [7]))
+    played = begin(grid)
+    segmenter = segmenter_for(played, tracks, on_grid=True, parts=parts)
+    play(played, tracks, in_media_order(tracks), on_grid=True, base=START, segmenter=segmenter)
+    anchor = played.timeline.periods[0].anchor
+    scales = {track.spec.id: track.facts.timescale for track in tracks}
+    assert len(played.media) > 4
+    for (track, number), data in played.media.items():
+        boxes = list(children(data, 0, len(data)))
+        assert [box.type for box in boxes] == [b"prft", *[b"moof", b"mdat"] * (len(boxes) // 2)]
+        body = unpack(">IIIIq", data[boxes[0].body : boxes[0].end])
+        assert body[:2] == (1 << 24, 1)
+        start = next(
+            c.start for c in played.of(ChunkAdded) if (c.track, c.number) == (track, number)
+        )
+        assert body[4] == start
+        seen = body[2] - 2_208_988_800 + Fraction(body[3], 1 << 32)
+        late = seen - Fraction(start, scales[track])
+        assert abs(late - Fraction(anchor.seen - anchor.utc, MICROS)) <= Fraction(1, MICROS)
+        # Smooth has no use for it.
+        length = sum(run.duration for run in played.runs(track, number))
+        smooth = smooth_fragment(data, scales[track], (0, length), [])
+        assert [box.type for box in children(smooth, 0, len(smooth))] == [b"moof", b"mdat"]
