@@ -1,4 +1,4 @@
-# The words: setup, run, test, check, fault, fuzz, bench, bench-origin, crowd, golden, image, clean.
+# The words: setup, run, test, check, fault, fuzz, bench, bench-origin, bench-latency, crowd, golden, image, clean.
 # Everything lives in .venv; the players come with it. Any folder will do, twice in a row too.
 
 PYTHON ?= python3
@@ -13,7 +13,7 @@ FUZZ_SECONDS ?= 60
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 
 .PHONY: help setup setup-test setup-bench run test fault fuzz check fmt golden bench bench-origin
-.PHONY: crowd crowd-real image clean
+.PHONY: bench-latency crowd crowd-real image clean
 
 help:
 	@echo "make run     install, start packager and origin with the demo channel (CONFIG=FILE for another)"
@@ -23,6 +23,7 @@ help:
 	@echo "make check   lint, types and import rules"
 	@echo "make bench   measure, beside ffmpeg's own dash muxer; results in bench/out/"
 	@echo "make bench-origin  measure the origin beside nginx and a bare C server: a quarter of an hour"
+	@echo "make bench-latency  measure latency from glass to glass, in Chromium; BENCH=\"--seconds 300\" for long"
 	@echo "make golden  write the golden files of the tests anew"
 	@echo "make crowd   reckon what a million viewers in 20 s make of caches and origins: a minute"
 	@echo "make crowd-real  hold that against a small crowd (CROWD=250), with nginx and Locust"
@@ -94,6 +95,10 @@ crowd-real: setup-bench
 bench-origin: setup-bench
 	bench/system-packages
 	$(PY) bench/serving.py $(BENCH)
+
+bench-latency: setup-test setup-bench
+	tests/system-packages
+	$(PY) bench/latency.py $(BENCH)
 
 fmt: setup-test
 	$(PY) -m ruff format
