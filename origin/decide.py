@@ -362,8 +362,10 @@ def _media(request: Media, timeline: Timeline) -> Plan:
         case SegmentName(number):
             if (segment := track.segments.numbered(number)) is not None:
                 return _segment(request, timeline, segment)
-            absent = _absent(track, number, timeline)
-            if isinstance(absent, Wait) and number == track.open_number and is_low(timeline):
+            low = is_low(timeline)
+            # One track may be done with a segment a moment before another is.
+            absent = _absent(track, number, timeline, 1 if low and track.open else 0)
+            if isinstance(absent, Wait) and number == track.open_number and low:
                 kind = timeline.track(track.id, track.open_period).kind
                 return ServeGrowing(request.channel, track.id, request.name, kind, absent)
             return absent

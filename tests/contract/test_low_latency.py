@@ -157,6 +157,20 @@ async def test_a_segment_is_sent_as_it_comes(tmp_path: Path) -> None:
         late.close()
 
 
+async def test_the_segment_after_the_one_that_is_being_written_is_held(tmp_path: Path) -> None:
+    made = low(tmp_path, LONG)
+    number = made.first + 3
+    made.chunk("v0", number, 0)
+    async with serving(made) as site, asyncio.timeout(SOON):
+        held = await site.held(f"v0/{number + 1}.m4s")
+        assert (await site.ask(f"v0/{number + 2}.m4s")).status == 404
+        made.chunk("v0", number, 1)
+        made.end("v0", number)
+        data = made.chunk("v0", number + 1, 0) + made.chunk("v0", number + 1, 1)
+        made.end("v0", number + 1)
+        assert (await held).body == data
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_a_growing_segment_whatever_asks(tmp_path: Path, method: str) -> None:
     made = low(tmp_path, LONG)

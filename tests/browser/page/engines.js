@@ -23,6 +23,9 @@ export const ENGINES = {
 const LOW_HLS = { lowLatencyMode: true, maxLiveSyncPlaybackRate: 1.5 };
 const LOW_DASH = { delay: { applyServiceDescription: true }, liveCatchup: { enabled: true } };
 const LOW_SHAKA = { lowLatencyMode: true, liveSync: { enabled: true } };
+// Shaka 5.2 takes the pace of a segment that grows for the network's, changes to a smaller rendition
+// for that, and stands still after it has let go of the segment halfway.
+const NO_ABR = { enabled: false };
 
 function openHls(video, url, { error, note }, _clock, start, low) {
   const hls = new Hls({ startPosition: start ?? -1, ...(low ? LOW_HLS : {}) });
@@ -30,6 +33,14 @@ function openHls(video, url, { error, note }, _clock, start, low) {
     const said = [data.type, data.details, data.response?.code, data.reason, data.error?.message];
     error(said.filter(Boolean).join(" "), data.fatal);
   });
+  if (low) {
+    // It gives up after three refusals, and is told to go on by every page that means it.
+    hls.on(Hls.Events.ERROR, (_, data) => {
+      setTimeout(() => {
+        if (data.fatal && data.type === Hls.ErrorTypes.NETWORK_ERROR) hls.startLoad();
+      }, 1000);
+    });
+  }
   for (const name of ["LEVEL_SWITCHED", "MANIFEST_PARSED"]) {
     hls.on(Hls.Events[name], (_, { level }) => note(`hls.${name}`, level));
   }
@@ -62,7 +73,15 @@ function openDash(video, url, { error, note }, clock, start, low) {
   // Where a manifest names no clock, as Smooth's cannot, dash.js asks a public one: ours instead.
   const source = { scheme: "urn:mpeg:dash:utc:http-iso:2014", value: clock };
   player.updateSettings({ streaming: { utcSynchronization: { defaultTimingSource: source } } });
-  if (low) player.updateSettings({ streaming: LOW_DASH });
+  if (low) {
+    player.updateSettings({ streaming: LOW_DASH });
+    // It asks no more for an MPD that was refused four times: a page that means it begins anew.
+    player.on(events.ERROR, ({ error: what }) => {
+      if (what?.code === dashjs.MediaPlayer.errors.DOWNLOAD_ERROR_ID_MANIFEST_CODE) {
+        setTimeout(() => player.attachSource(url), 2000);
+      }
+    });
+  }
   player.initialize(video, url, true, start ?? NaN);
   return {
     heights: () => player.getRepresentationsByType("video").map(({ height }) => height),
@@ -89,7 +108,7 @@ function openSmooth(video, url, report, clock, start) {
 function openShaka(video, url, { error, note }, _clock, start, low) {
   shaka.polyfill.installAll();
   const player = new shaka.Player();
-  if (low) player.configure({ streaming: LOW_SHAKA });
+  if (low) player.configure({ streaming: LOW_SHAKA, abr: url.endsWith(".mpd") ? NO_ABR : {} });
   const say = (what) => {
     const said = what.code ? `${what.code} ${JSON.stringify(what.data)}` : what.stack;
     error(`shaka ${said}`, what.severity === 2);

@@ -1,0 +1,120 @@
+"""Low latency as a viewer has it: by the clock in the picture, and through a stall."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import pytest
+from playwright.async_api import BrowserContext
+
+from tests.browser.conftest import LADDER, SOURCES
+from tests.browser.viewer import Viewer
+from tests.support.encoder import Encoder, Look, encoder
+from tests.support.service import Service, free_port, service, wait_until
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="session"),
+]
+
+CHANNEL = "pattern"
+PLAYERS = ("hls", "dash", "shaka-hls", "shaka-dash")
+SECONDS = 15.0
+"""Of watching, once it plays."""
+NEAR = 4000
+"""Milliseconds: half of what a viewer has with standard latency."""
+KEY = "a-key-of-the-stalled-encoder"
+STALL = 30.0
+"""Seconds."""
+WITHIN = 30.0
+"""Seconds from the encoder's being back to a picture that moves."""
+ON = 5.0
+"""Seconds that have to be played then."""
+
+
+@pytest.fixture(scope="module")
+def low(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The test pattern with low latency."""
+    folder = tmp_path_factory.mktemp("low")
+    channel = f"  {CHANNEL}: {{source: {SOURCES['pattern']}, ladder: {LADDER}, latency: low}}"
+    with service(folder, channel) as running:
+        running.wait_for_segments(CHANNEL, 5)
+        yield running
+
+
+@pytest.mark.parametrize("engine", PLAYERS)
+async def test_the_picture_is_seconds_old(
+    browser: BrowserContext, watching: str, low: Service, engine: str, measure: list[str]
+) -> None:
+    viewer = await Viewer.come(browser, watching, engine)
+    await viewer.read_clock()
+    await viewer.load(low.live(CHANNEL), low=True)
+    assert await viewer.started(), (await viewer.report()).seen
+    assert await viewer.played(SECONDS, 2 * SECONDS), (await viewer.report()).seen
+    latencies = await viewer.latencies(SECONDS / 2)
+    report = await viewer.report()
+    stalls = ", ".join(f"{stall.ms:.0f}" for stall in report.stalls)
+    measure.append(
+        f"low latency {engine:10} {median(latencies):.0f} ms, stalls [{stalls}] ms, "
+        f"refused {len(viewer.refused)}"
+    )
+    await viewer.page.close()
+    assert median(latencies) < NEAR, report.seen
+    assert viewer.refused == [], report.seen
+
+
+async def test_who_does_not_ask_for_it_has_the_same_as_ever(
+    browser: BrowserContext, watching: str, low: Service
+) -> None:
+    """Smooth, and a start-over: from the same media, without a part."""
+    for engine, view in (("smooth", ""), ("hls", f"/from/{int(time.time()) - 8}")):
+        viewer = await Viewer.come(browser, watching, engine)
+        await viewer.load(low.live(CHANNEL), view)
+        assert await viewer.played(3, 20), (await viewer.report()).seen
+        assert not [url for url in viewer.fetched if "_HLS_msn" in url]
+        await viewer.page.close()
+
+
+@pytest.fixture
+def stalling(tmp_path: Path) -> Iterator[tuple[Service, Encoder]]:
+    """A channel of an encoder that can be frozen."""
+    port = free_port()
+    channels = (
+        f"  {CHANNEL}: {{source: {{type: rtmp, key: {KEY}}}, ladder: passthrough, latency: low}}\n"
+        f"ingest: {{host: 127.0.0.1, rtmp_port: {port}}}\n"
+    )
+    look = Look(size="640x360", gop=48, pattern=True)
+    with service(tmp_path, channels) as running:
+        wait_until(lambda: '"waiting"' in running.log, "the packager")
+        with encoder(f"rtmp://127.0.0.1:{port}/live/{KEY}", look) as sending:
+            running.wait_for_segments(CHANNEL, 5)
+            yield running, sending
+
+
+async def test_a_stall_of_the_encoder_releases_and_recovers_everybody(
+    browser: BrowserContext, watching: str, stalling: tuple[Service, Encoder], measure: list[str]
+) -> None:
+    running, sending = stalling
+    viewers = [await Viewer.come(browser, watching, engine) for engine in PLAYERS]
+    for viewer in viewers:
+        await viewer.load(running.live(CHANNEL), low=True)
+    for viewer in viewers:
+        assert await viewer.played(3, 20), (await viewer.report()).seen
+    sending.freeze()
+    await asyncio.sleep(STALL)
+    sending.thaw()
+    begun = [(await viewer.report()).time for viewer in viewers]
+    came = await asyncio.gather(
+        *(
+            viewer.until(f"watch.time() > {since} + {ON}", WITHIN)
+            for viewer, since in zip(viewers, begun, strict=True)
+        )
+    )
+    for viewer, on in zip(viewers, came, strict=True):
+        report = await viewer.report()
+        stalls = ", ".join(f"{stall.ms:.0f}" for stall in report.stalls)
+        measure.append(f"a stall of {STALL:.0f} s: {viewer.engine:10} stalls [{stalls}] ms")
+        assert on, f"{viewer.engine} does not go on\n{report.seen}"
+        await viewer.page.close()
