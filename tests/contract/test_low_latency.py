@@ -1,11 +1,14 @@
 """A channel with low latency: playlists that are waited for, segments sent as they come."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from yarl import URL
 
 from packager.ticks import MICROS
+from tests.support.caches import Kind, cache
 from tests.support.channel import GRID, LONG, QUICK, low, payload
 from tests.support.site import SOON, Site, check, request, serving
 from tests.support.ways import connect, hot_port
@@ -44,6 +47,36 @@ async def test_a_playlist_is_held_until_it_has_the_part(tmp_path: Path) -> None:
         assert not whole.done()
         made.end("v0", number)
         assert f"\n{number}.m4s\n" in (await whole).body.decode()
+
+
+@pytest.mark.parametrize("kind", ["nginx", "varnish"])
+async def test_a_cache_asks_once_for_all_who_wait(tmp_path: Path, kind: Kind) -> None:
+    made = low(tmp_path / "data", LONG)
+    number = made.first + 3
+    async with serving(made) as site, asyncio.timeout(2 * SOON), AsyncExitStack() as stack:
+        behind = cache(kind, tmp_path / "cache", [site.port], "9s", "503")
+        port = await asyncio.to_thread(stack.enter_context, behind)
+        base = f"http://127.0.0.1:{port}/live/tv/"
+
+        async def ask(viewer: int, part: int) -> tuple[str, str]:
+            url = f"{base}{playlist(number, part)}&CMCD=sid%3D{viewer}"
+            async with site.session.get(URL(url, encoded=True)) as answer:
+                assert answer.status == 200, await answer.text()
+                return answer.headers["X-Cache"], await answer.text()
+
+        viewers = [asyncio.create_task(ask(viewer, 0)) for viewer in range(20)]
+        others = [asyncio.create_task(ask(viewer, 1)) for viewer in range(20)]
+        for _ in range(20):
+            await site.ask("/healthz")
+        made.chunk("v0", number, 0)
+        first = await asyncio.gather(*viewers)
+        assert not any(task.done() for task in others)
+        made.chunk("v0", number, 1)
+        second = await asyncio.gather(*others)
+        for found, part in ((first, 0), (second, 1)):
+            assert [word for word, _ in found].count("MISS") == 1
+            assert len({text for _, text in found}) == 1
+            assert f'URI="{number}.{part}.m4s"' in found[0][1]
 
 
 async def test_what_is_there_is_sent_at_once(tmp_path: Path) -> None:

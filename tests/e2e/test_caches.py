@@ -182,7 +182,9 @@ async def test_zipped_and_plain_are_told_apart(caches: Chain) -> None:
 async def test_only_queries_that_change_an_answer_are_in_the_key(caches: Chain) -> None:
     feed = caches.feed("queries", LASTING, segments=40)
     before = caches.counted(feed.name)
-    junk = [f"CMCD=br%3D{n}%2Csid%3D%22{n}%22&utm={n}&restart={n}&_HLS_msn={n}" for n in range(20)]
+    junk = [
+        f"CMCD=br%3D{n}%2Csid%3D%22{n}%22&utm={n}&restart={n}&_HLS_report={n}" for n in range(20)
+    ]
 
     async def same(edge: Viewers, requests: int, path: str, *queries: str) -> Answer:
         """The one answer to all these queries, which is so many requests at the origins."""
@@ -205,6 +207,9 @@ async def test_only_queries_that_change_an_answer_are_in_the_key(caches: Chain) 
         ]
         view = await same(edge, 4, feed.path(PLAYLIST), *said)
         other = await same(edge, 5, feed.path(PLAYLIST), f"start={start}", f"x=&start={start}")
+        parts = ("_HLS_msn=5&_HLS_part=1", "_HLS_part=1&x=2&_HLS_msn=5&utm=1")
+        await same(edge, 6, feed.path(PLAYLIST), *parts)
+        await same(edge, 7, feed.path(PLAYLIST), "_HLS_msn=5", "x=1&_HLS_msn=5")
         found = await edge.ask(view.one("Location"))
         bad = await edge.ask(feed.path(f"{PLAYLIST}?end=5"))
     assert (whole.status, delta.status, view.status, bad.status) == (200, 200, 302, 400)

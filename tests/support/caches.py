@@ -96,6 +96,7 @@ def cache(
         "ORIGIN_1": f"127.0.0.1:{behind[0]}",
         "ORIGIN_2": f"127.0.0.1:{behind[-1]}",
         "ORIGIN_TIMEOUT": timeout,
+        "HOLD_TIMEOUT": timeout,
         "FAILOVER_ON": failover_on,
         "CACHE": str(folder),
         "CACHE_SIZE": "1g",
