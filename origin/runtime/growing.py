@@ -7,6 +7,7 @@ from pathlib import Path
 from origin.plan import ServeGrowing
 from origin.runtime.connection import Connection
 from origin.runtime.follow import FollowedChannel
+from origin.tally import Tally
 from packager.clock import monotonic
 from packager.columns import Chunk
 
@@ -21,6 +22,8 @@ class Growing:
     channel: FollowedChannel
     plan: ServeGrowing
     path: Path
+    tally: Tally
+    """What its bytes are counted in."""
     followers: list[Connection] = field(default_factory=list[Connection])
     size: int = 0
     """Bytes that were read."""
@@ -34,6 +37,7 @@ class Growing:
     def join(self, connection: Connection, head: bytes) -> None:
         """Send it to one more, from its beginning on."""
         connection.write(head + b"".join(self._framed))
+        self.tally.octets += self.size
         self.followers.append(connection)
 
     def grow(self) -> None:
@@ -64,6 +68,7 @@ class Growing:
         self.size, self.grew = size, monotonic()
         framed = b"%x\r\n%b\r\n" % (len(data), data)
         self._framed.append(framed)
+        self.tally.octets += len(data) * len(self.followers)
         for connection in self.followers:
             connection.write(framed)
 

@@ -106,7 +106,13 @@ class Waiting:
     def _look(self, ready: Ready, now: UtcMicros) -> None:
         """Answer a row if that can be now."""
         zipped = self._rows[ready][0].lines.zipped
-        reply = self._answers.at_hand(ready, now, zipped=zipped)
+        try:
+            reply = self._answers.at_hand(ready, now, zipped=zipped)
+        except Exception:  # noqa: BLE001 - who has the time for it says what it was
+            for asked in self._rows.pop(ready):
+                if not asked.connection.closing:
+                    self.ask(asked)
+            return
         plan = ready.plan
         if reply is None and isinstance(plan, Wait):
             return
@@ -152,7 +158,8 @@ class Waiting:
             return
         growing = self._growing.get(ready)
         if growing is None or growing.plan.file != plan.file:
-            growing = Growing(ready.channel, plan, self._answers.path_of(plan))
+            path = self._answers.path_of(plan)
+            growing = Growing(ready.channel, plan, path, reply.tally)
             growing.grow()
         growing.join(connection, self._begin(asked, reply))
         if not growing.over:

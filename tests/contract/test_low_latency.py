@@ -186,6 +186,8 @@ async def test_a_segment_is_sent_as_it_comes(tmp_path: Path) -> None:
         await early.settle()
         assert early.got.endswith(payload("v0", number, 0) + payload("v0", number, 1))
         assert len(way.hot.waiting) == 0
+        counted = way.core.answers.tallies.of("tv", "segment", 200)
+        assert (counted.requests, counted.octets) == (3, 3 * made.path("v0", number).stat().st_size)
         early.close()
         late.close()
 
