@@ -1,4 +1,5 @@
-# The words: setup, run, test, check, fault, fuzz, bench, bench-origin, bench-latency, crowd, golden, image, clean.
+# The words: setup, run, test, check, fault, fuzz, bench, bench-origin, bench-latency, crowd, golden,
+# image, clean.
 # Everything lives in .venv; the players come with it. Any folder will do, twice in a row too.
 
 PYTHON ?= python3
@@ -99,6 +100,7 @@ bench-origin: setup-bench
 bench-latency: setup-test setup-bench
 	tests/system-packages
 	$(PY) bench/latency.py $(BENCH)
+	$(PY) bench/chunk_out.py
 
 fmt: setup-test
 	$(PY) -m ruff format
