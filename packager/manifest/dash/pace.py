@@ -11,8 +11,6 @@ from packager.timeline import Period
 
 _PARTS = 3
 """How many parts a player has ahead of what it shows, as HLS's PART-HOLD-BACK."""
-_WAY = Fraction(1, 2)
-"""Seconds for the encoder, the network and the decoder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Pace:
     @property
     def target(self) -> Fraction:
         """Of latency."""
-        return _PARTS * self.part + _WAY
+        return _PARTS * self.part
 
     @property
     def most(self) -> Fraction:
