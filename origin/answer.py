@@ -33,7 +33,7 @@ class Slice:
     """The file, where it is open already and these bytes are in the kernel's memory."""
 
 
-GROWING = Slice("", 0, -1)
+GROWING = Slice("", 0, 0)
 """The body of what is sent as it comes: nobody knows how long it will be."""
 
 

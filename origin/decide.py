@@ -16,7 +16,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from typing import assert_never
@@ -367,7 +367,8 @@ def _media(request: Media, timeline: Timeline) -> Plan:
             absent = _absent(track, number, timeline, 1 if low and track.open else 0)
             if isinstance(absent, Wait) and number == track.open_number and low:
                 kind = timeline.track(track.id, track.open_period).kind
-                return ServeGrowing(request.channel, track.id, request.name, kind, absent)
+                whole = replace(absent, at_most=_PATIENCE * timeline.grid.duration)
+                return ServeGrowing(request.channel, track.id, request.name, kind, whole)
             return absent
         case ChunkName(number, index):
             return _chunk(request, timeline, track, number, index)

@@ -48,12 +48,12 @@ def _ceil_rate(rate: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far a track has come: the newest segment that is whole, and chunks of the next."""
+    """How far a track has come: its newest chunk."""
 
     track: str
     number: int
-    """-1 where none is whole."""
-    chunks: int
+    """Of the segment that it belongs to."""
+    chunk: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,9 @@ def leading(timeline: Timeline, depth: int, track_id: str, oldest: int = 0) -> W
         others=tuple(
             _reached(other)
             for other in timeline.tracks.values()
-            if other.id in current.tracks and other.id != track_id
+            if other.id in current.tracks
+            and other.id != track_id
+            and (other.segments or other.open)
         ),
     )
     first = max(oldest, last - depth + 1)
@@ -169,8 +171,10 @@ def leading(timeline: Timeline, depth: int, track_id: str, oldest: int = 0) -> W
 
 
 def _reached(track: TrackTimeline) -> Reached:
-    whole = track.segments.last_number
-    return Reached(track.id, whole, len(track.open) if track.open_number == whole + 1 else 0)
+    if track.open and track.open_number > track.segments.last_number:
+        return Reached(track.id, track.open_number, len(track.open) - 1)
+    newest = len(track.segments) - 1
+    return Reached(track.id, track.segments.last_number, len(track.segments.chunks(newest)) - 1)
 
 
 def stretch(

@@ -156,6 +156,8 @@ class Answers:
         """Every answer is the last of its connection: the process is leaving."""
         self.tallies = Tallies()
         self.load = Load()
+        self.waiting = 0
+        """Requests that aiohttp answers when what they are for is there."""
         self.shelf: Shelf[Request, Ready] = Shelf(memory)
         self.targets: Recent[bytes, Target] = Recent(_TARGETS)
         self._known: WeakValueDictionary[Request, Ready] = WeakValueDictionary()
@@ -336,6 +338,9 @@ class Answers:
 
     async def _wait(self, ready: Ready, plan: Wait) -> None:
         """Return once something else is to be said, or nothing will be in time."""
+        # Who waits makes no work: it shall put off nobody else.
+        self.load.making -= 1
+        self.waiting += 1
         try:
             async with asyncio.timeout(float(plan.at_most)):
                 while _awaited(ready.plan) is not None:
@@ -343,6 +348,9 @@ class Answers:
                     self._decide(ready, self._clock.now())
         except TimeoutError:
             pass
+        finally:
+            self.load.making += 1
+            self.waiting -= 1
 
     def bring(self, ready: Ready, then: Callable[[], None]) -> bool:
         """Have the media of an answer at hand, and call `then`; False if it is none to keep."""

@@ -36,7 +36,9 @@ class Growing:
 
     def join(self, connection: Connection, head: bytes) -> None:
         """Send it to one more, from its beginning on."""
-        connection.write(head + b"".join(self._framed))
+        connection.write(head)
+        for framed in self._framed:
+            connection.write(framed)
         self.tally.octets += self.size
         self.followers.append(connection)
 

@@ -232,7 +232,7 @@ class Port:
         metrics.hand_on(self._answers.tallies)
         self._log.flush()
         metrics.OPEN_CONNECTIONS.set(len(self._open))
-        metrics.HELD_REQUESTS.set(len(self._hot.waiting))
+        metrics.HELD_REQUESTS.set(len(self._hot.waiting) + self._answers.waiting)
         metrics.READY_BYTES.set(self._answers.shelf.octets)
         metrics.LOOP_LAG.set(self._answers.load.lag)
 

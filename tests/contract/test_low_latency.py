@@ -225,6 +225,30 @@ async def test_a_growing_segment_whatever_asks(tmp_path: Path, method: str) -> N
     assert answer.body == (data if method == "GET" else b"")
 
 
+async def test_who_has_no_chunks_gets_it_whole(tmp_path: Path) -> None:
+    made = low(tmp_path, QUICK * 4)
+    number = made.first + 3
+    data = made.chunk("v0", number, 0)
+    async with (
+        hot_port(tmp_path, made.grid.micros(number + 1)) as way,
+        asyncio.timeout(SOON),
+    ):
+        old = await connect(way)
+        old.send(f"GET /live/tv/v0/{number}.m4s HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        while not way.core.answers.waiting:
+            await asyncio.sleep(0)
+        # It waits, and is no work: it puts nobody off.
+        assert way.core.answers.load.making == 0
+        data += made.chunk("v0", number, 1)
+        made.end("v0", number)
+        way.core.catch_up()
+        assert await old.until_closed()
+        head, _, body = bytes(old.got).partition(b"\r\n\r\n")
+        assert body == data
+        assert b"Content-Length: %d" % len(data) in head
+        old.close()
+
+
 async def test_who_is_slow_delays_nobody_and_what_stops_to_grow_is_hung_up_on(
     tmp_path: Path,
 ) -> None:

@@ -145,7 +145,7 @@ async def test_a_held_request_is_not_idle(
             await client.settle()
         client.got.clear()
         client.send(request(f"GET /live/tv/v0/{number}.m4s"))
-        while not (way.core.answers.load.making or len(way.hot.waiting)):
+        while not (way.core.answers.waiting or len(way.hot.waiting)):
             await asyncio.sleep(0)
         way.port.sweep(monotonic() + 2 * port._IDLE)
         made.whole(number, "v0")

@@ -105,13 +105,9 @@ def _new(window: Window, track: WindowTrack, folder: str, first: int) -> Iterato
     following = ChunkName(tip.number, len(tip.chunks))
     yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{folder}{following}"'
     for other in tip.others:
-        if other.number < 0:
-            continue
-        msn, part = other.number, ""
-        if other.chunks:
-            msn, part = other.number + 1, f",LAST-PART={other.chunks - 1}"
         uri = f"{folder}../{other.track}/index.m3u8"
-        yield f'#EXT-X-RENDITION-REPORT:URI="{uri}",LAST-MSN={msn}{part}'
+        last = f"LAST-MSN={other.number},LAST-PART={other.chunk}"
+        yield f'#EXT-X-RENDITION-REPORT:URI="{uri}",{last}'
 
 
 def _piece(lines: Iterable[str]) -> Piece:

@@ -97,7 +97,7 @@ def test_a_track_does_not_wait_for_the_others() -> None:
 def test_between_segments_the_first_part_of_the_next_is_hinted_at() -> None:
     text = written(window(live(5)))
     assert text.splitlines()[-2] == f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{FIRST + 5}.0.m4s"'
-    assert text.splitlines()[-1].endswith(f"LAST-MSN={FIRST + 4}")
+    assert text.splitlines()[-1].endswith(f"LAST-MSN={FIRST + 4},LAST-PART=3")
 
 
 def test_a_period_that_has_just_begun_is_a_discontinuity_before_its_parts() -> None:
