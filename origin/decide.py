@@ -66,6 +66,8 @@ _PARTS_AHEAD = 3
 """Seconds' worth of parts that may be asked for before they are there, or so many of them where
 they are longer (RFC 8216bis section 6.2.5.2: the advance part limit)."""
 _SEGMENTS_AHEAD = 2
+_EARLIER = Fraction(9, 10)
+"""Seconds that the next segment is held for longer where latency is low: less than caches have."""
 _PATIENCE = 3
 """Segments' time for which a playlist is waited for: a stalled encoder shall pin nobody."""
 _MILLI = 1000
@@ -365,7 +367,13 @@ def _media(request: Media, timeline: Timeline) -> Plan:
             low = is_low(timeline)
             # One track may be done with a segment a moment before another is.
             absent = _absent(track, number, timeline, 1 if low and track.open else 0)
-            if isinstance(absent, Wait) and number == track.open_number and low:
+            if not low or not isinstance(absent, Wait):
+                return absent
+            if number != track.open_number:
+                # Shaka asks for it while the one before has just begun.
+                duration = timeline.grid.duration
+                return replace(absent, at_most=min(duration, duration / 2 + _EARLIER))
+            if track.open:
                 kind = timeline.track(track.id, track.open_period).kind
                 whole = replace(absent, at_most=_PATIENCE * timeline.grid.duration)
                 return ServeGrowing(request.channel, track.id, request.name, kind, whole)

@@ -7,6 +7,7 @@ not for each request; what was made for one is there for all.
 import asyncio
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from itertools import count
@@ -231,7 +232,9 @@ class Answers:
             case Redirect():
                 ready.plain = ready.zipped = self._redirection(ready.plan, ready)
             case ServeTime(now):
-                answer = self._wording.plain(200, iso8601(now), Freshness.NEVER)
+                answer = self._wording.plain(200, "", Freshness.NEVER)
+                # No end of line: it would be no date to a browser (ISO/IEC 23009-1 5.8.5.7).
+                answer = replace(answer, body=iso8601(now).encode())
                 ready.plain = ready.zipped = self.reply(answer, ready)
             case ServeHealth():
                 answer = self._wording.plain(200, "ok", Freshness.NEVER)

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -283,3 +284,11 @@ async def test_a_channel_whose_edge_is_stale_is_another_origins(tmp_path: Path) 
         site.clock.advance_to(made.grid.micros(number + 30))
         for path in (playlist(number, 1), f"v0/{number}.m4s", f"v0/{number}.1.m4s"):
             assert (await site.ask(path)).status == 503
+
+
+async def test_the_clock_is_a_date_and_nothing_else(tmp_path: Path) -> None:
+    """A browser's Date.parse() takes no end of line: players would go by their own clock."""
+    async with serving(low(tmp_path)) as site:
+        said = await told(site, "time", 200)
+    assert said.endswith("Z")
+    assert datetime.fromisoformat(said).tzinfo is not None
