@@ -71,7 +71,7 @@ def cache_control(
     if freshness is Freshness.ENDED_MANIFEST and lasts is not None:
         return f"public, max-age={max(1, min(_HOUR, lasts // 1))}"
     if freshness is Freshness.RELOADED:
-        # Each address is asked for once, and then not again (RFC 8216bis appendix B.1).
+        # Each address is asked for once, and then not again: what it has stays right.
         return f"public, max-age={max(1, _RELOADED * segment // 1)}"
     if freshness is Freshness.LIVE_MANIFEST:
         # Whole seconds, and never none: a manifest nobody may keep is asked for by everybody.

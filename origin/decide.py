@@ -57,7 +57,7 @@ from packager.smooth_clock import TIMESCALE, TOLERANCE, instant, span
 from packager.staleness import is_stale, stale_at
 from packager.ticks import MICROS, UtcMicros, micros_of
 from packager.timeline import FOREVER, Timeline, TrackTimeline, kept
-from packager.window import Window, leading, rolling, stretch
+from packager.window import Window, begun, leading, rolling, stretch
 
 _MISSED = TIMESCALE // 40
 """How far before its boundary a segment may start: half a frame of sound, amply."""
@@ -69,7 +69,8 @@ _SEGMENTS_AHEAD = 2
 _EARLIER = Fraction(9, 10)
 """Seconds that the next segment is held for longer where latency is low: less than caches have."""
 _PATIENCE = 3
-"""Segments' time for which a playlist is waited for: a stalled encoder shall pin nobody."""
+"""Segments' time for which a playlist, or more of a segment, is waited for: a stalled encoder shall
+pin nobody."""
 _MILLI = 1000
 """Microseconds: as exactly as the time is told."""
 _NOT_YET = Refuse(412, "not there yet", Freshness.SOON)
@@ -186,28 +187,28 @@ def _rolling(request: Manifest, channel: ChannelView, now: UtcMicros) -> Plan:
         return _stale(timeline)
     if channel.is_without_feed:
         return _unavailable(timeline, "there is no feed now")
-    if request.kind is ManifestKind.HLS_MEDIA and is_low(timeline):
-        return _leading(request, channel)
+    if request.kind is ManifestKind.HLS_MEDIA and (target := _part_target(timeline)):
+        return _leading(request, channel, target)
     window = rolling(timeline, channel.depth, first_named(timeline))
     if window is None:
         return _unavailable(timeline, "no data yet")
     return _serve(request, channel, window)
 
 
-def is_low(timeline: Timeline) -> bool:
-    """Whether what has begun is served as it comes."""
+def _part_target(timeline: Timeline) -> Fraction:
+    """Seconds that no part is longer than; 0 where what has begun is not served as it comes."""
     current = timeline.period
-    return current is not None and current.part > 0 and not timeline.ended
+    return Fraction(0 if current is None or timeline.ended else current.part, MICROS)
 
 
-def _leading(request: Manifest, channel: ChannelView) -> Plan:
+def _leading(request: Manifest, channel: ChannelView, target: Fraction) -> Plan:
     """The plan for a media playlist that lists parts."""
     timeline = channel.timeline
     track = timeline.tracks.get(request.track)
     if track is None:
         return _unavailable(timeline, "no data yet")
     if request.reload is not None:
-        awaited = _awaited(request.reload, timeline, track)
+        awaited = _awaited(request.reload, timeline, track, target)
         if awaited is not None:
             return awaited
     window = leading(timeline, channel.depth, request.track, first_named(timeline))
@@ -216,25 +217,26 @@ def _leading(request: Manifest, channel: ChannelView) -> Plan:
     return _serve(request, channel, window)
 
 
-def _awaited(asked: Reload, timeline: Timeline, track: TrackTimeline) -> Plan | None:
-    """What to do about what a playlist does not have yet; None where it has it (6.2.5.2)."""
-    last = max(timeline.edge, track.segments.last_number)
-    chunks = track.open if track.open_number > last else ()
-    if chunks:
-        last = track.open_number - 1
+def _awaited(
+    asked: Reload, timeline: Timeline, track: TrackTimeline, target: Fraction
+) -> Plan | None:
+    """What to do about what a playlist does not have yet; None where it has it (6.2.5.2).
+
+    `target`: seconds that no part is longer than.
+    """
+    following, chunks = begun(timeline, track)
     number, part = asked.number, asked.part
     if number == track.segments.last_number and part is not None:
         newest = len(track.segments.chunks(len(track.segments) - 1))
         if part >= newest:
             # One more than there are is the first of the next.
             number, part = number + 1, 0
-    if number <= last or (part is not None and number == last + 1 and part < len(chunks)):
+    if number < following or (part is not None and number == following and part < len(chunks)):
         return None
-    target = Fraction(timeline.period.part if timeline.period else MICROS, MICROS)
     each = ceil(timeline.grid.duration / target)
-    ahead = (number - last - 1) * each + (part or 0) - len(chunks)
+    ahead = (number - following) * each + (part or 0) - len(chunks)
     most = _PARTS_AHEAD if target >= 1 else ceil(_PARTS_AHEAD / target)
-    if number > last + _SEGMENTS_AHEAD or (part is not None and ahead >= most):
+    if number >= following + _SEGMENTS_AHEAD or (part is not None and ahead >= most):
         return Refuse(400, "that is too far in the future", Freshness.SOON)
     late = Refuse(503, "it does not come", Freshness.UNAVAILABLE, retry_after=1)
     return Wait(_PATIENCE * timeline.grid.duration, late)
@@ -364,20 +366,7 @@ def _media(request: Media, timeline: Timeline) -> Plan:
         case SegmentName(number):
             if (segment := track.segments.numbered(number)) is not None:
                 return _segment(request, timeline, segment)
-            low = is_low(timeline)
-            # One track may be done with a segment a moment before another is.
-            absent = _absent(track, number, timeline, 1 if low and track.open else 0)
-            if not low or not isinstance(absent, Wait):
-                return absent
-            if number != track.open_number:
-                # Shaka asks for it while the one before has just begun.
-                duration = timeline.grid.duration
-                return replace(absent, at_most=min(duration, duration / 2 + _EARLIER))
-            if track.open:
-                kind = timeline.track(track.id, track.open_period).kind
-                whole = replace(absent, at_most=_PATIENCE * timeline.grid.duration)
-                return ServeGrowing(request.channel, track.id, request.name, kind, whole)
-            return absent
+            return _unfinished(request, request.name, timeline, track)
         case ChunkName(number, index):
             return _chunk(request, timeline, track, number, index)
         case _:
@@ -403,6 +392,25 @@ def _segment(request: Media, timeline: Timeline, segment: Segment) -> ServeMedia
         etag=f'"{segment.published:x}-{segment.size:x}"',
         modified=segment.published,
     )
+
+
+def _unfinished(
+    request: Media, name: SegmentName, timeline: Timeline, track: TrackTimeline
+) -> Plan:
+    """The plan for a segment that is not whole, or is not there."""
+    number, duration = name.number, timeline.grid.duration
+    if not _part_target(timeline):
+        return _absent(track, number, timeline)
+    # One track may be done with a segment a moment before another is.
+    absent = _absent(track, number, timeline, 1 if track.open else 0)
+    if not isinstance(absent, Wait):
+        return absent
+    if number == track.open_number:
+        kind = timeline.track(track.id, track.open_period).kind
+        whole = replace(absent, at_most=_PATIENCE * duration)
+        return ServeGrowing(request.channel, track.id, name, kind, whole)
+    # Shaka asks for it while the one before has just begun.
+    return replace(absent, at_most=min(duration, duration / 2 + _EARLIER))
 
 
 def _chunk(

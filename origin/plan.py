@@ -93,7 +93,7 @@ class ServeGrowing:
     file: SegmentName
     kind: TrackKind
     whole: "Wait"
-    """For those who cannot be sent what has no length yet."""
+    """For those who cannot be sent what has no length yet. Nobody waits longer for more of it."""
 
 
 @dataclass(frozen=True, slots=True)

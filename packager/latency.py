@@ -7,6 +7,9 @@ from math import ceil
 from packager.profile import EncodeLadder, Ladder
 from packager.ticks import MICROS
 
+HELD_BACK = 3
+"""Parts that a player stays behind the end, in every format: RFC 8216bis section 4.4.3.8 wants two
+at least and advises three."""
 _USUAL = Fraction(1, 3)
 """Seconds of a part, or what divides a segment into whole frames nearest to it."""
 _AAC = 1024

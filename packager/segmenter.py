@@ -476,8 +476,7 @@ class Segmenter:
             yield self._store(track, run)
             return
         if track.part is not None and track.part.start + track.part.duration != run.start:
-            yield self._store(track, track.part)
-            track.part = None
+            yield from self._store_part(track)
         if track.part is None and not track.chunks:
             track.begin = run.start
         rest: Run | None = run if track.part is None else joined([track.part, run])
@@ -492,6 +491,12 @@ class Segmenter:
             head, rest = rest.split(index) if 0 < index < count else (rest, None)
             yield self._store(track, head)
         track.part = rest
+
+    def _store_part(self, track: TrackState) -> Iterator[Action]:
+        """Store what is there of a part, for no more of it comes."""
+        if track.part is not None:
+            yield self._store(track, track.part)
+            track.part = None
 
     def _shown(self) -> Fraction:
         """Seconds since the epoch that the picture has reached.
@@ -553,9 +558,7 @@ class Segmenter:
         return Store(record, parts)
 
     def _end(self, track: TrackState, now: UtcMicros) -> Iterator[Action]:
-        if track.part is not None:
-            yield self._store(track, track.part)
-            track.part = None
+        yield from self._store_part(track)
         if track.chunks:
             yield from self._measure(track)
             yield Note(SegmentEnded(track.spec.id, track.number, now))

@@ -138,6 +138,20 @@ def rolling(timeline: Timeline, depth: int, oldest: int = 0) -> Window | None:
     return _window(timeline, first, timeline.edge, depth, ended=timeline.ended, stays=False)
 
 
+def begun(timeline: Timeline, track: TrackTimeline) -> tuple[int, tuple[Chunk, ...]]:
+    """The number and the chunks of the segment that a track's own playlist goes on with.
+
+    There is none of the chunks yet where it is between two segments.
+    """
+    last = _whole(timeline, track)
+    return (track.open_number, track.open) if track.open_number > last else (last + 1, ())
+
+
+def _whole(timeline: Timeline, track: TrackTimeline) -> int:
+    """The newest segment that a track's own playlist lists: it may be ahead of the others."""
+    return max(timeline.edge, track.segments.last_number)
+
+
 def leading(timeline: Timeline, depth: int, track_id: str, oldest: int = 0) -> Window | None:
     """The newest `depth` segments and what has come after them, for one track.
 
@@ -146,13 +160,12 @@ def leading(timeline: Timeline, depth: int, track_id: str, oldest: int = 0) -> W
     track, current = timeline.tracks[track_id], timeline.period
     if current is None or timeline.edge < 0:
         return None
-    last = max(timeline.edge, track.segments.last_number)
-    begun = track.open_number > last
+    number, chunks = begun(timeline, track)
     tip = Tip(
         target=current.part,
-        number=track.open_number if begun else last + 1,
-        period=track.open_period if begun else -1,
-        chunks=track.open if begun else (),
+        number=number,
+        period=track.open_period if chunks else -1,
+        chunks=chunks,
         others=tuple(
             _reached(other)
             for other in timeline.tracks.values()
@@ -161,6 +174,7 @@ def leading(timeline: Timeline, depth: int, track_id: str, oldest: int = 0) -> W
             and (other.segments or other.open)
         ),
     )
+    last = _whole(timeline, track)
     first = max(oldest, last - depth + 1)
     window = _window(timeline, first, last, depth, ended=False, stays=False)
     if window is None:
@@ -171,7 +185,7 @@ def leading(timeline: Timeline, depth: int, track_id: str, oldest: int = 0) -> W
 
 
 def _reached(track: TrackTimeline) -> Reached:
-    if track.open and track.open_number > track.segments.last_number:
+    if track.open_number > track.segments.last_number:
         return Reached(track.id, track.open_number, len(track.open) - 1)
     newest = len(track.segments) - 1
     return Reached(track.id, track.segments.last_number, len(track.segments.chunks(newest)) - 1)
@@ -184,8 +198,7 @@ def stretch(
 
     `ended`: nothing will be added. `stays`: nothing of it is about to leave the retention.
     """
-    last = min(last, timeline.edge)
-    return _window(timeline, first, last, None, ended=ended, stays=stays)
+    return _window(timeline, first, min(last, timeline.edge), None, ended=ended, stays=stays)
 
 
 def _window(

@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 from origin.access import Denied, Gate, led_on, split_token
 from origin.admission import Load, admits, put_off
-from origin.answer import GROWING, Answer, plain
+from origin.answer import Answer, plain
 from origin.caching import Policy
 from origin.decide import decide, settled_until
 from origin.door import FOR_EVER, Door
@@ -49,7 +49,6 @@ from packager.clock import Clock
 from packager.layout import SegmentName
 from packager.ticks import MICROS, UtcMicros, iso8601
 from packager.timeline import Timeline
-from packager.window import Tip
 
 _LARGEST_SHARE = 8
 """A segment that takes more than one part in so many of the memory is sent from its file."""
@@ -281,7 +280,7 @@ class Answers:
         up = path_of(request.view).count("/")
         extent = (window.first, window.last, window.depth, window.ended, window.stays, plan.late)
         asked = (request.kind, request.track, request.skip, request.patch, up)
-        key = (asked, extent, _come(window.tip), request.reload is not None, zipped)
+        key = (asked, extent, window.tip, request.reload is not None, zipped)
         if (found := channel.rendered.get(key)) is None:
             if not admits(self.load, request):
                 return self.put_off(ready)
@@ -367,14 +366,7 @@ class Answers:
 
     def begun(self, ready: Ready, plan: ServeGrowing) -> Reply:
         """The head of the answer that is a segment as it comes."""
-        answer = Answer(
-            status=200,
-            content_type=f"{plan.kind}/mp4",
-            cache_control=self._wording.caching(Freshness.FOREVER),
-            body=GROWING,
-            extra=self._wording.for_cdns(Freshness.FOREVER),
-        )
-        return self.reply(answer, ready)
+        return self.reply(self._reader.growing(plan), ready)
 
     def path_of(self, plan: ServeGrowing) -> Path:
         """Where the segment is written."""
@@ -444,11 +436,6 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "*, Authorization, Range",
     "Access-Control-Max-Age": "86400",
 }
-
-
-def _come(tip: Tip | None) -> Hashable:
-    """What tells one tip of a window from another."""
-    return tip and (tip.number, len(tip.chunks), tip.others)
 
 
 def _awaited(plan: Plan | None) -> Wait | None:

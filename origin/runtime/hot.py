@@ -230,10 +230,12 @@ class HotPath:
         if reply is None:
             if not isinstance(target.ready.plan, Wait | ServeGrowing):
                 return Outcome.ASK
-            odd = bare or b"CMCD=" in name or not lines.are_bland
-            self.waiting.hold(Asked(connection, target, lines, head, bare, monotonic(), not odd))
+            is_bland = lines.are_bland and not bare and b"CMCD=" not in name
+            self.waiting.hold(
+                Asked(connection, target, lines, head, name, bare, monotonic(), is_bland)
+            )
             return Outcome.HELD
-        self._answer(Asked(connection, target, lines, head, bare, self.tick), reply)
+        self._answer(Asked(connection, target, lines, head, name, bare, self.tick), reply)
         return Outcome.SENT
 
     def _give(self, asked: Asked, reply: Reply) -> None:
@@ -250,7 +252,7 @@ class HotPath:
 
     def _answer(self, asked: Asked, reply: Reply) -> None:
         """Send `reply`, as the request wants it; note what is to be noted."""
-        connection, target, lines, head, bare = asked[:5]
+        connection, target, lines, head, name, bare = asked[:6]
         # What was said to this one alone is not what the next one is told.
         is_kept = reply is (target.ready.zipped if lines.zipped else target.ready.plain)
         if lines.conditions is not None and reply.answer.status == _OK:
@@ -259,9 +261,9 @@ class HotPath:
         status = reply.answer.status
         if self._log.wants_error() if status >= ERROR else self._given >= self._due:
             self._note(connection, target, lines, reply, "HEAD" if bare else "GET")
-        if lines.cmcd is not None or b"CMCD=" in head:
+        if lines.cmcd is not None or b"CMCD=" in name:
             if status < ERROR:
-                query = head.partition(_VERSION)[0].partition(b"?")[2].decode()
+                query = name.partition(b"?")[2].decode()
                 self._quality.note(
                     target.ready.name, target.cdn(lines), query, lines.cmcd or {}, self._now
                 )

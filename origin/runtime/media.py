@@ -6,7 +6,7 @@ All of this waits for the disk: call it in a thread.
 from pathlib import Path
 from typing import assert_never
 
-from origin.answer import Answer, Slice
+from origin.answer import GROWING, Answer, Slice
 from origin.plan import Freshness, ServeFragment, ServeGrowing, ServeInit, ServeMedia
 from origin.request import Request
 from origin.runtime.files import at_hand, read_slice
@@ -51,6 +51,16 @@ class MediaReader:
     def unread(self, request: Request, plan: ServeMedia) -> Answer:
         """The answer, with its bytes still in the store."""
         return self._media(request, plan, self._slice(plan))
+
+    def growing(self, plan: ServeGrowing) -> Answer:
+        """The answer that is a segment as it comes."""
+        return Answer(
+            status=200,
+            content_type=f"{plan.kind}/mp4",
+            cache_control=self._wording.caching(Freshness.FOREVER),
+            body=GROWING,
+            extra=self._wording.for_cdns(Freshness.FOREVER),
+        )
 
     def path_of(self, plan: ServeMedia | ServeGrowing) -> Path:
         """Where a segment lies."""

@@ -5,7 +5,7 @@ grown, and ten times a second for those whose time is up.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from origin.plan import ServeGrowing, Wait
@@ -18,9 +18,6 @@ from origin.wire import Lines
 from packager.clock import monotonic
 from packager.ticks import UtcMicros
 
-_STALLED = 3
-"""Segments' time without a byte after which the followers of a segment are hung up on."""
-
 
 class Asked(NamedTuple):
     """One request that is held."""
@@ -29,6 +26,8 @@ class Asked(NamedTuple):
     target: Target
     lines: Lines
     head: bytes
+    name: bytes
+    """The target as it came."""
     bare: bool
     """It is a HEAD."""
     since: float
@@ -43,6 +42,11 @@ Ask = Callable[[Asked], None]
 """Has a request answered by who takes the time for it."""
 Begin = Callable[[Asked, Reply], bytes]
 """The head of an answer that is sent in pieces; it is counted and logged."""
+
+
+def _present(row: Iterable[Asked]) -> Iterator[Asked]:
+    """Those who have not left."""
+    return (asked for asked in row if not asked.connection.closing)
 
 
 def _nobody(asked: Asked) -> None:
@@ -94,12 +98,13 @@ class Waiting:
             if row is None or not isinstance(plan, Wait):
                 continue
             while row and tick - row[0].since >= plan.at_most:
-                self._send(row.popleft(), self._answers.refusal(plan.otherwise, ready))
+                refusal = self._answers.refusal(plan.otherwise, ready)
+                for asked in _present([row.popleft()]):
+                    self._send(asked, refusal)
             if not row:
                 del self._rows[ready]
         for ready, growing in list(self._growing.items()):
-            stalled = _STALLED * growing.channel.timeline.grid.duration
-            if tick - growing.grew >= stalled:
+            if tick - growing.grew >= growing.plan.whole.at_most:
                 growing.give_up()
                 del self._growing[ready]
 
@@ -109,18 +114,16 @@ class Waiting:
         try:
             reply = self._answers.at_hand(ready, now, zipped=zipped)
         except Exception:  # noqa: BLE001 - who has the time for it says what it was
-            for asked in self._rows.pop(ready):
-                if not asked.connection.closing:
-                    self.ask(asked)
+            for asked in _present(self._rows.pop(ready)):
+                self.ask(asked)
             return
         plan = ready.plan
         if reply is None and isinstance(plan, Wait):
             return
         row = self._rows.pop(ready)
         if isinstance(plan, ServeGrowing):
-            for asked in row:
-                if not asked.connection.closing:
-                    self._follow(asked, plan)
+            for asked in _present(row):
+                self._follow(asked, plan)
         elif reply is not None or not self._answers.bring(ready, lambda: self._let_go(row)):
             self._let_go(row)
 
@@ -131,9 +134,7 @@ class Waiting:
             zipped: self._answers.at_hand(ready, now, zipped=zipped)
             for zipped in {asked.lines.zipped for asked in row}
         }
-        for asked in row:
-            if asked.connection.closing:
-                continue
+        for asked in _present(row):
             reply = replies[asked.lines.zipped]
             if reply is None:
                 self.ask(asked)
@@ -141,9 +142,6 @@ class Waiting:
                 self._send(asked, reply)
 
     def _send(self, asked: Asked, reply: Reply) -> None:
-        if asked.connection.closing:
-            return
-        asked.connection.busy = False
         self._give(asked, reply)
         asked.connection.freed()
 
@@ -153,11 +151,10 @@ class Waiting:
         reply = self._answers.begun(ready, plan)
         if asked.bare:
             connection.write(self._begin(asked, reply))
-            connection.busy = False
             connection.freed()
             return
         growing = self._growing.get(ready)
-        if growing is None or growing.plan.file != plan.file:
+        if growing is None:
             path = self._answers.path_of(plan)
             growing = Growing(ready.channel, plan, path, reply.tally)
             growing.grow()

@@ -6,11 +6,9 @@ How far behind they shall be, and when there is something to ask for.
 from dataclasses import dataclass
 from fractions import Fraction
 
+from packager.latency import HELD_BACK
 from packager.ticks import MICROS, Grid
 from packager.timeline import Period
-
-_PARTS = 3
-"""How many parts a player has ahead of what it shows, as HLS's PART-HOLD-BACK."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Pace:
     @property
     def target(self) -> Fraction:
         """Of latency."""
-        return _PARTS * self.part
+        return HELD_BACK * self.part
 
     @property
     def most(self) -> Fraction:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import ceil
 
 from packager.columns import Chunk
+from packager.latency import HELD_BACK
 from packager.layout import ChunkName, InitName, SegmentName
 from packager.manifest.text import Passage, Piece, Tapes, Text
 from packager.ticks import MICROS, UtcMicros, iso8601, micros_of, round_half_up, seconds
@@ -23,8 +24,6 @@ _LONG = 4
 """As many of these in a window make delta updates worth their while."""
 _SKIPPED_BEHIND_TIP = 6
 """The same where a playlist is fetched anew with each part: what section 4.4.3.8 has at least."""
-_HELD_BACK = 3
-"""Parts that a player stays behind the end (section 4.4.3.8: at least two, three advised)."""
 _IN_PARTS = 3
 """Target durations behind the end that parts are listed of (section 4.4.4.9)."""
 _SHORTEST_GAP = 1000
@@ -63,7 +62,7 @@ def render(
     stays = window.last
     if tip is not None:
         stays -= ceil(_IN_PARTS * target / window.grid.duration)
-        tail += _new(window, track, folder, stays + 1)
+        tail += _new(window, tip, track, folder, stays + 1)
     first = window.last - ceil(boundary / window.grid.duration)
     if skip and skippable and first > window.first:
         lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={first - window.first}")
@@ -82,7 +81,7 @@ def _server_control(tip: Tip | None, skipped: int | None) -> Iterator[str]:
     """What may be asked for (4.4.3.8), and how long parts are (4.4.3.7)."""
     said: list[str] = []
     if tip is not None:
-        held = seconds(Fraction(_HELD_BACK * tip.target, MICROS), _DIGITS)
+        held = seconds(Fraction(HELD_BACK * tip.target, MICROS), _DIGITS)
         said += ["CAN-BLOCK-RELOAD=YES", f"PART-HOLD-BACK={held}"]
     if skipped is not None:
         said.append(f"CAN-SKIP-UNTIL={skipped}.0")
@@ -92,11 +91,8 @@ def _server_control(tip: Tip | None, skipped: int | None) -> Iterator[str]:
         yield f"#EXT-X-PART-INF:PART-TARGET={seconds(Fraction(tip.target, MICROS), _DIGITS)}"
 
 
-def _new(window: Window, track: WindowTrack, folder: str, first: int) -> Iterator[str]:
+def _new(window: Window, tip: Tip, track: WindowTrack, folder: str, first: int) -> Iterator[str]:
     """What is listed part by part: the segments from `first` on, and what comes after them."""
-    tip = window.tip
-    if tip is None:
-        return
     if first <= track.segments[0].number:
         first, place = window.first, _Place(_first_period(window))
     else:
