@@ -34,14 +34,13 @@ from packager.ffmpeg import command as ringside
 from packager.ffmpeg.encoders import encoder_options
 from packager.profile import EncodeLadder, parse_ladder
 from tests.browser.stage import chromium, page_server
-from tests.browser.viewer import Viewer
+from tests.browser.viewer import LOW_LATENCY, Viewer
 from tests.support.caches import cache
 from tests.support.service import Service, fetch, free_port, service
 
 LADDER = Path(__file__).parent.parent / "tests/browser/ladder.yaml"
 CHANNEL = "glass"
 WIDTH, HEIGHT = 640, 360
-PLAYERS = ("hls", "dash", "shaka-hls", "shaka-dash")
 SEEN = 80
 """Milliseconds: a viewer sees no shorter stall."""
 _MEMORY = "/dev/shm"  # noqa: S108 - so that no disk is measured
@@ -254,7 +253,7 @@ def main() -> None:
     parser.add_argument("--warm-up", type=float, default=10, help="seconds before that")
     parser.add_argument("--latency", choices=("low", "standard"), default="low")
     parser.add_argument("--target", type=float, default=0, help="that the peer asks for: ours")
-    parser.add_argument("--players", nargs="*", choices=PLAYERS, default=PLAYERS)
+    parser.add_argument("--players", nargs="*", choices=LOW_LATENCY, default=LOW_LATENCY)
     every = ("origin", "nginx", "peer")
     parser.add_argument("--paths", nargs="*", choices=every, default=every)
     said = parser.parse_args()

@@ -38,10 +38,15 @@ async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bro
 
 
 @contextmanager
-def on_air(folder: Path, name: str) -> Iterator[Service]:
-    """One channel by itself: two cores carry its encoder and five players, but not three such."""
+def on_air(folder: Path, name: str, options: str = "") -> Iterator[Service]:
+    """One channel by itself: two cores carry its encoder and five players, but not three such.
+
+    `options` are more of its configuration, in YAML's flow style.
+    """
     folder.mkdir()
-    with service(folder, f"  {name}: {{source: {SOURCES[name]}, ladder: {LADDER}}}") as running:
+    with service(
+        folder, f"  {name}: {{source: {SOURCES[name]}, ladder: {LADDER}{options}}}"
+    ) as running:
         running.wait_for_segments(name, 5)
         yield running
 

@@ -7,9 +7,9 @@ from statistics import median
 import pytest
 from playwright.async_api import BrowserContext
 
-from tests.browser.conftest import LADDER, SOURCES
-from tests.browser.viewer import Viewer
-from tests.support.service import Service, service
+from tests.browser.conftest import on_air
+from tests.browser.viewer import LOW_LATENCY, Viewer
+from tests.support.service import Service
 
 pytestmark = [
     pytest.mark.browser,
@@ -17,7 +17,6 @@ pytestmark = [
 ]
 
 CHANNEL = "pattern"
-PLAYERS = ("hls", "dash", "shaka-hls", "shaka-dash")
 SECONDS = 15.0
 """Of watching, once it plays."""
 NEAR = 4000
@@ -27,14 +26,12 @@ NEAR = 4000
 @pytest.fixture(scope="module")
 def low(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The test pattern with low latency."""
-    folder = tmp_path_factory.mktemp("low")
-    channel = f"  {CHANNEL}: {{source: {SOURCES['pattern']}, ladder: {LADDER}, latency: low}}"
-    with service(folder, channel) as running:
-        running.wait_for_segments(CHANNEL, 5)
+    folder = tmp_path_factory.mktemp("low") / CHANNEL
+    with on_air(folder, CHANNEL, ", latency: low") as running:
         yield running
 
 
-@pytest.mark.parametrize("engine", PLAYERS)
+@pytest.mark.parametrize("engine", LOW_LATENCY)
 async def test_the_picture_is_seconds_old(
     browser: BrowserContext, watching: str, low: Service, engine: str, measure: list[str]
 ) -> None:

@@ -16,6 +16,8 @@ MANIFESTS = {
 }
 """Player -> what it is given."""
 PLAYERS = tuple(MANIFESTS)
+LOW_LATENCY = tuple(player for player in PLAYERS if player != "smooth")
+"""Those for whose formats there is such a thing."""
 
 PAGE = Path(__file__).parent / "page"
 

@@ -159,22 +159,20 @@ def packager(data: Path, segment: Fraction = GRID.duration, name: str = "tv") ->
     return Packager(folder, Grid(segment), JournalWriter(folder, name, segment), MediaStore(folder))
 
 
-def channel(data: Path, segment: Fraction = GRID.duration, segments: int = 3) -> Packager:
+def channel(
+    data: Path, segment: Fraction = GRID.duration, segments: int = 3, part: int = 0
+) -> Packager:
     """A channel with a few segments."""
     made = packager(data, segment)
-    made.begin(0, made.first)
+    made.begin(0, made.first, part)
     for number in range(made.first, made.first + segments):
         made.whole(number)
     return made
 
 
-def low(data: Path, segment: Fraction = GRID.duration, segments: int = 3) -> Packager:
-    """A channel with low latency: its parts are halves of segments."""
-    made = packager(data, segment)
-    made.begin(0, made.first, part=round(segment * MICROS / 2))
-    for number in range(made.first, made.first + segments):
-        made.whole(number)
-    return made
+def low(data: Path, segment: Fraction = GRID.duration) -> Packager:
+    """The same with low latency: its parts are halves of segments."""
+    return channel(data, segment, part=round(segment * MICROS / 2))
 
 
 def a_feed() -> Played:
