@@ -144,15 +144,13 @@ class Child:
         try:
             if self.process.returncode is None:
                 self.process.terminate()
-                try:
+                with suppress(TimeoutError):
                     async with asyncio.timeout(self._grace):
                         await self.process.wait()
-                except TimeoutError:
-                    self.process.kill()
-                    await self.process.wait()
         finally:
             if self.process.returncode is None:
                 self.process.kill()
+                await self.process.wait()
             self._close_pipes()
 
     def kill(self) -> None:

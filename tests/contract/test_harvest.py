@@ -231,10 +231,13 @@ def test_a_journal_that_cannot_be_read(tmp_path: Path, out: Path) -> None:
 # Killed.
 
 _SCRIPT = f"""
+import signal
 import sys
 from pathlib import Path
 from packager.cli import leave_on_signals
 from packager.runtime import harvest
+# Whoever runs tests in the background of a shell has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 leave_on_signals()
 harvest.run(harvest.Job("fight", {{"tv": Path(sys.argv[1])}}, Path(sys.argv[2]), None), {NOW})
 """
