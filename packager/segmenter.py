@@ -39,6 +39,7 @@ from packager.slew import Slew
 from packager.ticks import MICROS, Grid, Ticks, UtcMicros, micros_of, rescale, round_half_up
 from packager.track import Track, TrackKind, TrackSpec
 from packager.track_state import TrackState
+from packager.trailing import Trailing
 
 _JUMP = 1
 """Seconds that a track's times may break off by before the period ends."""
@@ -108,6 +109,7 @@ class Segmenter:
     _slew: Slew = field(init=False, default_factory=Slew)
     _trail: int | None = field(init=False, default=None)
     """Microseconds that the period's first picture came in after it is said to be."""
+    _trailing: Trailing = field(init=False)
     _first: Fraction | None = field(init=False, default=None)
     """Seconds of source time of the lead's first run."""
 
@@ -115,6 +117,10 @@ class Segmenter:
         """Find the lead among the specs."""
         self._tracks = {spec.id: TrackState(spec) for spec in self.specs}
         self._lead = next(t for t in self._tracks.values() if t.spec.kind is TrackKind.VIDEO)
+        self._trailing = self._patient()
+
+    def _patient(self) -> Trailing:
+        return Trailing(max(round(self.grid.duration * MICROS), _LEAP))
 
     @property
     def anchored(self) -> bool:
@@ -223,15 +229,22 @@ class Segmenter:
         by = round_half_up((after - before) * 1000)
         yield from self._end_period(f"timestamps of {track.spec.id} jumped by {by} ms", now)
 
-    def step_back(self, now: UtcMicros) -> Iterator[Action]:
+    def keep_pace(self, now: UtcMicros) -> Iterator[Action]:
         """End the period if its media runs ahead of the clock; the next waits for its number.
 
         A source that sends what it has all at once after the period's first keyframe does that.
         Where it is further ahead than any source sends at once, the clock was set back.
+
+        With low latency it also ends where media has come to trail the clock by a segment more than
+        it did: who goes by the clock would ask for what is not there, for good.
         """
-        least = max(self.grid.duration * MICROS / _AHEAD, Fraction(_LEAP))
-        if self.anchored and self.lag is not None and least < -self.lag < _SET_BACK:
+        if not self.anchored or self.lag is None or self.anchor_lag is None:
+            return
+        segment = self.grid.duration * MICROS
+        if max(segment / _AHEAD, Fraction(_LEAP)) < -self.lag < _SET_BACK:
             yield from self._end_period(f"media ran {-self.lag // 1000} ms ahead of the clock", now)
+        elif self.parts is not None and self._trailing.stays(self.lag - self.anchor_lag, now):
+            yield from self._end_period(f"media trails the clock by {self.lag // 1000} ms", now)
 
     def _end_period(self, reason: str, now: UtcMicros) -> Iterator[Action]:
         yield from self.flush(now)
@@ -239,7 +252,7 @@ class Segmenter:
         self.last_number = max(self.last_number, *map(self._reached, self._tracks.values()))
         self._period_number = self.lag = None
         self._cuts.clear()
-        self._drift = Drift()
+        self._drift, self._trailing = Drift(), self._patient()
         self._slew.reset()
         for track in self._tracks.values():
             track.shift = track.expected = None

@@ -100,7 +100,7 @@ def deliver(
         now = UtcMicros(base + round_half_up(over * MICROS) + wall(over))
         sent = source.sent[index]
         played.take(segmenter.push(sent.spec.id, sent.runs[place], now), now)
-        played.take(segmenter.step_back(now), now)
+        played.take(segmenter.keep_pace(now), now)
     played.take(segmenter.flush(now), now)
     return segmenter
 

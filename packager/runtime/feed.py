@@ -134,7 +134,11 @@ class Feed:
         """See `Taker`."""
         if self._inspector is None:
             return
-        now = self.newest = monotonic_micros()
+        now = monotonic_micros()
+        if loss(now - self.newest, None, None, self._config):
+            # It comes late by that: who began before it would trail the clock by as much.
+            self._backlog.clear()
+        self.newest = now
         pieces = self._inspector.push(data, now)
         if self._inspector.revision != self._revision:
             # What came before belongs to other parameters.

@@ -94,13 +94,13 @@ class Intake:
             self._latency.observe(monotonic() - arrived)
         return breaks
 
-    def keep_behind_the_clock(self) -> list[Broken]:
-        """End the period if its media runs ahead; gives back that break.
+    def keep_pace(self) -> list[Broken]:
+        """End the period if its media does not go with the clock; gives back that break.
 
         Raises:
             JournalError: the record could not be written.
         """
-        return self._publish(self.segmenter.step_back(self._clock.now()))
+        return self._publish(self.segmenter.keep_pace(self._clock.now()))
 
     def finish(self) -> None:
         """No more bytes: what is open ends as it is.

@@ -130,7 +130,7 @@ class Run:
         self._measure(segmenter.lag, segmenter.anchor_lag, segmenter.clock_rate)
         if (lag := segmenter.lag or 0) > _TRAILING_SEGMENTS * self.config.segment * MICROS:
             raise FeedError(f"too slow: media trails the clock by {lag / MICROS:.1f} s")
-        for broken in self.intake.keep_behind_the_clock():
+        for broken in self.intake.keep_pace():
             self.teller.problem("timeline.broken", broken.reason)
 
     def _measure(self, lag: int | None, anchor_lag: int | None, rate: int) -> None:

@@ -81,6 +81,19 @@ async def test_what_is_said_of_one_connection_does_not_shun_the_next() -> None:
     assert feeds.complaint.endswith("nothing came out of it")
 
 
+async def test_who_begins_after_a_pause_begins_after_it() -> None:
+    feed = feed_of(Facts())
+    data = await asyncio.to_thread(material, *NEW)
+    await sent(feed, data)
+    before = feed.newest
+    assert feed.beginning(before) is not None
+    feed.newest -= 60 * MICROS
+    feed.received(data[: 50 * 188])
+    beginning = feed.beginning(before)
+    assert beginning is not None
+    assert beginning.came > before
+
+
 def test_it_is_tried_less_and_less() -> None:
     assert [penalty(times) // MICROS for times in (0, 1, 2, 6, 99)] == [10, 20, 40, 640, 640]
 

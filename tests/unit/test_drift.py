@@ -83,7 +83,7 @@ def heard(seconds: int, slow: int, *, on_grid: bool, late: int = 30_000) -> Hear
         ):
             now = UtcMicros(START + round_half_up(true) + random.randrange(late))
             told.take(list(segmenter.push(track, run, now)))
-            told.take(list(segmenter.step_back(now)))
+            told.take(list(segmenter.keep_pace(now)))
     told.take(list(segmenter.flush(now)))
     return told
 

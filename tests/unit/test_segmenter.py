@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packager.cmaf.run import Run
+from packager.latency import Parts
 from packager.records import PeriodStarted, SegmentEnded, TrackAdded
 from packager.ticks import MICROS, Grid, UtcMicros, rescale, round_half_up
 from packager.track import TrackKind
@@ -483,7 +484,7 @@ def test_media_that_ran_ahead_is_behind_the_clock_again(how: str, burst: Fractio
         over = round_half_up((end_of(tracks[index], run) - burst) * MICROS)
         now = UtcMicros(max(now, BASE + over))
         played.take(segmenter.push(tracks[index].spec.id, run, now), now)
-        played.take(segmenter.step_back(now), now)
+        played.take(segmenter.keep_pace(now), now)
     played.take(segmenter.flush(now), now)
     check_always(played, tracks)
     ends = [given - end * MICROS for end, given in chunk_ends(played, "v0", 90_000)]
@@ -502,9 +503,39 @@ def test_a_clock_that_is_set_back_ends_no_period() -> None:
         now = UtcMicros(BASE + round_half_up(end_of(video, run) * MICROS))
         now = UtcMicros(now - 3600 * MICROS) if run.start > 900_000 else now
         played.take(segmenter.push("v0", run, now), now)
-        played.take(segmenter.step_back(now), now)
+        played.take(segmenter.keep_pace(now), now)
     assert len(periods(played)) == 1
     assert not played.breaks
+
+
+@pytest.mark.parametrize("low", [True, False])
+@pytest.mark.parametrize("speed", [Fraction(1), Fraction(21, 20), Fraction(3)])
+@pytest.mark.parametrize("stall", [Fraction(3, 2), Fraction(4)])
+def test_with_low_latency_what_was_held_back_does_not_stay_late(
+    stall: Fraction, speed: Fraction, *, low: bool
+) -> None:
+    """A source stalls after ten seconds, and sends what it has then at some speed."""
+    video = video_track(0, Fraction(25), range(0, 2400, 48), 2400, [8])
+    sound = audio_track(1, 4500, [15])
+    tracks = (video, sound)
+    played = begin(Grid(D))
+    parts = Parts(Fraction(8, 25), Fraction(1, 3)) if low else None
+    segmenter = segmenter_for(played, tracks, on_grid=False, parts=parts)
+    queues = [iter(track.runs) for track in tracks]
+    for index in in_media_order(tracks):
+        run = next(queues[index])
+        over = end_of(tracks[index], run)
+        late = stall - (over - 10) * (1 - 1 / speed) if over > 10 else Fraction(0)
+        now = UtcMicros(BASE + round_half_up((over + max(late, Fraction(0))) * MICROS))
+        played.take(segmenter.push(tracks[index].spec.id, run, now), now)
+        played.take(segmenter.keep_pace(now), now)
+    played.take(segmenter.flush(now), now)
+    check_always(played, tracks)
+    stays = low and stall > D and speed < 2
+    # Once more where it makes up for it after all, and is ahead by as much in the end.
+    assert len(played.breaks) == len(periods(played)) - 1 <= 2
+    assert bool(played.breaks) == stays
+    assert (segmenter.lag or 0) < 2 * MICROS or not stays
 
 
 # What goes before and after it on the same timeline.

@@ -75,12 +75,20 @@ function openDash(video, url, { error, note }, clock, start, low) {
   player.updateSettings({ streaming: { utcSynchronization: { defaultTimingSource: source } } });
   if (low) {
     player.updateSettings({ streaming: LOW_DASH });
-    // It asks no more for an MPD that was refused four times: a page that means it begins anew.
+    // It asks no more for an MPD that was refused four times, and may have forgotten the sound where
+    // a period ended while it stood still: a page that means it begins anew.
+    const anew = () => player.attachSource(url);
     player.on(events.ERROR, ({ error: what }) => {
       if (what?.code === dashjs.MediaPlayer.errors.DOWNLOAD_ERROR_ID_MANIFEST_CODE) {
-        setTimeout(() => player.attachSource(url), 2000);
+        setTimeout(anew, 2000);
       }
     });
+    let standing;
+    video.addEventListener("waiting", () => {
+      clearTimeout(standing);
+      standing = setTimeout(anew, 8000);
+    });
+    video.addEventListener("playing", () => clearTimeout(standing));
   }
   player.initialize(video, url, true, start ?? NaN);
   return {
@@ -113,7 +121,13 @@ function openShaka(video, url, { error, note }, _clock, start, low) {
     const said = what.code ? `${what.code} ${JSON.stringify(what.data)}` : what.stack;
     error(`shaka ${said}`, what.severity === 2);
   };
-  player.addEventListener("error", ({ detail }) => say(detail));
+  player.addEventListener("error", ({ detail }) => {
+    say(detail);
+    // By a template with a duration it goes on asking for what a period would have had it not ended:
+    // a page that means it brings it to what there is.
+    const { BAD_HTTP_STATUS } = shaka.util.Error.Code;
+    if (low && detail.code === BAD_HTTP_STATUS) setTimeout(() => player.goToLive(), 1000);
+  });
   for (const name of ["variantchanged", "adaptation", "gapjumped", "stalldetected"]) {
     player.addEventListener(name, () => note(`shaka.${name}`, ""));
   }
