@@ -15,8 +15,8 @@
 | what no path can mean | 400 |
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil
 from typing import assert_never
@@ -48,8 +48,9 @@ from origin.request import (
     TimeOfDay,
     Unknown,
 )
-from origin.view import Between, From, OfEvent, Rolling, canonical, path_of
+from origin.view import Between, From, OfEvent, Rolling, canonical
 from packager.columns import Segment
+from packager.device import Device
 from packager.layout import ChunkName, InitName, PatchName, SegmentName
 from packager.manifest.smooth.client_manifest import LOOK_AHEAD, listed
 from packager.retention import SPARE, first_named
@@ -57,7 +58,7 @@ from packager.smooth_clock import TIMESCALE, TOLERANCE, instant, span
 from packager.staleness import is_stale, stale_at
 from packager.ticks import MICROS, UtcMicros, micros_of
 from packager.timeline import FOREVER, Timeline, TrackTimeline, kept
-from packager.window import Window, begun, leading, rolling, stretch
+from packager.window import Window, begun, leading, limited, rolling, stretch
 
 _MISSED = TIMESCALE // 40
 """How far before its boundary a segment may start: half a frame of sound, amply."""
@@ -88,6 +89,8 @@ class ChannelView:
     """Seconds that are kept, unless room is wanting."""
     hides_filler: bool = False
     """Whether what is sent while there is no feed counts as no live edge."""
+    devices: Mapping[str, Device] = field(default_factory=dict[str, Device])
+    """The profiles that there are, by name."""
 
     @property
     def is_without_feed(self) -> bool:
@@ -163,6 +166,8 @@ def _unavailable(timeline: Timeline, reason: str) -> Refuse:
 
 def _manifest(request: Manifest, channel: ChannelView, now: UtcMicros) -> Plan:
     timeline = channel.timeline
+    if request.device and request.device not in channel.devices:
+        return Refuse(404, "no such device", Freshness.UNKNOWN)
     if request.track and request.track not in timeline.tracks and timeline.edge >= 0:
         return Refuse(404, "no such track", Freshness.UNKNOWN)
     match request.view:
@@ -187,7 +192,9 @@ def _rolling(request: Manifest, channel: ChannelView, now: UtcMicros) -> Plan:
         return _stale(timeline)
     if channel.is_without_feed:
         return _unavailable(timeline, "there is no feed now")
-    if request.kind is ManifestKind.HLS_MEDIA and (target := _part_target(timeline)):
+    device = channel.devices.get(request.device)
+    is_low = device is None or device.latency == "low"
+    if is_low and request.kind is ManifestKind.HLS_MEDIA and (target := _part_target(timeline)):
         return _leading(request, channel, target)
     window = rolling(timeline, channel.depth, first_named(timeline))
     if window is None:
@@ -301,12 +308,16 @@ def _serve(request: Manifest, channel: ChannelView, window: Window, *, late: boo
         if window.ended:
             return Refuse(404, "the track has no data in the window", Freshness.UNKNOWN)
         return _unavailable(timeline, "the track has no data in the window")
+    if (device := channel.devices.get(request.device)) is not None:
+        window = limited(window, device)
+        if request.track and all(track.latest.id != request.track for track in window.tracks):
+            return Refuse(404, "the device is not shown that track", Freshness.UNKNOWN)
     if request.kind is ManifestKind.SMOOTH and not any(
         listed(window, track) for track in window.tracks
     ):
         return _unavailable(timeline, "no fragment can be published yet")
     if request.patch is not None:
-        return _patch(request, timeline, window, request.patch)
+        return _patch(request, channel, window, request.patch)
     return ServeManifest(request, window, late=late, lasts=_lasts(channel, window))
 
 
@@ -338,13 +349,17 @@ def _room(timeline: Timeline, first: int) -> Fraction:
     return Fraction(octets * 8, max(1, fastest))
 
 
-def _patch(request: Manifest, timeline: Timeline, window: Window, asked: PatchName) -> Plan:
+def _patch(request: Manifest, channel: ChannelView, window: Window, asked: PatchName) -> Plan:
     """The plan for what the MPD of a window has more than the one that is `asked` from."""
+    timeline = channel.timeline
     if window.ended or not window.stays or asked.number > window.last:
         return ServeManifest(request, window)
     if asked.number == window.last:
         return Wait(timeline.grid.duration / 2, Refuse(404, "nothing is new", Freshness.SOON))
     before = stretch(timeline, window.first, asked.number, ended=False, stays=True)
+    device = channel.devices.get(request.device)
+    if before is not None and device is not None:
+        before = limited(before, device)
     return ServeManifest(request, window, before=before)
 
 
@@ -353,7 +368,8 @@ def _moved(request: Stretched, timeline: Timeline) -> Plan:
         return _stale(timeline)
     view = canonical(request.start, request.end, timeline.grid)
     manifest = request.manifest
-    return Redirect(f"/live/{request.channel}/{path_of(view)}{manifest.file}")
+    moved = replace(manifest, view=view)
+    return Redirect(f"/live/{request.channel}/{moved.folder}{moved.file}")
 
 
 def _media(request: Media, timeline: Timeline) -> Plan:

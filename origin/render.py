@@ -4,7 +4,6 @@ from typing import assert_never
 
 from origin.plan import ServeManifest
 from origin.request import MPD_GOING_ON, SMOOTH, TIME, ManifestKind
-from origin.view import path_of
 from packager.manifest.dash import mpd, patch
 from packager.manifest.hls import media, multivariant
 from packager.manifest.smooth import client_manifest
@@ -23,7 +22,7 @@ CONTENT_TYPES = {
 def render(plan: ServeManifest, tapes: Tapes) -> Text:
     """The manifest: equal for equal windows, whatever was written on `tapes`."""
     request = plan.request
-    kind, up = request.kind, "../" * path_of(request.view).count("/")
+    kind, up = request.kind, "../" * request.folder.count("/")
     match kind:
         case ManifestKind.HLS_MULTIVARIANT:
             return multivariant.render(plan.window)

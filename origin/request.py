@@ -11,10 +11,10 @@
     /live/{channel}/time                                         the clock, for DASH's UTCTiming
     /healthz                                                     200 while serving
 
-A view is nothing, /from/{t}, /from/{t}/to/{t} or /event/{event}: manifests are there under each,
-media once, without any. `?start=&end=` at a manifest asks for where the view with these times is,
-`?_HLS_skip=YES` at a media playlist for a delta update (RFC 8216bis section 6.2.5.1),
-`?_HLS_msn=&_HLS_part=` for one that has this segment or part (6.2.5.2).
+A view is nothing, /from/{t}, /from/{t}/to/{t} or /event/{event}, or /as/{device} and one of these:
+manifests are there under each, media once, without any. `?start=&end=` at a manifest asks for where
+the view with these times is, `?_HLS_skip=YES` at a media playlist for a delta update (RFC 8216bis
+section 6.2.5.1), `?_HLS_msn=&_HLS_part=` for one that has this segment or part (6.2.5.2).
 No other query changes an answer: CDNs and ad technology add them. All else counts as it was sent:
 another spelling of a path that were answered too would be another object to a CDN.
 """
@@ -26,7 +26,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from origin.query import values
-from origin.view import Rolling, View, parse_instant, parse_view
+from origin.view import AS, Rolling, View, parse_instant, parse_view, path_of
 from packager.layout import MediaName, PatchName, is_name, parse_media_name, parse_patch_name
 from packager.ticks import UtcMicros
 from packager.track import TrackKind
@@ -76,6 +76,13 @@ class Manifest:
     """Of a media playlist: what is waited for; None where nothing is."""
     patch: PatchName | None = None
     """Of an MPD patch: what it is from."""
+    device: str = ""
+    """The profile of who asks; empty for none."""
+
+    @property
+    def folder(self) -> str:
+        """Its view in a path, with a slash at its end; empty where there is none."""
+        return (f"{AS}/{self.device}/" if self.device else "") + path_of(self.view)
 
     @property
     def file(self) -> str:
@@ -184,7 +191,18 @@ def parse(path: str, query: str = "") -> Request:
     channel = parts[2]
     if not is_name(channel):
         return Bad("a channel's name is at most 32 of a-z, 0-9, - and _")
-    view, rest = parse_view(parts[3:])
+    match parts[3:]:
+        case ["as", device, *behind] if is_name(device):
+            return _viewed(channel, device, behind, query)
+        case ["as", *_]:
+            return Bad("not a device: /as/{device}, a name of at most 32 of a-z, 0-9, - and _")
+        case behind:
+            return _viewed(channel, "", behind, query)
+
+
+def _viewed(channel: str, device: str, parts: list[str], query: str) -> Request:
+    """What a path asks for whose view and file are `parts`."""
+    view, rest = parse_view(parts)
     if view is None:
         return Bad("not a view: from/{t}, from/{t}/to/{t} or event/{event}, t in Unix seconds")
     if not rest:
@@ -192,8 +210,9 @@ def parse(path: str, query: str = "") -> Request:
     request = _of_view(channel, rest)
     if not isinstance(request, Manifest):
         # Media is there once, whoever asks.
-        return request if isinstance(view, Rolling) or isinstance(request, Bad) else Unknown()
-    return _queried(replace(request, view=view), query)
+        is_plain = isinstance(view, Rolling) and not device
+        return request if is_plain or isinstance(request, Bad) else Unknown()
+    return _queried(replace(request, view=view, device=device), query)
 
 
 def _of_view(channel: str, rest: list[str]) -> Request:

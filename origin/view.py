@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from packager.layout import is_name
 from packager.ticks import MICROS, Grid, UtcMicros, parse_iso8601
 
-FROM, TO, EVENT = "from", "to", "event"
+AS, FROM, TO, EVENT = "as", "from", "to", "event"
 
 _TIME = re.compile(r"(0|[1-9][0-9]{0,9})(?:\.([0-9]{0,2}[1-9]))?")
 _LOOSE = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,9}))?")

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, cast, get_args
 import msgspec
 
 from packager.access import AccessConfig, read_access
+from packager.device import Device
 from packager.errors import ConfigError
 from packager.events import MOST, instant
 from packager.profile import Ladder, Latency, PassthroughLadder, segment_fault
@@ -35,7 +36,13 @@ from packager.source import (
     threshold,
 )
 from packager.track import TRACK_ID
-from packager.units import format_duration, parse_duration, parse_size
+from packager.units import (
+    format_duration,
+    parse_bit_rate,
+    parse_duration,
+    parse_frame_rate,
+    parse_size,
+)
 from packager.yaml_text import Words, convert, read_yaml
 
 _WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared with, not bound
@@ -131,6 +138,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A program in place of the one that comes with Ringside."""
     ingest: IngestConfig = IngestConfig()
     origin: OriginConfig = OriginConfig()
+    devices: Annotated[
+        dict[str, Device],
+        msgspec.Meta(max_length=100, description="a mapping of at most 100 names to devices"),
+    ] = msgspec.field(default_factory=dict[str, Device])
+    """Profiles beside those that come with Ringside, or in their place."""
     channels: Annotated[
         dict[str, ChannelConfig],
         msgspec.Meta(min_length=1, max_length=500, description="1 to 500 channels"),
@@ -172,6 +184,8 @@ _WORDS: Words = {
     "retention": parse_duration,
     "retention_size": parse_size,
     "memory": parse_size,
+    "max_bitrate": parse_bit_rate,
+    "max_frame_rate": parse_frame_rate,
     "start": instant,
     "end": instant,
 }
@@ -200,6 +214,9 @@ def parse_config(
             name: _channel(name, node if feeds else _without_feeds(node), file, environment)
             for name, node in named
         }
+    if isinstance(devices := tree.get("devices"), dict):
+        kinds = cast("dict[str, object]", devices).items()
+        tree["devices"] = {name: _device(name, node, file) for name, node in kinds}
     if isinstance(origin := tree.get("origin"), dict):
         tree["origin"] = _with_token(cast("dict[str, object]", origin), file, environment)
     config = convert(tree, Config, file, _WORDS)
@@ -242,6 +259,23 @@ def _channel(name: str, node: object, file: str, environment: Mapping[str, str])
     channel = convert(node, ChannelConfig, file, _WORDS, path)
     _check_sources(channel, file, path)
     return channel
+
+
+def _device(name: str, node: object, file: str) -> Device:
+    path = f"devices.{name}"
+    if TRACK_ID.fullmatch(name) is None:
+        reason = "a device's name is at most 32 of a-z, 0-9, - and _, and begins with none of - _"
+        raise ConfigError(file, path, reason)
+    return convert(node, Device, file, _WORDS, path)
+
+
+def parse_device(text: str, file: str) -> Device:
+    """The device profile in `text`; `file` is what errors call it.
+
+    Raises:
+        ConfigError: not a profile.
+    """
+    return convert(read_yaml(text, file), Device, file, _WORDS)
 
 
 def _hide_keys(

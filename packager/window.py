@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from packager.columns import Chunk, Segment
+from packager.device import Device
 from packager.segments import Segments
 from packager.ticks import Grid, UtcMicros, micros_of, round_half_up
 from packager.timeline import Period, Timeline, TrackTimeline
@@ -93,6 +94,8 @@ class Window:
     """The index of the channel's newest period, which may have no segment yet."""
     tip: Tip | None = None
     """Of the one track that the window is for, where its chunks are listed as they come."""
+    is_low: bool = True
+    """Whoever it is for is told of what has begun, where latency is low."""
 
     def track_of(self, track_id: str, segment: Segment) -> Track:
         """The description of a track in the period that `segment` lies in."""
@@ -182,6 +185,20 @@ def leading(timeline: Timeline, depth: int, track_id: str, oldest: int = 0) -> W
     used = {*window.periods, tip.period}
     periods = {period.index: period for period in timeline.periods if period.index in used}
     return replace(window, periods=periods, tip=tip)
+
+
+def limited(window: Window, device: Device) -> Window:
+    """What `device` is shown of a window."""
+    shown = device.chosen(track.latest for track in window.tracks)
+    tip = window.tip
+    if tip is not None:
+        tip = replace(tip, others=tuple(other for other in tip.others if other.track in shown))
+    return replace(
+        window,
+        tracks=tuple(track for track in window.tracks if track.latest.id in shown),
+        tip=tip,
+        is_low=device.latency == "low",
+    )
 
 
 def _reached(track: TrackTimeline) -> Reached:

@@ -42,7 +42,6 @@ from origin.runtime.follow import FollowedChannel
 from origin.runtime.media import MediaPlan, MediaReader
 from origin.shelf import Recent, Shelf
 from origin.tally import Tallies
-from origin.view import path_of
 from origin.wire import Lines
 from origin.wording import Wording
 from packager.clock import Clock
@@ -277,9 +276,9 @@ class Answers:
         """The manifest, made once for each version of the timeline."""
         request, window, channel = plan.request, plan.window, ready.channel
         # Whatever the path: views that have the same to say share it.
-        up = path_of(request.view).count("/")
+        up = request.folder.count("/")
         extent = (window.first, window.last, window.depth, window.ended, window.stays, plan.late)
-        asked = (request.kind, request.track, request.skip, request.patch, up)
+        asked = (request.kind, request.track, request.skip, request.patch, request.device, up)
         key = (asked, extent, window.tip, request.reload is not None, zipped)
         if (found := channel.rendered.get(key)) is None:
             if not admits(self.load, request):

@@ -15,6 +15,7 @@ from origin.control_guard import ControlGuard
 from origin.runtime.access_log import AccessLog
 from origin.runtime.answers import Answers
 from origin.runtime.control import ControlHandlers
+from origin.runtime.devices import known_devices
 from origin.runtime.follow import FollowedChannel, follow
 from origin.runtime.handlers import Handlers
 from origin.runtime.headers import Stamps
@@ -59,6 +60,7 @@ async def serve(
     Raises:
         SetupError: a folder cannot be had.
     """
+    devices = known_devices(config)
     channels = {
         name: FollowedChannel(
             name,
@@ -66,6 +68,7 @@ async def serve(
             channel.window,
             channel.retention,
             hides_filler=channel.loss.filler_is == "unavailable",
+            devices=devices,
         )
         for name, channel in config.channels.items()
     }

@@ -9,6 +9,7 @@ import os
 from collections.abc import Hashable, Mapping
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 
 import structlog
 from asyncinotify import Inotify, Mask
@@ -16,6 +17,7 @@ from cachetools import LRUCache
 
 from origin.decide import ChannelView
 from origin.reply import Reply
+from packager.device import Device
 from packager.errors import JournalError
 from packager.fold import apply
 from packager.journal import TAIL, Reader, end_of_rewrite, place_of
@@ -29,6 +31,7 @@ _READ = 4 << 20
 """Bytes."""
 _MOST_RENDERED = 64 << 20
 """Bytes of a channel's manifests that are kept: of twelve hours, one may have three million."""
+_NONE: Mapping[str, Device] = MappingProxyType({})
 _WATCHED = Mask.MODIFY | Mask.MOVED_TO | Mask.CREATE
 
 
@@ -54,10 +57,12 @@ class FollowedChannel:
         retention: Fraction,
         *,
         hides_filler: bool = False,
+        devices: Mapping[str, Device] = _NONE,
     ) -> None:
         """Follow the journal in `folder`; the rolling window and the retention are in seconds.
 
         `hides_filler`: what is sent while there is no feed is not for viewers at the live edge.
+        `devices`: the profiles that there are, by name.
         """
         self.name = name
         self.folder = folder
@@ -69,7 +74,8 @@ class FollowedChannel:
         self._window = window
         self._retention = retention
         self._hides_filler = hides_filler
-        self.view = ChannelView(self.timeline, window, retention, hides_filler)
+        self._devices = devices
+        self.view = self._viewed(self.timeline)
         """What decisions are made from."""
         self._offset = 0
         """Where in the journal the first record lies that is not in the timeline."""
@@ -81,6 +87,11 @@ class FollowedChannel:
         """What lies right before the offset."""
         self._grown = asyncio.Event()
         self._log = structlog.get_logger().bind(channel=name)
+
+    def _viewed(self, timeline: Timeline) -> ChannelView:
+        return ChannelView(
+            timeline, self._window, self._retention, self._hides_filler, self._devices
+        )
 
     async def grown(self) -> None:
         """Return once there is anything new."""
@@ -104,7 +115,7 @@ class FollowedChannel:
         if timeline is self.timeline:
             return
         before, self.timeline = self.timeline, timeline
-        self.view = ChannelView(timeline, self._window, self._retention, self._hides_filler)
+        self.view = self._viewed(timeline)
         if replaced or (timeline.version, timeline.edge) != (before.version, before.edge):
             self.rendered = _nothing_rendered()
         if replaced or timeline.retold != before.retold:

@@ -67,8 +67,13 @@ async def test_the_picture_is_seconds_old(
 async def test_who_does_not_ask_for_it_has_the_same_as_ever(
     browser: BrowserContext, watching: str, low: Service
 ) -> None:
-    """Smooth, and a start-over: from the same media, without a part."""
-    for engine, view in (("smooth", ""), ("hls", f"/from/{int(time.time()) - 8}")):
+    """Smooth, a start-over, a device with standard latency: of the same media, without a part."""
+    for engine, view in (
+        ("smooth", ""),
+        ("hls", f"/from/{int(time.time()) - 8}"),
+        ("hls", "/as/standard"),
+        ("dash", "/as/standard"),
+    ):
         viewer = await Viewer.come(browser, watching, engine)
         await viewer.load(low.live(CHANNEL), view)
         assert await viewer.played(3, 20), (await viewer.report()).seen

@@ -292,3 +292,42 @@ async def test_the_clock_is_a_date_and_nothing_else(tmp_path: Path) -> None:
         said = await told(site, "time", 200)
     assert said.endswith("Z")
     assert datetime.fromisoformat(said).tzinfo is not None
+
+
+# By device.
+
+
+async def test_a_device_may_have_standard_latency(tmp_path: Path) -> None:
+    made = low(tmp_path, LONG)
+    newest = made.first + 2
+    made.chunk("v0", newest + 1, 0)
+    async with serving(made) as site, asyncio.timeout(SOON):
+        for _ in range(2):
+            for device, parts in (("", True), ("as/720p/", True), ("as/standard/", False)):
+                listed = await told(site, f"{device}v0/index.m3u8", 200)
+                assert ("#EXT-X-PART:" in listed) == parts
+                assert ("CAN-BLOCK-RELOAD" in listed) == parts
+                mpd = await told(site, f"{device}index.mpd", 200)
+                assert ("availabilityTimeOffset" in mpd) == parts
+                assert ("SegmentTimeline" in mpd) != parts
+        whole = await site.ask(f"v0/{newest}.m4s")
+        assert f"\n../../../v0/{newest}.m4s\n" in listed
+        assert "<Location>live.mpd</Location>" in mpd
+        assert 'media="../../$RepresentationID$/$Number$.m4s"' in mpd
+        assert whole.status == 200
+        # What it does not list is not waited for.
+        await told(site, f"as/standard/v0/index.m3u8?_HLS_msn={newest + 1}&_HLS_part=1", 200)
+
+
+async def test_a_device_is_one_that_is_known(tmp_path: Path) -> None:
+    made = low(tmp_path, LONG)
+    async with serving(made) as site, asyncio.timeout(SOON):
+        assert (await told(site, "as/nobodys/index.mpd", 404)).strip() == "no such device"
+        await told(site, "as/No/index.mpd", 400)
+        await told(site, f"as/standard/v0/{made.first}.m4s", 404)
+        moved = await site.session.get(
+            f"http://127.0.0.1:{site.port}/live/tv/as/standard/index.mpd?start=5",
+            allow_redirects=False,
+        )
+        assert moved.status == 302
+        assert moved.headers["Location"].startswith("/live/tv/as/standard/from/")

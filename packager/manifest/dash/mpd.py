@@ -215,7 +215,9 @@ def _pace(window: Window, last: _Part) -> Pace | None:
     Who watches from a start on has time, and nobody shall hurry or jump there.
     """
     part, segment = last.period.part, window.grid.duration
-    if window.ended or window.depth is None or not part or last.period.index != window.current:
+    if not window.is_low or window.ended or window.depth is None:
+        return None
+    if not part or last.period.index != window.current:
         return None
     pace = Pace(segment, Fraction(part, MICROS))
     is_counted = last.cell is not None and last.goes_evenly(segment)
@@ -263,7 +265,7 @@ def _parts(window: Window, *, anew: bool) -> Iterator[_Part]:
     """They all; `anew`: on no clock, from where the window begins."""
     cell = window.grid.duration
     for period in window.periods.values():
-        is_low = period.part > 0 and window.depth is not None
+        is_low = window.is_low and period.part > 0 and window.depth is not None
         trail = trail_of(period, window.grid) if is_low and not anew else Fraction(0)
         tracks = [
             _TrackPart(

@@ -28,6 +28,7 @@ from origin.plan import (
 from origin.render import render
 from origin.request import Fragment, Manifest, ManifestKind, Media, TimeOfDay, parse
 from origin.view import canonical, path_of
+from packager.device import Device
 from packager.fold import apply, fold
 from packager.journal import VERSION
 from packager.layout import InitName, SegmentName
@@ -1213,3 +1214,35 @@ def test_what_will_not_come_here_may_come_elsewhere(ahead: int, kind: str) -> No
     assert (plan.status, plan.freshness) == (503, Freshness.UNAVAILABLE)
     assert plan.retry_after
     assert asked(file, timeline) != plan
+
+
+# By device.
+
+
+@pytest.mark.parametrize("view", ["", "from/1767225600/", "from/1767225600/to/9999999999/"])
+def test_a_device_is_shown_what_it_can_play(view: str) -> None:
+    tracks = tuple(map(described, ("v0", "v1", "a0")))
+    header = Header(VERSION, "tv", GRID.duration)
+    records = period(0, N, *tracks, part=640_000)
+    timeline = fold([header, *records, *whole(N, N + 1, N + 2, tracks=tracks)])
+    devices = {"small": Device(max_height=180), "none": Device()}
+    channel = ChannelView(timeline, Fraction(20), KEPT, devices=devices)
+
+    def of(file: str, device: str = "small") -> Plan:
+        path = f"{CHANNEL}/as/{device}/{view}{file}"
+        return decide(parse(path), channel, timeline.grid.micros(N + 4))
+
+    for file in (*MANIFESTS, "v1/index.m3u8"):
+        if file == "v0/index.m3u8":
+            plan = refused(of(file))
+            assert (plan.status, plan.reason) == (404, "the device is not shown that track")
+            continue
+        plan = of(file)
+        assert isinstance(plan, ServeManifest)
+        assert [track.latest.id for track in plan.window.tracks] == ["v1", "a0"]
+        assert plan.window.tip is None or [o.track for o in plan.window.tip.others] == (
+            ["a0"] if file == "v1/index.m3u8" else ["v1"]
+        )
+        every = of(file, "none")
+        assert isinstance(every, ServeManifest)
+        assert [track.latest.id for track in every.window.tracks] == ["v0", "v1", "a0"]

@@ -1,4 +1,5 @@
 import string
+from dataclasses import replace
 from typing import assert_never, get_args
 
 import pytest
@@ -103,6 +104,30 @@ def spelled(request: Request) -> str:  # noqa: PLR0911 - one a request
 @given(named)
 def test_what_is_spelled_is_understood(request: Request) -> None:
     assert parse(spelled(request)) == request
+
+
+@given(named, NAMES)
+def test_a_manifest_is_there_for_each_device(request: Request, device: str) -> None:
+    """Media is not: it is there once."""
+    _, live, channel, *file = spelled(request).split("/") if request != Health() else [""] * 3
+    found = parse("/".join(["", live, channel, "as", device, *file]))
+    if isinstance(request, Manifest):
+        assert found == replace(request, device=device)
+        assert found.folder == f"as/{device}/"
+    else:
+        assert isinstance(found, Unknown)
+
+
+@pytest.mark.parametrize("name", ["", "TV", "-tv", "a" * 33, "%74v", ".."])
+def test_what_can_name_no_device(name: str) -> None:
+    assert isinstance(parse(f"/live/tv/as/{name}/index.mpd"), Bad)
+
+
+def test_a_device_stands_before_a_view() -> None:
+    request = parse("/live/tv/as/box/from/12/to/20.5/v0/index.m3u8")
+    assert isinstance(request, Manifest)
+    assert (request.device, request.folder) == ("box", "as/box/from/12/to/20.5/")
+    assert isinstance(parse("/live/tv/from/12/as/box/index.mpd"), Unknown)
 
 
 @given(likely_paths)
