@@ -10,6 +10,7 @@ the same bytes to as many sockets, with nothing else to do.
 """
 
 import argparse
+import os
 import re
 import resource
 import select
@@ -41,6 +42,12 @@ audio: {{bitrate: 64k}}
 """
 _AHEAD = 3
 """Parts from the newest to the one that is asked for."""
+_PARTS = 6
+"""Of a segment."""
+_ASKED = 0.5
+"""Seconds in which all requests have been taken."""
+_PAUSE = 0.1
+"""Seconds between two parts that are written, in which the reader has read."""
 
 
 def fetch(path: str) -> str:
@@ -113,7 +120,7 @@ def held(origin: psutil.Process, count: int, rounds: int) -> None:
     cpu: list[float] = []
     for _ in range(rounds):
         number, part = next_part()
-        number, part = (number + 1, 0) if part + _AHEAD >= 6 else (number, part + _AHEAD)
+        number, part = (number + 1, 0) if part + _AHEAD >= _PARTS else (number, part + _AHEAD)
         query = f"_HLS_msn={number}&_HLS_part={part}"
         ask = f"GET /live/tv/{TRACK}/index.m3u8?{query} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
         for sock in clients.values():
@@ -149,14 +156,17 @@ def following(origin: psutil.Process, count: int, segments: int = 4) -> None:
     before, began = spent(origin), time.perf_counter()
     time.sleep(5)
     idle = (spent(origin) - before) / (time.perf_counter() - began)
-    octets, before, began = 0, spent(origin), time.perf_counter()
+    octets, asking, cost = 0, 0.0, 0.0
     for _ in range(segments):
-        number, _ = next_part()
+        number = next_part()[0] + 1
+        # So far into a segment that the next one is held, and all have asked before it begins.
+        fetch(f"{TRACK}/index.m3u8?_HLS_msn={number}&_HLS_part=1")
         ask = f"GET /live/tv/{TRACK}/{number + 1}.m4s HTTP/1.1\r\nHost: a\r\n\r\n".encode()
-        while next_part()[0] == number:
-            time.sleep(0.05)
+        before, began = spent(origin), time.perf_counter()
         for sock in clients.values():
             sock.send(ask)
+        time.sleep(_ASKED)
+        asked = spent(origin)
         left = set(clients)
         while left:
             for descriptor, _ in poll.poll(10, count):
@@ -170,39 +180,61 @@ def following(origin: psutil.Process, count: int, segments: int = 4) -> None:
                     data = (data + more)[-5:]
                 if data.endswith(b"0\r\n\r\n"):
                     left.discard(descriptor)
-    lasted = time.perf_counter() - began
-    cost = spent(origin) - before - idle * lasted
+        asking += asked - before - idle * _ASKED
+        cost += spent(origin) - asked - idle * (time.perf_counter() - began - _ASKED)
     for sock in clients.values():
         sock.close()
+    alone = written(count, octets // count, segments * _PARTS)
     print(
-        f"{count} followers of {segments} growing segments, {octets / 1e6:.0f} MB: "
-        f"origin {cost:.3f} CPU-s (without what it takes with no client, {idle:.3f} CPU-s a "
-        f"second); writing alone {written(count, octets // count):.3f} CPU-s"
+        f"{count} followers of {segments} growing segments, {octets / 1e6:.0f} MB: origin "
+        f"{cost:.3f} CPU-s to send them, {asking:.3f} to take the requests (without what it takes "
+        f"with no client, {idle:.3f} CPU-s a second); writing alone {alone:.3f} CPU-s"
     )
 
 
-def written(count: int, octets: int) -> float:
-    """CPU-seconds that it takes to write so many bytes to each of so many sockets, in parts."""
-    piece = bytes(24_000)
+def written(count: int, octets: int, parts: int) -> float:
+    """CPU-seconds that it takes to write so many bytes to each of so many sockets, in parts.
+
+    On the origin's core, to a process that reads as this one reads from the origin: to wake it is a
+    part of what writing costs.
+    """
+    piece = bytes(octets // parts)
     with socket.create_server(("127.0.0.1", 0), backlog=count) as server:
         address = server.getsockname()
         pairs = [(socket.create_connection(address), server.accept()[0]) for _ in range(count)]
-    own, reader = time.process_time(), bytearray(1 << 16)
-    reading = 0.0
-    for _ in range(max(1, octets // len(piece))):
+    reader = os.fork()
+    if not reader:
+        read_all([receiver for _, receiver in pairs], len(piece) * parts)
+        os._exit(0)
+    here = psutil.Process()
+    here.cpu_affinity([0])
+    own = time.process_time()
+    for _ in range(parts):
         for sender, _ in pairs:
-            sender.send(piece)
-        began = time.process_time()
-        for _, receiver in pairs:
-            left = len(piece)
-            while left:
-                left -= receiver.recv_into(reader, left)
-        reading += time.process_time() - began
-    spent_here = time.process_time() - own - reading
+            sender.sendall(piece)
+        time.sleep(_PAUSE)
+    spent_here = time.process_time() - own
+    os.waitpid(reader, 0)
+    here.cpu_affinity([1])
     for pair in pairs:
         for sock in pair:
             sock.close()
     return spent_here
+
+
+def read_all(socks: list[socket.socket], octets: int) -> None:
+    """Read so many bytes of each."""
+    poll, left = select.epoll(), {sock.fileno(): octets for sock in socks}
+    receivers = {sock.fileno(): sock for sock in socks}
+    for descriptor, sock in receivers.items():
+        sock.setblocking(False)  # noqa: FBT003
+        poll.register(descriptor, select.EPOLLIN)
+    while left:
+        for descriptor, _ in poll.poll(10, len(socks)):
+            left[descriptor] -= len(receivers[descriptor].recv(1 << 20))
+            if not left[descriptor]:
+                poll.unregister(descriptor)
+                del left[descriptor]
 
 
 def main() -> None:

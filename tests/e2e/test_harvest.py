@@ -67,6 +67,23 @@ def test_picture_and_sound_begin_together(tmp_path: Path, depth: int, first: int
     assert [path.name for path in out.glob("*.mp4")] == ["fight.mp4"]
 
 
+def test_of_low_latency_there_is_the_same(tmp_path: Path) -> None:
+    """Segments that came in parts, and begin with the time at which they did."""
+    ladder = tmp_path / "low.yaml"
+    ladder.write_text("mode: passthrough\nsegment: 1.92s\nlatency: low\n")
+    feed = material.with_b_frames(tmp_path / "feed.mp4", 1)
+    made = replay(tmp_path, "low", "--ladder", str(ladder), feed=feed)
+    folder = with_event(made, FIRST, FIRST + 4)
+    (segment,) = folder.glob(f"*/v*/{FIRST}.m4s")
+    assert b"prft" in segment.read_bytes()[:64]
+    out = tmp_path / "reaped"
+    job = Job("fight", {"low": folder}, out, ffmpeg_program.find(None))
+    harvest.run(job, UtcMicros(GRID.micros(FIRST + 99)))
+    for file in ("fight.mp4", "index.m3u8", "index.mpd"):
+        assert programs.frames_of(str(out / file), 60) == 4 * 48
+        assert programs.complaints_about(out / file) == ""
+
+
 def test_a_program_that_fails_leaves_nothing(tmp_path: Path) -> None:
     feed = material.with_b_frames(tmp_path / "feed.mp4", 1)
     folder = with_event(replay(tmp_path, "deep", feed=feed), FIRST, FIRST + 2)
