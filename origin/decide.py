@@ -308,10 +308,9 @@ def _serve(request: Manifest, channel: ChannelView, window: Window, *, late: boo
         if window.ended:
             return Refuse(404, "the track has no data in the window", Freshness.UNKNOWN)
         return _unavailable(timeline, "the track has no data in the window")
-    if (device := channel.devices.get(request.device)) is not None:
-        window = limited(window, device)
-        if request.track and all(track.latest.id != request.track for track in window.tracks):
-            return Refuse(404, "the device is not shown that track", Freshness.UNKNOWN)
+    window = _shown(request, channel, window)
+    if request.track and all(track.latest.id != request.track for track in window.tracks):
+        return Refuse(404, "the device is not shown that track", Freshness.UNKNOWN)
     if request.kind is ManifestKind.SMOOTH and not any(
         listed(window, track) for track in window.tracks
     ):
@@ -319,6 +318,12 @@ def _serve(request: Manifest, channel: ChannelView, window: Window, *, late: boo
     if request.patch is not None:
         return _patch(request, channel, window, request.patch)
     return ServeManifest(request, window, late=late, lasts=_lasts(channel, window))
+
+
+def _shown(request: Manifest, channel: ChannelView, window: Window) -> Window:
+    """What the one who asks is shown of a window."""
+    device = channel.devices.get(request.device)
+    return window if device is None else limited(window, device)
 
 
 def _lasts(channel: ChannelView, window: Window) -> Fraction | None:
@@ -357,9 +362,8 @@ def _patch(request: Manifest, channel: ChannelView, window: Window, asked: Patch
     if asked.number == window.last:
         return Wait(timeline.grid.duration / 2, Refuse(404, "nothing is new", Freshness.SOON))
     before = stretch(timeline, window.first, asked.number, ended=False, stays=True)
-    device = channel.devices.get(request.device)
-    if before is not None and device is not None:
-        before = limited(before, device)
+    if before is not None:
+        before = _shown(request, channel, before)
     return ServeManifest(request, window, before=before)
 
 

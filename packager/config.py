@@ -241,11 +241,15 @@ def _with_token(
     return {**origin, "control_token": hidden(token, file, "origin.control_token", environment)}
 
 
+def _check_name(name: str, whose: str, file: str, place: str) -> None:
+    if TRACK_ID.fullmatch(name) is None:
+        reason = f"{whose}'s name is at most 32 of a-z, 0-9, - and _, and begins with none of - _"
+        raise ConfigError(file, place, reason)
+
+
 def _channel(name: str, node: object, file: str, environment: Mapping[str, str]) -> ChannelConfig:
     path = f"channels.{name}"
-    if TRACK_ID.fullmatch(name) is None:
-        reason = "a channel's name is at most 32 of a-z, 0-9, - and _, and begins with none of - _"
-        raise ConfigError(file, path, reason)
+    _check_name(name, "a channel", file, path)
     if isinstance(node, dict):
         node = dict(cast("dict[str, object]", node))
         if isinstance(events := node.get("events"), dict):
@@ -263,9 +267,7 @@ def _channel(name: str, node: object, file: str, environment: Mapping[str, str])
 
 def _device(name: str, node: object, file: str) -> Device:
     path = f"devices.{name}"
-    if TRACK_ID.fullmatch(name) is None:
-        reason = "a device's name is at most 32 of a-z, 0-9, - and _, and begins with none of - _"
-        raise ConfigError(file, path, reason)
+    _check_name(name, "a device", file, path)
     return convert(node, Device, file, _WORDS, path)
 
 
@@ -397,9 +399,7 @@ def _check_udp(config: Config, file: str) -> None:
 
 
 def _event(name: str, node: object, file: str, path: str) -> EventConfig:
-    if TRACK_ID.fullmatch(name) is None:
-        reason = "an event's name is at most 32 of a-z, 0-9, - and _, and begins with none of - _"
-        raise ConfigError(file, f"{path}.{name}", reason)
+    _check_name(name, "an event", file, f"{path}.{name}")
     event = convert(node, EventConfig, file, _WORDS, f"{path}.{name}")
     if event.end is not None and event.end <= event.start:
         raise ConfigError(file, f"{path}.{name}.end", "not after the start")

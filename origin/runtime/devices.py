@@ -1,11 +1,10 @@
 """The device profiles that an origin knows."""
 
 from collections.abc import Mapping
-from importlib.resources import files
-from pathlib import PurePath
 
 from packager.config import Config, parse_device
 from packager.device import Device
+from packager.shipped import shipped
 
 
 def known_devices(config: Config) -> Mapping[str, Device]:
@@ -14,9 +13,8 @@ def known_devices(config: Config) -> Mapping[str, Device]:
     Raises:
         ConfigError: one of the former cannot be used.
     """
-    shipped = {
-        PurePath(entry.name).stem: parse_device(entry.read_text(encoding="utf-8"), entry.name)
-        for entry in (files("profiles") / "devices").iterdir()
-        if entry.name.endswith(".yaml")
+    ours = {
+        name: parse_device(file.read_text(encoding="utf-8"), file.name)
+        for name, file in shipped("devices").items()
     }
-    return {**shipped, **config.devices}
+    return {**ours, **config.devices}

@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass, field
 from fractions import Fraction
-from importlib.resources import files
 from pathlib import Path
 
 import msgspec
@@ -19,6 +18,7 @@ from packager.config import (
 from packager.errors import ConfigError
 from packager.profile import Ladder, parse_ladder
 from packager.records import EventSet
+from packager.shipped import shipped
 from packager.source import FileSource, IngestConfig, LossConfig, Source
 from packager.text_file import fault, read
 from packager.ticks import UtcMicros
@@ -118,8 +118,7 @@ def _event(name: str, said: EventConfig) -> EventSet:
 
 def shipped_ladders() -> list[str]:
     """The names of the ladders that come with Ringside."""
-    entries = (files("profiles") / "ladders").iterdir()
-    return sorted(Path(entry.name).stem for entry in entries if entry.name.endswith(".yaml"))
+    return list(shipped("ladders"))
 
 
 def load_ladder(ladder: str, folder: Path, file: str, where: str) -> Ladder:
@@ -127,12 +126,12 @@ def load_ladder(ladder: str, folder: Path, file: str, where: str) -> Ladder:
     if ladder.endswith(".yaml"):
         path = _absolute(folder, ladder, file, where)
         return parse_ladder(read(path, file, where), str(path), path.stem)
-    shipped = shipped_ladders()
-    if ladder not in shipped:
-        names = ", ".join(shipped)
+    known = shipped("ladders")
+    if ladder not in known:
+        names = ", ".join(known)
         reason = f"no ladder {quoted(ladder)}: there are {names}, or give a path ending in .yaml"
         raise ConfigError(file, where, reason)
-    text = (files("profiles") / "ladders" / f"{ladder}.yaml").read_text(encoding="utf-8")
+    text = known[ladder].read_text(encoding="utf-8")
     return parse_ladder(text, f"{ladder}.yaml", ladder)
 
 
