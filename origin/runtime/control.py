@@ -29,7 +29,7 @@ from packager.timeline import Timeline, TrackTimeline
 from packager.window import window_track
 
 _PAGE = Path(__file__).parent / "page"
-_PAGE_FILES = {"index.html", "page.js", "page.css"}
+_PAGE_FILES = {"index.html", "page.js", "page.css", "steady.js"}
 _MOST_EVENTS = 50
 """That the page has room for: the newest."""
 _HISTORY = 60

@@ -12,6 +12,7 @@ from playwright.async_api import BrowserContext, async_playwright
 
 from origin.runtime import players
 from tests.browser.viewer import PAGE
+from tests.paths import ROOT
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -28,6 +29,8 @@ ARGUMENTS = [
 ]
 FONT = font_roboto.RobotoMedium
 """The file of the font that the test pattern's clock is written in."""
+STEADY = ROOT / "origin/runtime/page/steady.js"
+"""What a page does for its player, as the status page does it."""
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -36,6 +39,8 @@ class _Handler(SimpleHTTPRequestHandler):
     def translate_path(self, path: str) -> str:
         if path == "/pattern.ttf":
             return FONT
+        if path == "/page/steady.js":
+            return str(STEADY)
         name = path.removeprefix("/players/")
         if name != path:
             return str(players.path_of(name) or PAGE / "missing")

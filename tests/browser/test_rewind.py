@@ -144,3 +144,63 @@ async def test_who_comes_where_the_sound_is_missing_goes_on_behind_it(
     assert over, report.seen
     assert any("bufferSeekOverHole" in fault.text for fault in report.errors), report.seen
     await viewer.page.close()
+
+
+def later(media: bytes, ticks: int) -> bytes:
+    """A segment whose chunks all begin later (ISO/IEC 14496-12, 8.8.12: tfdt, version 1)."""
+    head, *chunks = media.split(b"tfdt\x01\x00\x00\x00")
+    moved = [
+        (int.from_bytes(chunk[:8], "big") + ticks).to_bytes(8, "big") + chunk[8:]
+        for chunk in chunks
+    ]
+    return b"tfdt\x01\x00\x00\x00".join([head, *moved])
+
+
+async def test_a_hole_in_the_sound_too_small_to_be_jumped_keeps_nobody_from_the_end(
+    browser: BrowserContext, watching: str, running: Service
+) -> None:
+    grid = Grid(LADDER_SEGMENT)
+    last = await asyncio.to_thread(newest, running)
+    view = path_of(canonical(grid.micros(last - 4), grid.micros(last), grid)).rstrip("/")
+
+    async def three_frames_later(route: Route) -> None:
+        answer = await route.fetch()
+        await route.fulfill(response=answer, body=later(await answer.body(), 3 * 1024))
+
+    for engine in ("hls", "shaka-hls"):
+        viewer = await Viewer.come(browser, watching, engine)
+        await viewer.page.route(re.compile(rf"/audio[^/]*/{last - 2}\.m4s"), three_frames_later)
+        await viewer.load(running.live(CHANNEL), f"/{view}")
+        over = await viewer.until("watch.ended()", 30)
+        report = await viewer.report()
+        assert over, f"{engine}\n{report.seen}"
+        await viewer.page.close()
+
+
+@pytest.mark.parametrize("far", [True, False])
+async def test_who_is_refused_goes_on_where_they_were_or_at_live(
+    browser: BrowserContext, watching: str, running: Service, *, far: bool
+) -> None:
+    """A page with steady.js: dash.js by itself asks no more."""
+    await asyncio.to_thread(running.wait_for_segments, CHANNEL, 26, 70)
+    edge = await asyncio.to_thread(newest, running)
+    grid = Grid(LADDER_SEGMENT)
+    begin = canonical(grid.micros(edge - 25), None, grid)
+    viewer = await Viewer.come(browser, watching, "dash")
+    await viewer.load(running.live(CHANNEL), f"/{path_of(begin).rstrip('/')}", low=True)
+    assert await viewer.until("watch.played() >= 1", 20), (await viewer.report()).seen
+    if far:
+        await viewer.page.evaluate("watch.rewind()")
+        assert await viewer.until("watch.shownAt() < Date.now() - 40000", 10)
+    manifests = re.compile(r"\.(mpd|mpp)$")
+    await viewer.page.route(manifests, lambda route: route.fulfill(status=503))
+    refused = "watch.report().errors.some(({ text }) => text.startsWith('25 '))"
+    assert await viewer.until(refused, 60), (await viewer.report()).seen
+    were = await viewer.page.evaluate("watch.shownAt()")
+    viewer.fetched.clear()
+    await viewer.page.unroute(manifests)
+    assert await viewer.until(f"watch.shownAt() > {were + 5000}", 30), (await viewer.report()).seen
+    assert any(manifests.search(url) for url in viewer.fetched)
+    is_far = await viewer.page.evaluate("watch.shownAt() < Date.now() - 30000")
+    assert is_far == far, (await viewer.report()).seen
+    await viewer.page.close()

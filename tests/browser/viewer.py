@@ -105,9 +105,9 @@ class Viewer:
     engine: str
     page: Page
     refused: list[str] = field(default_factory=list)
+    """Answers of 400 and above, and requests without an answer."""
     fetched: list[str] = field(default_factory=list)
     """URLs that were answered well."""
-    """Answers of 400 and above, and requests without an answer."""
 
     @classmethod
     async def come(cls, context: BrowserContext, base: str, engine: str) -> "Viewer":

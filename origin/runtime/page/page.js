@@ -1,6 +1,8 @@
 // The status page. It asks /api/status once a second and shows the answer; it plays nothing and asks
 // the public port for nothing until someone presses a button. Data reaches the document as text only.
 
+import { STEADY_HLS, steadyDash, steadyHls } from "./steady.js";
+
 const POLL_MS = 1000;
 const ANSWER_WITHIN_MS = 5000;
 const FILTER_FROM = 9; // channels: fewer are seen at a glance
@@ -571,7 +573,8 @@ const ENGINES = {
 };
 
 function openHls(video, url, fail) {
-  const hls = new Hls();
+  const hls = new Hls(STEADY_HLS);
+  steadyHls(hls);
   hls.on(Hls.Events.ERROR, (_, { details, response, error, fatal }) => {
     const reason = response?.code ? `HTTP ${response.code}` : (error?.message ?? "");
     fail([details, reason].filter(Boolean).join(": ") + (fatal ? " (fatal)" : ""));
@@ -591,6 +594,7 @@ function openDash(video, url, fail) {
     fail(typeof error === "string" ? error : (error?.message ?? "unknown error"));
   });
   player.updateSettings({ streaming: { utcSynchronization: { defaultTimingSource: OWN_CLOCK } } });
+  steadyDash(player, video, url);
   player.initialize(video, url, true);
   return {
     close: () => player.destroy(),

@@ -8,6 +8,8 @@
 //   latency()      seconds behind live as the player itself sees it, or null
 //   debug()        what helps to read a failure
 
+import { STEADY_HLS, steadyDash, steadyHls, steadyShaka } from "/page/steady.js";
+
 const SMOOTH_EPOCH_S = Date.UTC(2020) / 1000;
 
 export const ENGINES = {
@@ -28,19 +30,12 @@ const LOW_SHAKA = { lowLatencyMode: true, liveSync: { enabled: true } };
 const NO_ABR = { enabled: false };
 
 function openHls(video, url, { error, note }, _clock, start, low) {
-  const hls = new Hls({ startPosition: start ?? -1, ...(low ? LOW_HLS : {}) });
+  const hls = new Hls({ ...STEADY_HLS, startPosition: start ?? -1, ...(low ? LOW_HLS : {}) });
   hls.on(Hls.Events.ERROR, (_, data) => {
     const said = [data.type, data.details, data.response?.code, data.reason, data.error?.message];
     error(said.filter(Boolean).join(" "), data.fatal);
   });
-  if (low) {
-    // It gives up after three refusals, and is told to go on by every page that means it.
-    hls.on(Hls.Events.ERROR, (_, data) => {
-      setTimeout(() => {
-        if (data.fatal && data.type === Hls.ErrorTypes.NETWORK_ERROR) hls.startLoad();
-      }, 1000);
-    });
-  }
+  if (low) steadyHls(hls);
   for (const name of ["LEVEL_SWITCHED", "MANIFEST_PARSED"]) {
     hls.on(Hls.Events[name], (_, { level }) => note(`hls.${name}`, level));
   }
@@ -75,20 +70,7 @@ function openDash(video, url, { error, note }, clock, start, low) {
   player.updateSettings({ streaming: { utcSynchronization: { defaultTimingSource: source } } });
   if (low) {
     player.updateSettings({ streaming: LOW_DASH });
-    // It asks no more for an MPD that was refused four times, and may have forgotten the sound where
-    // a period ended while it stood still: a page that means it begins anew.
-    const anew = () => player.attachSource(url);
-    player.on(events.ERROR, ({ error: what }) => {
-      if (what?.code === dashjs.MediaPlayer.errors.DOWNLOAD_ERROR_ID_MANIFEST_CODE) {
-        setTimeout(anew, 2000);
-      }
-    });
-    let standing;
-    video.addEventListener("waiting", () => {
-      clearTimeout(standing);
-      standing = setTimeout(anew, 8000);
-    });
-    video.addEventListener("playing", () => clearTimeout(standing));
+    steadyDash(player, video, url);
   }
   player.initialize(video, url, true, start ?? NaN);
   return {
@@ -121,13 +103,8 @@ function openShaka(video, url, { error, note }, _clock, start, low) {
     const said = what.code ? `${what.code} ${JSON.stringify(what.data)}` : what.stack;
     error(`shaka ${said}`, what.severity === 2);
   };
-  player.addEventListener("error", ({ detail }) => {
-    say(detail);
-    // By a template with a duration it goes on asking for what a period would have had it not ended:
-    // a page that means it brings it to what there is.
-    const { BAD_HTTP_STATUS } = shaka.util.Error.Code;
-    if (low && detail.code === BAD_HTTP_STATUS) setTimeout(() => player.goToLive(), 1000);
-  });
+  player.addEventListener("error", ({ detail }) => say(detail));
+  if (low) steadyShaka(player);
   for (const name of ["variantchanged", "adaptation", "gapjumped", "stalldetected"]) {
     player.addEventListener(name, () => note(`shaka.${name}`, ""));
   }
