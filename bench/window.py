@@ -24,7 +24,8 @@ from typing import TypeVar
 
 import psutil
 
-from origin.decide import ChannelView, decide
+from origin.decide import decide
+from origin.known import ChannelView
 from origin.plan import Plan, ServeManifest
 from origin.render import render
 from origin.request import parse

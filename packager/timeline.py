@@ -16,7 +16,7 @@ from packager.records import (
     Stretch,
 )
 from packager.segments import Segments
-from packager.ticks import Grid
+from packager.ticks import MICROS, Grid
 from packager.track import Track, TrackKind
 
 
@@ -111,6 +111,12 @@ class Timeline(msgspec.Struct, frozen=True):
             if (track := period.tracks.get(track_id)) is not None:
                 return track
         return None
+
+    @property
+    def part_target(self) -> Fraction:
+        """Seconds that no part is longer than; 0 where what has begun is not served as it comes."""
+        current = self.period
+        return Fraction(0 if current is None or self.ended else current.part, MICROS)
 
     @property
     def last_number(self) -> int:

@@ -15,7 +15,7 @@ import structlog
 from asyncinotify import Inotify, Mask
 from cachetools import LRUCache
 
-from origin.decide import ChannelView
+from origin.known import ChannelView
 from origin.reply import Reply
 from packager.device import Device
 from packager.errors import JournalError

@@ -36,9 +36,7 @@ class Growing:
 
     def join(self, connection: Connection, head: bytes) -> None:
         """Send it to one more, from its beginning on."""
-        connection.write(head)
-        for framed in self._framed:
-            connection.write(framed)
+        connection.write(head + b"".join(self._framed))
         self.tally.octets += self.size
         self.followers.append(connection)
 
@@ -47,47 +45,50 @@ class Growing:
         track = self.channel.timeline.tracks.get(self.plan.track)
         whole = track and track.segments.numbered(self.plan.file.number)
         if whole:
-            self._send_up_to(whole.size)
+            self._send_up_to(whole.size, _END)
             if not self.over:
-                self._finish(_END)
+                self._finish()
         elif track and track.open_number == self.plan.file.number and track.open:
             self._send_up_to(_end(track.open[-1]))
         else:
             self.give_up()
 
-    def _send_up_to(self, size: int) -> None:
-        if size <= self.size:
+    def _send_up_to(self, size: int, end: bytes = b"") -> None:
+        if size <= self.size and not end:
             return
-        try:
-            if self._descriptor < 0:
-                self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-            data = os.pread(self._descriptor, size - self.size, self.size)
-        except OSError:
-            data = b""
+        data = self._read(size - self.size)
         if len(data) != size - self.size:
             self.give_up()
             return
         self.size, self.grew = size, monotonic()
-        framed = b"%x\r\n%b\r\n" % (len(data), data)
+        # What ends the body goes with the last of it: each write costs as much as a part does.
+        framed = b"%x\r\n%b\r\n%b" % (len(data), data, end) if data else end
         self._framed.append(framed)
         self.tally.octets += len(data) * len(self.followers)
         for connection in self.followers:
             connection.write(framed)
 
+    def _read(self, octets: int) -> bytes:
+        """What follows what was read; less than was asked for where it cannot be had."""
+        try:
+            if self._descriptor < 0:
+                self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            return os.pread(self._descriptor, octets, self.size)
+        except OSError:
+            return b""
+
     def give_up(self) -> None:
         """Hang up, so that nobody takes what was sent for all of it."""
         for connection in self.followers:
             connection.abort()
-        self._finish(b"")
+        self._finish()
 
-    def _finish(self, end: bytes) -> None:
+    def _finish(self) -> None:
         self.over = True
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
         for connection in self.followers:
-            if end:
-                connection.write(end)
             connection.freed()
 
 

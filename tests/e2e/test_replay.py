@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from origin.decide import ChannelView, decide
+from origin.decide import decide
+from origin.known import ChannelView
 from origin.plan import ServeManifest
 from origin.render import render
 from origin.request import Manifest, ManifestKind

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from origin.decide import ChannelView, decide, settled_until
+from origin.decide import decide, settled_until
+from origin.known import ChannelView
 from origin.plan import (
     Freshness,
     Plan,

@@ -5,7 +5,8 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from origin.decide import ChannelView, decide, settled_until
+from origin.decide import decide, settled_until
+from origin.known import ChannelView
 from origin.request import (
     Fragment,
     Health,
