@@ -11,6 +11,7 @@ CROWD ?= 250
 BENCH ?=
 FUZZ ?= hot journal lines path ranges rtmp
 FUZZ_SECONDS ?= 60
+TOGETHER := $(PY) -m pytest --dist loadfile --numprocesses
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet
 
 .PHONY: help setup setup-test setup-bench run test fault fuzz check fmt golden bench bench-origin
@@ -63,13 +64,15 @@ check: setup-test
 
 test: check
 	tests/system-packages
-	@# Viewers need the machine for themselves; the rest mostly waits.
-	$(PY) -m pytest --numprocesses 3 --dist loadfile --ignore tests/browser; \
-	  others=$$?; $(PY) -m pytest tests/browser && exit $$others
+	failed=0; \
+	  $(TOGETHER) 3 --ignore tests/browser || failed=1; \
+	  $(TOGETHER) 2 tests/browser -m "not alone" || failed=1; \
+	  $(PY) -m pytest tests/browser -m alone || failed=1; \
+	  exit $$failed
 
 fault: setup-test
 	tests/system-packages
-	$(PY) -m pytest --numprocesses 2 --dist loadfile tests/fault --exhaustive --kills $(KILLS)
+	$(TOGETHER) 2 tests/fault --exhaustive --kills $(KILLS)
 
 fuzz: setup-test
 	$(PIP) --editable '.[fuzz]'

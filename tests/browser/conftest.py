@@ -20,8 +20,8 @@ SOURCES = {
 }
 CHANNELS = tuple(SOURCES)
 
-measured = pytest.StashKey[list[str]]()
-"""Lines that the summary shows."""
+MEASURED = "measured"
+"""A property of a test: a line that the summary shows."""
 
 
 @pytest.fixture(scope="session")
@@ -75,14 +75,19 @@ def measure(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Lines to show in the summary."""
     lines: list[str] = []
     yield lines
-    request.config.stash.setdefault(measured, []).extend(lines)
+    request.node.user_properties += [(MEASURED, line) for line in lines]
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    lines = config.stash.get(measured, [])
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    lines = [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "teardown"
+        for name, value in report.user_properties
+        if name == MEASURED
+    ]
     if lines:
         terminalreporter.section("measured in the browser")
         for line in lines:
-            terminalreporter.write_line(line)
+            terminalreporter.write_line(str(line))

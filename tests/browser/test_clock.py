@@ -13,7 +13,7 @@ from tests.browser.viewer import Viewer
 from tests.support.file_server import file_server
 from tests.support.service import Service
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.alone, pytest.mark.asyncio(loop_scope="session")]
 
 SHOWN = 23 * 3600 + 58 * 60 + 47.25
 """Seconds of the day that the clock of a film shows at its beginning."""

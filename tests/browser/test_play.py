@@ -14,7 +14,7 @@ from tests.browser.conftest import CHANNELS, on_air
 from tests.browser.viewer import PLAYERS, Report, Viewer
 from tests.support.service import Service
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.alone, pytest.mark.asyncio(loop_scope="session")]
 everyone_everywhere = pytest.mark.parametrize(
     ("channel", "engine"), list(product(CHANNELS, PLAYERS))
 )
