@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from origin.decide_fragment import decide_fragment
-from origin.decide_manifest import decide_manifest
+from origin.decide_manifest import NO_DEVICE, decide_manifest
 from origin.decide_media import decide_media
 from origin.known import ChannelView
 from origin.missing import stale, unless_stale
@@ -45,7 +45,6 @@ from origin.request import (
 from origin.view import Between, OfEvent, canonical
 from packager.staleness import stale_at
 from packager.ticks import UtcMicros
-from packager.timeline import Timeline
 
 _NEVER = UtcMicros(1 << 62)
 _MILLI = 1000
@@ -68,7 +67,7 @@ def decide(request: Request, channel: ChannelView | None, now: UtcMicros) -> Pla
         case Manifest():
             return decide_manifest(request, channel, now)
         case Stretched():
-            return _moved(request, channel.timeline)
+            return _moved(request, channel)
         case Media() | Fragment():
             timeline = channel.timeline
             if isinstance(request, Media):
@@ -101,7 +100,10 @@ def settled_until(request: Request, channel: ChannelView | None, now: UtcMicros)
     return min((at for at in changes if at is not None and at > now), default=_NEVER)
 
 
-def _moved(request: Stretched, timeline: Timeline) -> Plan:
+def _moved(request: Stretched, channel: ChannelView) -> Plan:
+    timeline, device = channel.timeline, request.manifest.device
+    if device and device not in channel.devices:
+        return NO_DEVICE
     if not timeline.channel:
         return stale(timeline)
     view = canonical(request.start, request.end, timeline.grid)

@@ -21,13 +21,15 @@ _PARTS_AHEAD = 3
 """Seconds' worth of parts that may be asked for before they are there, or so many of them where
 they are longer (RFC 8216bis section 6.2.5.2: the advance part limit)."""
 _SEGMENTS_AHEAD = 2
+NO_DEVICE = Refuse(404, "no such device", Freshness.UNKNOWN)
+_NOT_SHOWN = Refuse(404, "the device is not shown that track", Freshness.UNKNOWN)
 
 
 def decide_manifest(request: Manifest, channel: ChannelView, now: UtcMicros) -> Plan:
     """The plan for a playlist, an MPD, a patch of one or a Smooth manifest."""
     timeline = channel.timeline
     if request.device and request.device not in channel.devices:
-        return Refuse(404, "no such device", Freshness.UNKNOWN)
+        return NO_DEVICE
     if request.track and request.track not in timeline.tracks and timeline.edge >= 0:
         return Refuse(404, "no such track", Freshness.UNKNOWN)
     match request.view:
@@ -68,6 +70,8 @@ def _leading(request: Manifest, channel: ChannelView, target: Fraction) -> Plan:
     track = timeline.tracks.get(request.track)
     if track is None:
         return unavailable(timeline, "no data yet")
+    if (refused := _hidden(request, channel)) is not None:
+        return refused
     if request.reload is not None:
         awaited = _awaited(request.reload, timeline, track, target)
         if awaited is not None:
@@ -76,6 +80,15 @@ def _leading(request: Manifest, channel: ChannelView, target: Fraction) -> Plan:
     if window is None:
         return unavailable(timeline, "no data yet")
     return _serve(request, channel, window)
+
+
+def _hidden(request: Manifest, channel: ChannelView) -> Plan | None:
+    """The refusal where a device is not shown what a track goes on with."""
+    device, current = channel.devices.get(request.device), channel.timeline.period
+    if device is None or current is None or request.track not in current.tracks:
+        return None
+    shown = device.chosen(current.tracks.values())
+    return None if request.track in shown else _NOT_SHOWN
 
 
 def _awaited(
@@ -143,7 +156,7 @@ def _serve(request: Manifest, channel: ChannelView, window: Window, *, late: boo
         return unavailable(timeline, "the track has no data in the window")
     window = _shown(request, channel, window)
     if request.track and all(track.latest.id != request.track for track in window.tracks):
-        return Refuse(404, "the device is not shown that track", Freshness.UNKNOWN)
+        return _NOT_SHOWN
     if request.kind is ManifestKind.SMOOTH and not any(
         listed(window, track) for track in window.tracks
     ):

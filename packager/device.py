@@ -9,15 +9,20 @@ import msgspec
 from packager.profile import Latency
 from packager.track import Track, TrackKind
 
+Lines = Annotated[
+    int, msgspec.Meta(ge=16, le=16384, description="a number of lines from 16 to 16384")
+]
+Bitrate = Annotated[int, msgspec.Meta(ge=8_000, description="a bit rate from 8k on")]
+
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A profile: what is not said is not capped."""
 
     latency: Latency = "low"
     """The lowest it takes: `standard` has no parts, also of a channel whose latency is low."""
-    max_height: Annotated[int, msgspec.Meta(ge=16, le=16384)] | None = None
+    max_height: Lines | None = None
     """Lines of a picture."""
-    max_bitrate: Annotated[int, msgspec.Meta(ge=8_000)] | None = None
+    max_bitrate: Bitrate | None = None
     """Nominal bit/s of a rendition."""
     max_frame_rate: Fraction | None = None
     """Pictures a second."""
@@ -41,3 +46,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             (track.frame_rate or 0, self.max_frame_rate),
         )
         return all(most is None or value <= most for value, most in pairs)
+
+
+EVERYTHING = Device()
+"""One that is shown all there is."""

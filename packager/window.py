@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from packager.columns import Chunk, Segment
-from packager.device import Device
+from packager.device import EVERYTHING, Device
 from packager.segments import Segments
 from packager.ticks import Grid, UtcMicros, micros_of, round_half_up
 from packager.timeline import Period, Timeline, TrackTimeline
@@ -94,17 +94,24 @@ class Window:
     """The index of the channel's newest period, which may have no segment yet."""
     tip: Tip | None = None
     """Of the one track that the window is for, where its chunks are listed as they come."""
-    is_low: bool = True
-    """Whoever it is for is told of what has begun, where latency is low."""
+    device: Device = EVERYTHING
+    """Whom it is for."""
 
     def track_of(self, track_id: str, segment: Segment) -> Track:
         """The description of a track in the period that `segment` lies in."""
         return self.periods[segment.period].tracks[track_id]
 
+    @property
+    def is_low(self) -> bool:
+        """Whoever it is for is told of what has begun, where latency is low."""
+        return self.device.latency == "low"
+
     def of_period(self, index: int) -> tuple[WindowTrack, ...]:
-        """The tracks that the period with this index has: another ladder may have had others."""
+        """The tracks of the period with this index: another ladder may have had others."""
         known = self.periods[index].tracks
-        return tuple(track for track in self.tracks if track.latest.id in known)
+        found = [track for track in self.tracks if track.latest.id in known]
+        shown = self.device.chosen(known[track.latest.id] for track in found)
+        return tuple(track for track in found if track.latest.id in shown)
 
     @property
     def newest(self) -> int:
@@ -188,8 +195,9 @@ def leading(timeline: Timeline, depth: int, track_id: str, oldest: int = 0) -> W
 
 
 def limited(window: Window, device: Device) -> Window:
-    """What `device` is shown of a window."""
-    shown = device.chosen(track.latest for track in window.tracks)
+    """What `device` is shown of a window: in each period what it can play of that."""
+    window = replace(window, device=device)
+    shown = {t.latest.id for index in window.periods for t in window.of_period(index)}
     tip = window.tip
     if tip is not None:
         tip = replace(tip, others=tuple(other for other in tip.others if other.track in shown))
@@ -197,7 +205,6 @@ def limited(window: Window, device: Device) -> Window:
         window,
         tracks=tuple(track for track in window.tracks if track.latest.id in shown),
         tip=tip,
-        is_low=device.latency == "low",
     )
 
 

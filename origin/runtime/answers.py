@@ -323,8 +323,8 @@ class Answers:
             OSError: it cannot be read.
             MediaError: no fragment can be made of it.
         """
-        if (wait := _awaited(ready.plan)) is not None:
-            await self._wait(ready, wait)
+        if _awaited(ready.plan) is not None:
+            await self._wait(ready)
             if (reply := self.at_hand(ready, self._clock.now(), zipped=zipped)) is not None:
                 return reply.answer
         plan = ready.plan
@@ -337,14 +337,17 @@ class Answers:
         # Read once, however many wait for it.
         return await asyncio.shield(self._loaded(ready, plan))
 
-    async def _wait(self, ready: Ready, plan: Wait) -> None:
+    async def _wait(self, ready: Ready) -> None:
         """Return once something else is to be said, or nothing will be in time."""
         # Who waits makes no work: it shall put off nobody else.
         self.load.making -= 1
         self.waiting += 1
+        since = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(float(plan.at_most)):
-                while _awaited(ready.plan) is not None:
+            async with asyncio.timeout(None) as limit:
+                # What has begun while it was awaited is waited for longer.
+                while (plan := _awaited(ready.plan)) is not None:
+                    limit.reschedule(since + float(plan.at_most))
                     await ready.channel.grown()
                     self._decide(ready, self._clock.now())
         except TimeoutError:

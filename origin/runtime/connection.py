@@ -313,7 +313,7 @@ class Connection(asyncio.Transport):
 
     def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
         """Send it after all that waits."""
-        if self._closed or self._shut or not data:
+        if self.is_gone or not data:
             return
         view = memoryview(data if isinstance(data, bytes) else bytes(data))
         if not self.out:
@@ -362,6 +362,11 @@ class Connection(asyncio.Transport):
     def can_write_eof(self) -> bool:
         """Nobody ends an answer so."""
         return False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing more can be sent."""
+        return self._closed or self._shut
 
     def is_closing(self) -> bool:
         """Whether it is closed, or will be once all is sent."""

@@ -64,6 +64,7 @@ class Growing:
         # What ends the body goes with the last of it: each write costs as much as a part does.
         framed = b"%x\r\n%b\r\n%b" % (len(data), data, end) if data else end
         self._framed.append(framed)
+        self.followers = [one for one in self.followers if not one.is_gone]
         self.tally.octets += len(data) * len(self.followers)
         for connection in self.followers:
             connection.write(framed)

@@ -159,7 +159,7 @@ class Waiting:
             growing = Growing(ready.channel, plan, path, reply.tally)
             growing.grow()
         growing.join(connection, self._begin(asked, reply))
-        if not growing.over:
-            self._growing[ready] = growing
-        elif not connection.closing:
+        if growing.over:
             connection.abort()
+        else:
+            self._growing[ready] = growing

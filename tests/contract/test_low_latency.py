@@ -12,7 +12,7 @@ from packager.ticks import MICROS
 from tests.support.caches import Kind, cache
 from tests.support.channel import GRID, LONG, QUICK, low, payload
 from tests.support.site import SOON, Site, check, request, serving
-from tests.support.ways import connect, hot_port
+from tests.support.ways import State, connect, hot_port
 
 ENDS = 1_000_000
 
@@ -250,6 +250,55 @@ async def test_who_has_no_chunks_gets_it_whole(tmp_path: Path) -> None:
         old.close()
 
 
+async def test_who_has_no_chunks_waits_on_for_what_has_begun_meanwhile(tmp_path: Path) -> None:
+    made = low(tmp_path, QUICK * 4)
+    number = made.first + 3
+    async with (
+        hot_port(tmp_path, made.grid.micros(number)) as way,
+        asyncio.timeout(SOON),
+    ):
+        old = await connect(way)
+        old.send(f"GET /live/tv/v0/{number}.m4s HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        while not way.core.answers.waiting:
+            await asyncio.sleep(0)
+        data = made.chunk("v0", number, 0)
+        way.core.catch_up()
+        # Longer than the next segment is waited for where it does not begin.
+        await asyncio.sleep(float(made.grid.duration))
+        data += made.chunk("v0", number, 1)
+        made.end("v0", number)
+        way.core.catch_up()
+        assert await old.until_closed()
+        assert bytes(old.got).partition(b"\r\n\r\n")[2] == data
+        old.close()
+
+
+async def test_what_nobody_is_there_to_take_is_not_counted(tmp_path: Path) -> None:
+    made = low(tmp_path, LONG)
+    number = made.first + 3
+    first = made.chunk("v0", number, 0)
+    async with (
+        hot_port(tmp_path, made.grid.micros(number + 1)) as way,
+        asyncio.timeout(SOON),
+    ):
+        stays, goes = await connect(way), await connect(way)
+        for client in (stays, goes):
+            client.send(request(f"GET /live/tv/v0/{number}.m4s"))
+            while first not in client.got:
+                client.drain()
+                await asyncio.sleep(0)
+        goes.close()
+        while way.state(goes.peer) is not State.GONE:
+            await asyncio.sleep(0)
+        second = made.chunk("v0", number, 1)
+        way.core.catch_up()
+        while len(way.hot.waiting) > 1:
+            await asyncio.sleep(0)
+        counted = way.core.answers.tallies.of("tv", "segment", 200)
+        assert counted.octets == 2 * len(first) + len(second)
+        stays.close()
+
+
 async def test_who_is_slow_delays_nobody_and_what_stops_to_grow_is_hung_up_on(
     tmp_path: Path,
 ) -> None:
@@ -323,6 +372,7 @@ async def test_a_device_is_one_that_is_known(tmp_path: Path) -> None:
     made = low(tmp_path, LONG)
     async with serving(made) as site, asyncio.timeout(SOON):
         assert (await told(site, "as/nobodys/index.mpd", 404)).strip() == "no such device"
+        await told(site, "as/nobodys/index.mpd?start=5", 404)
         await told(site, "as/No/index.mpd", 400)
         await told(site, f"as/standard/v0/{made.first}.m4s", 404)
         moved = await site.session.get(

@@ -273,8 +273,7 @@ def _parts(window: Window, *, anew: bool) -> Iterator[_Part]:
                 track.segments.of_period(period.index),
                 max(described.bitrate, track.bandwidth),
             )
-            for track in window.tracks
-            if track.latest.id in period.tracks
+            for track in window.of_period(period.index)
         ]
         for name, stretch, stop in _stretches(period, window):
             inside = [
@@ -283,7 +282,9 @@ def _parts(window: Window, *, anew: bool) -> Iterator[_Part]:
             ]
             present = tuple(track for track in inside if track.segments)
             if present:
-                cut = anew and stretch.number < window.first
+                # What stays began there for good: dash.js takes a period's start for the first
+                # instant that can be seen.
+                cut = (anew or window.stays) and stretch.number < window.first
                 begin = _first_start(present) if cut else stretch.begin
                 part = _Part(period, name, stretch.number, begin, trail, present)
                 # Also of what is over: where segments are listed, Shaka takes the last for the

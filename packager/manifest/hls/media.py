@@ -101,7 +101,7 @@ def _new(window: Window, tip: Tip, track: WindowTrack, folder: str, first: int) 
     following = ChunkName(tip.number, len(tip.chunks))
     yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{folder}{following}"'
     for other in tip.others:
-        uri = f"{folder}../{other.track}/index.m3u8"
+        uri = f"../{other.track}/index.m3u8"
         last = f"LAST-MSN={other.number},LAST-PART={other.chunk}"
         yield f'#EXT-X-RENDITION-REPORT:URI="{uri}",{last}'
 

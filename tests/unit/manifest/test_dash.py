@@ -8,13 +8,16 @@ import pytest
 from hypothesis import given
 from lxml import etree
 
+from packager.fold import fold
 from packager.manifest.dash import mpd
 from packager.records import Record
 from packager.ticks import MICROS
-from packager.window import Window, rolling
+from packager.timeline import Timeline
+from packager.window import Window, rolling, stretch
 from tests.feeds import Played, begin, in_media_order, play
 from tests.paths import SCHEMA
 from tests.strategies import EncodedFeed, encoded_feeds
+from tests.support.channel import FIRST, GRID, Script
 from tests.windows import any_window, each, rolled_calmly, several_sounds, windows
 
 TICK = Fraction(1, 40_000)
@@ -250,3 +253,17 @@ def test_each_sound_is_a_set_of_its_own() -> None:
         ("5", "audio", None, "alternate", ["a3"]),
         ("6", "audio", None, "alternate", ["a10"]),
     ]
+
+
+def test_what_stays_can_be_seen_from_where_it_begins() -> None:
+    """Of a period that began before: its start is the first instant that a seek bar has."""
+    script = Script(GRID)
+    records = [*script.period(0, FIRST), *script.whole(*range(FIRST, FIRST + 6))]
+    timeline = fold(records, Timeline(grid=GRID))
+    view = stretch(timeline, FIRST + 2, FIRST + 5, ended=False, stays=True)
+    assert view is not None
+    root = document(view)
+    starts = [seconds(period.get("start")) for period in root.iter(f"{DASH}Period")]
+    segments = list(listed(root))
+    assert starts == [min(segment.time for segment in segments)]
+    assert segments[0].number == FIRST + 2

@@ -70,6 +70,14 @@ def test_the_newest_segments_have_their_parts_and_the_next_is_hinted_at() -> Non
     assert (report.uri, report.last_msn, report.last_part) == ("../a0/index.m3u8", FIRST + 12, 1)
 
 
+def test_a_report_names_the_playlist_beside_it_wherever_the_media_is() -> None:
+    """RFC 8216bis section 4.4.5.4; the media of a device's playlists is the channel's."""
+    view = window(live(3, 1))
+    text = media.render(view, view.tracks[0], "../../../v0/").plain().decode()
+    assert [report.uri for report in m3u8.loads(text).rendition_reports] == ["../a0/index.m3u8"]
+    assert f'URI="../../../v0/{FIRST + 3}.0.m4s"' in text
+
+
 def test_every_part_of_sound_can_be_begun_with() -> None:
     text = written(window(live(4, 3), "a0"), "a0")
     assert text.count("#EXT-X-PART:") == text.count("INDEPENDENT=YES")

@@ -1247,3 +1247,46 @@ def test_a_device_is_shown_what_it_can_play(view: str) -> None:
         every = of(file, "none")
         assert isinstance(every, ServeManifest)
         assert [track.latest.id for track in every.window.tracks] == ["v0", "v1", "a0"]
+
+
+def test_a_device_is_shown_a_picture_of_every_ladder() -> None:
+    """The first had a rendition that it can play; the second has none."""
+    before, after = (
+        tuple(map(described, ("v0", "v2", "a0"))),
+        (
+            described("v0", 1),
+            described("v1", 1),
+            described("a0", 1),
+        ),
+    )
+    header = Header(VERSION, "tv", GRID.duration)
+    records = [*period(0, N, *before), *whole(N, N + 1, tracks=before)]
+    records += [*period(1, N + 2, *after), *whole(N + 2, N + 3, tracks=after)]
+    timeline = fold([header, *records])
+    devices = {"small": Device(max_height=90)}
+    channel = ChannelView(timeline, Fraction(20), KEPT, devices=devices)
+    for view in ("", f"from/{int(GRID.micros(N) / MICROS)}/"):
+        for file in MANIFESTS:
+            path = f"{CHANNEL}/as/small/{view}{file}"
+            plan = decide(parse(path), channel, GRID.micros(N + 4))
+            if file == "v0/index.m3u8":
+                assert refused(plan).status == 404
+                continue
+            assert isinstance(plan, ServeManifest)
+            shown = [[t.latest.id for t in plan.window.of_period(index)] for index in (0, 1)]
+            assert shown == [["v2", "a0"], ["v1", "a0"]]
+
+
+def test_a_playlist_that_a_device_is_not_shown_is_not_waited_for() -> None:
+    tracks = tuple(map(described, ("v0", "v1", "a0")))
+    header = Header(VERSION, "tv", GRID.duration)
+    records = period(0, N, *tracks, part=640_000)
+    timeline = fold([header, *records, *whole(N, N + 1, tracks=tracks)])
+    devices = {"small": Device(max_height=180)}
+    channel = ChannelView(timeline, Fraction(20), KEPT, devices=devices)
+    for query in (f"_HLS_msn={N + 2}", f"_HLS_msn={N + 2}&_HLS_part=0", "_HLS_msn=99999999999"):
+        request = parse(f"{CHANNEL}/as/small/v0/index.m3u8", query)
+        plan = refused(decide(request, channel, GRID.micros(N + 2)))
+        assert (plan.status, plan.reason) == (404, "the device is not shown that track")
+    request = parse(f"{CHANNEL}/as/small/v1/index.m3u8", f"_HLS_msn={N + 2}")
+    assert isinstance(decide(request, channel, GRID.micros(N + 2)), Wait)
