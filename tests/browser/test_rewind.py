@@ -31,6 +31,7 @@ REFRESHED_BY = {
     "shaka-dash": ".mpp",
 }
 LADDER_SEGMENT = Fraction(48, 25)
+VIDEO = "document.getElementById('video')"
 
 
 def order(running: Service, *words: str) -> None:
@@ -191,18 +192,53 @@ async def test_who_is_refused_goes_on_where_they_were_or_at_live(
     assert await viewer.until("watch.played() >= 1", 20), (await viewer.report()).seen
     if far:
         await viewer.page.evaluate("watch.rewind()")
-        assert await viewer.until("watch.shownAt() < Date.now() - 40000", 10)
-    manifests = re.compile(r"\.(mpd|mpp)$")
-    await viewer.page.route(manifests, lambda route: route.fulfill(status=503))
+        back = f"watch.shownAt() < Date.now() - 40000 && {VIDEO}.readyState > 2"
+        assert await viewer.until(back, 10), (await viewer.report()).seen
+    asked = re.compile(r"\.(mpd|mpp|m4s)$")
+    await viewer.page.route(asked, lambda route: route.fulfill(status=503))
     refused = "watch.report().errors.some(({ text }) => text.startsWith('25 '))"
     assert await viewer.until(refused, 60), (await viewer.report()).seen
-    were = await viewer.page.evaluate("watch.shownAt()")
-    viewer.fetched.clear()
-    await viewer.page.unroute(manifests)
+    # What it has is played to its end.
+    were = await viewer.page.evaluate("watch.bufferedTo() * 1000")
+    assert await viewer.until(f"watch.shownAt() > {were - 1000}", 60), (await viewer.report()).seen
+    await viewer.page.unroute(asked)
     # dash.js begins at live before it is sent back.
     goes_on = f"watch.shownAt() > {were + 5000}"
     is_far = "watch.shownAt() < Date.now() - 30000"
     where = f"{goes_on} && ({is_far}) === {str(far).lower()}"
     assert await viewer.until(where, 30), (await viewer.report()).seen
-    assert any(manifests.search(url) for url in viewer.fetched)
+    await viewer.page.close()
+
+
+REFUSED = {"hls": "fatal", "dash": "text.startsWith('25 ')"}
+"""Player -> what tells of an error that it has given up."""
+
+
+@pytest.mark.parametrize("engine", REFUSED)
+async def test_who_is_refused_at_first_plays_once_there_is_something(
+    browser: BrowserContext, watching: str, running: Service, engine: str
+) -> None:
+    viewer = await Viewer.come(browser, watching, engine)
+    await viewer.page.route(re.compile(r"/live/"), lambda route: route.fulfill(status=503))
+    await viewer.load(running.live(CHANNEL), low=True)
+    gives_up = f"watch.report().errors.some(({{ text, fatal }}) => {REFUSED[engine]})"
+    assert await viewer.until(gives_up, 30), (await viewer.report()).seen
+    await viewer.page.unroute(re.compile(r"/live/"))
+    assert await viewer.until("watch.played() >= 1", 30), (await viewer.report()).seen
+    await viewer.page.close()
+
+
+async def test_who_has_pressed_pause_is_left_alone(
+    browser: BrowserContext, watching: str, running: Service
+) -> None:
+    viewer = await Viewer.come(browser, watching, "dash")
+    await viewer.load(running.live(CHANNEL), low=True)
+    assert await viewer.until("watch.played() >= 1", 20), (await viewer.report()).seen
+    await viewer.page.route(re.compile(r"/live/"), lambda route: route.fulfill(status=503))
+    assert await viewer.until(f"{VIDEO}.readyState < 3", 40), (await viewer.report()).seen
+    await viewer.page.evaluate(f"{VIDEO}.pause()")
+    await viewer.page.unroute(re.compile(r"/live/"))
+    # Longer than one who stands still is left alone.
+    await asyncio.sleep(10)
+    assert await viewer.page.evaluate(f"{VIDEO}.paused"), (await viewer.report()).seen
     await viewer.page.close()

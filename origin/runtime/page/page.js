@@ -1,12 +1,12 @@
 // The status page. It asks /api/status once a second and shows the answer; it plays nothing and asks
 // the public port for nothing until someone presses a button. Data reaches the document as text only.
 
-import { STEADY_HLS, steadyDash, steadyHls } from "./steady.js";
+import { STEADY_HLS, ahead, steadyDash, steadyHls } from "./steady.js";
 
 const POLL_MS = 1000;
 const ANSWER_WITHIN_MS = 5000;
 const FILTER_FROM = 9; // channels: fewer are seen at a glance
-const STUCK_S = 15; // a player that stands still this long is started again
+const STUCK_S = 60; // a player that stands still this long, whatever steady.js did, is started again
 const SMOOTH_EPOCH_S = Date.UTC(2020) / 1000; // Smooth's media time counts from here
 // dash.js asks a public time server where a manifest names none, as Smooth's cannot: this page's own
 // `Date` header serves as well.
@@ -594,10 +594,13 @@ function openDash(video, url, fail) {
     fail(typeof error === "string" ? error : (error?.message ?? "unknown error"));
   });
   player.updateSettings({ streaming: { utcSynchronization: { defaultTimingSource: OWN_CLOCK } } });
-  steadyDash(player, video, url);
+  const leave = steadyDash(player, video);
   player.initialize(video, url, true);
   return {
-    close: () => player.destroy(),
+    close: () => {
+      leave();
+      player.destroy();
+    },
     rendition: () => {
       const one = player.getCurrentRepresentationForType("video");
       return one ? { height: one.height, bitrate: one.bandwidth } : null;
@@ -729,17 +732,6 @@ class Player {
     this.button.ariaLabel = `${this.button.textContent} ${ENGINES[this.format].title}`;
     showPlayAll();
   }
-}
-
-/** Seconds of media in the buffer from the playhead on. */
-function ahead(video) {
-  for (let i = 0; i < video.buffered.length; i += 1) {
-    const inside = video.buffered.start(i) <= video.currentTime + 0.1;
-    if (inside && video.currentTime <= video.buffered.end(i)) {
-      return video.buffered.end(i) - video.currentTime;
-    }
-  }
-  return 0;
 }
 
 const players = [];

@@ -70,7 +70,7 @@ function openDash(video, url, { error, note }, clock, start, low) {
   player.updateSettings({ streaming: { utcSynchronization: { defaultTimingSource: source } } });
   if (low) {
     player.updateSettings({ streaming: LOW_DASH });
-    steadyDash(player, video, url);
+    steadyDash(player, video);
   }
   player.initialize(video, url, true, start ?? NaN);
   return {

@@ -260,6 +260,8 @@ globalThis.watch = {
   time: () => video.currentTime,
   height: () => video.videoHeight,
   shownAt: () => player.shownAt(),
+  /** Where the last of what it has ends. */
+  bufferedTo: () => video.buffered.end(video.buffered.length - 1),
   rewind() {
     note("rewind", "");
     player.rewind();
