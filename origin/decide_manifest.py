@@ -141,7 +141,8 @@ def _stretch(
     # Of a stretch with much cut out of its middle: what came first, or else what goes on.
     chosen = inside[0 if ended else -1]
     begins, last = max(first, chosen[0]), min(last, chosen[1])
-    window = stretch(timeline, begins, last, ended=ended, stays=begins == first)
+    stays = begins == first
+    window = stretch(timeline, begins, last, ended=ended, stays=stays, since=first)
     if window is None:
         return Refuse(404, "nothing was recorded then", Freshness.HOLE)
     late = first < min(window.first, timeline.trimmed)
@@ -207,7 +208,9 @@ def _patch(request: Manifest, channel: ChannelView, window: Window, asked: Patch
         return ServeManifest(request, window)
     if asked.number == window.last:
         return Wait(timeline.grid.duration / 2, Refuse(404, "nothing is new", Freshness.SOON))
-    before = stretch(timeline, window.first, asked.number, ended=False, stays=True)
+    before = stretch(
+        timeline, window.first, asked.number, ended=False, stays=True, since=window.since
+    )
     if before is not None:
         before = _shown(request, channel, before)
     return ServeManifest(request, window, before=before)

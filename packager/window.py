@@ -92,6 +92,8 @@ class Window:
     """By index, oldest first: those with a segment in the window."""
     current: int
     """The index of the channel's newest period, which may have no segment yet."""
+    since: int = 0
+    """The segment that it is to begin with, be it there or gone; 0 where that is no matter."""
     tip: Tip | None = None
     """Of the one track that the window is for, where its chunks are listed as they come."""
     device: Device = EVERYTHING
@@ -216,13 +218,15 @@ def _reached(track: TrackTimeline) -> Reached:
 
 
 def stretch(
-    timeline: Timeline, first: int, last: int, *, ended: bool, stays: bool
+    timeline: Timeline, first: int, last: int, *, ended: bool, stays: bool, since: int = 0
 ) -> Window | None:
     """Segments `first` to `last`, as far as they are listed yet; None where none is.
 
-    `ended`: nothing will be added. `stays`: nothing of it is about to leave the retention.
+    `ended`: nothing will be added. `stays`: nothing of it is about to leave the retention. `since`:
+    the segment that whoever asked wants to begin with, be it there or gone.
     """
-    return _window(timeline, first, min(last, timeline.edge), None, ended=ended, stays=stays)
+    window = _window(timeline, first, min(last, timeline.edge), None, ended=ended, stays=stays)
+    return window and replace(window, since=since)
 
 
 def _window(

@@ -52,7 +52,7 @@ export function steadyDash(player, video, { MediaPlayer } = globalThis.dashjs) {
   let standing; // seconds
   let played; // since it began, or began anew
   let far; // where somebody is who is far from live
-  let back = NaN; // where somebody was when it began anew
+  let back; // where somebody was when it began anew
 
   const begin = () => {
     [refused, played, standing, last] = [false, false, 0, NaN];
@@ -74,6 +74,7 @@ export function steadyDash(player, video, { MediaPlayer } = globalThis.dashjs) {
   };
   const look = () => {
     if (!player.isReady()) return;
+    source ??= player.getSource();
     if (player.getSource() !== source) open(player.getSource());
     const at = video.currentTime;
     if (at !== last && video.readyState > 0) {
@@ -95,6 +96,7 @@ export function steadyDash(player, video, { MediaPlayer } = globalThis.dashjs) {
   player.on(MediaPlayer.events.ERROR, ({ error }) => {
     if (error?.code === DOWNLOAD_ERROR_ID_MANIFEST_CODE) refused = true;
   });
+  open(null);
   const timer = setInterval(look, AGAIN_MS);
   return () => clearInterval(timer);
 }

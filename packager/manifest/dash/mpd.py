@@ -282,10 +282,13 @@ def _parts(window: Window, *, anew: bool) -> Iterator[_Part]:
             ]
             present = tuple(track for track in inside if track.segments)
             if present:
-                # What stays began there for good: dash.js takes a period's start for the first
-                # instant that can be seen.
-                cut = (anew or window.stays) and stretch.number < window.first
-                begin = _first_start(present) if cut else stretch.begin
+                begin = stretch.begin
+                if anew and stretch.number < window.first:
+                    begin = _first_start(present)
+                elif stretch.number < window.since:
+                    # dash.js takes a period's start for the first instant that can be seen, and
+                    # stops where it becomes another: also once that has left the retention.
+                    begin = window.since * cell
                 part = _Part(period, name, stretch.number, begin, trail, present)
                 # Also of what is over: where segments are listed, Shaka takes the last for the
                 # live edge, whatever comes after.

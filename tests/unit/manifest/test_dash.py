@@ -255,15 +255,18 @@ def test_each_sound_is_a_set_of_its_own() -> None:
     ]
 
 
-def test_what_stays_can_be_seen_from_where_it_begins() -> None:
-    """Of a period that began before: its start is the first instant that a seek bar has."""
+def test_a_view_can_be_seen_from_where_it_begins() -> None:
+    """In a period that began before; also once that has left the retention."""
     script = Script(GRID)
     records = [*script.period(0, FIRST), *script.whole(*range(FIRST, FIRST + 6))]
     timeline = fold(records, Timeline(grid=GRID))
-    view = stretch(timeline, FIRST + 2, FIRST + 5, ended=False, stays=True)
-    assert view is not None
-    root = document(view)
-    starts = [seconds(period.get("start")) for period in root.iter(f"{DASH}Period")]
-    segments = list(listed(root))
-    assert starts == [min(segment.time for segment in segments)]
-    assert segments[0].number == FIRST + 2
+    since = FIRST + 2
+    for first in (since, since + 1):
+        view = stretch(timeline, first, FIRST + 5, ended=False, stays=first == since, since=since)
+        assert view is not None
+        root = document(view)
+        (period,) = root.iter(f"{DASH}Period")
+        assert seconds(period.get("start")) == since * GRID.duration
+        assert [segment.number for segment in listed(root) if segment.track == "v0"] == list(
+            range(first, FIRST + 6)
+        )
