@@ -7,6 +7,7 @@ const AGAIN_MS = 1000;
 const MOST_S = 8; // between two attempts: their distance doubles until then
 const STANDING_S = 8; // for so long a player that has played is given time to go on by itself
 const STARTING_S = 30; // and one that has not played yet
+const HOLE_S = 2; // and this long one that has media behind a hole
 const NEAR_S = 1;
 
 /** Seconds of media in the buffer from the playhead on. */
@@ -18,6 +19,14 @@ export function ahead(video) {
     }
   }
   return 0;
+}
+
+/** Where media goes on in the buffer, behind a hole; undefined where it does not. */
+function beyond(video) {
+  for (let i = 0; i < video.buffered.length; i += 1) {
+    if (video.buffered.start(i) > video.currentTime) return video.buffered.start(i);
+  }
+  return undefined;
 }
 
 /** The configuration that `steadyHls` wants: a hole smaller than a frame of sound is none. */
@@ -38,8 +47,9 @@ export function steadyHls(hls) {
 }
 
 /**
- * dash.js asks no more for an MPD that was refused a few times, and may have forgotten the sound
- * where a period ended while it stood still. To be called before `player.initialize`; gives what is
+ * dash.js asks no more for an MPD that was refused a few times, may have forgotten the sound where a
+ * period ended while it stood still, and waits in a hole, or just before it, where it was sent by a
+ * seek. To be called before `player.initialize`; gives what is
  * to be called before `player.destroy`.
  */
 export function steadyDash(player, video, { MediaPlayer } = globalThis.dashjs) {
@@ -87,6 +97,11 @@ export function steadyDash(player, video, { MediaPlayer } = globalThis.dashjs) {
       return;
     } else {
       standing += 1;
+    }
+    const ground = ahead(video) < NEAR_S ? beyond(video) : undefined;
+    if (standing > HOLE_S && ground !== undefined) {
+      player.seekToPresentationTime(ground + 0.1);
+      return;
     }
     // What is in the buffer is played first: to begin anew is to lose it.
     const isDue = refused && ahead(video) < NEAR_S && (due -= 1) < 0;
