@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from origin.decide_fragment import decide_fragment
-from origin.decide_manifest import NO_DEVICE, decide_manifest
+from origin.decide_manifest import decide_manifest
 from origin.decide_media import decide_media
 from origin.known import ChannelView
 from origin.missing import stale, unless_stale
@@ -45,6 +45,7 @@ from origin.request import (
 from origin.view import Between, OfEvent, canonical
 from packager.staleness import stale_at
 from packager.ticks import UtcMicros
+from packager.timeline import Timeline
 
 _NEVER = UtcMicros(1 << 62)
 _MILLI = 1000
@@ -64,17 +65,27 @@ def decide(request: Request, channel: ChannelView | None, now: UtcMicros) -> Pla
             return ServeTime(UtcMicros(now - now % _MILLI))
         case _ if channel is None:
             return Refuse(404, "no such channel", Freshness.UNKNOWN)
+        case _:
+            return _of_channel(request, channel, now)
+
+
+def _of_channel(
+    request: Manifest | Stretched | Media | Fragment, channel: ChannelView, now: UtcMicros
+) -> Plan:
+    timeline = channel.timeline
+    match request:
+        case Manifest(device=device) | Stretched(manifest=Manifest(device=device)) if (
+            device and device not in channel.devices
+        ):
+            return Refuse(404, "no such device", Freshness.UNKNOWN)
         case Manifest():
             return decide_manifest(request, channel, now)
         case Stretched():
-            return _moved(request, channel)
-        case Media() | Fragment():
-            timeline = channel.timeline
-            if isinstance(request, Media):
-                plan = decide_media(request, timeline)
-            else:
-                plan = decide_fragment(request, timeline, now)
-            return unless_stale(plan, timeline, now)
+            return _moved(request, timeline)
+        case Media():
+            return unless_stale(decide_media(request, timeline), timeline, now)
+        case Fragment():
+            return unless_stale(decide_fragment(request, timeline, now), timeline, now)
         case _:
             assert_never(request)
 
@@ -100,10 +111,7 @@ def settled_until(request: Request, channel: ChannelView | None, now: UtcMicros)
     return min((at for at in changes if at is not None and at > now), default=_NEVER)
 
 
-def _moved(request: Stretched, channel: ChannelView) -> Plan:
-    timeline, device = channel.timeline, request.manifest.device
-    if device and device not in channel.devices:
-        return NO_DEVICE
+def _moved(request: Stretched, timeline: Timeline) -> Plan:
     if not timeline.channel:
         return stale(timeline)
     view = canonical(request.start, request.end, timeline.grid)

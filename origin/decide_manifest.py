@@ -21,15 +21,12 @@ _PARTS_AHEAD = 3
 """Seconds' worth of parts that may be asked for before they are there, or so many of them where
 they are longer (RFC 8216bis section 6.2.5.2: the advance part limit)."""
 _SEGMENTS_AHEAD = 2
-NO_DEVICE = Refuse(404, "no such device", Freshness.UNKNOWN)
 _NOT_SHOWN = Refuse(404, "the device is not shown that track", Freshness.UNKNOWN)
 
 
 def decide_manifest(request: Manifest, channel: ChannelView, now: UtcMicros) -> Plan:
     """The plan for a playlist, an MPD, a patch of one or a Smooth manifest."""
     timeline = channel.timeline
-    if request.device and request.device not in channel.devices:
-        return NO_DEVICE
     if request.track and request.track not in timeline.tracks and timeline.edge >= 0:
         return Refuse(404, "no such track", Freshness.UNKNOWN)
     match request.view:
@@ -54,8 +51,7 @@ def _rolling(request: Manifest, channel: ChannelView, now: UtcMicros) -> Plan:
         return stale(timeline)
     if channel.is_without_feed:
         return unavailable(timeline, "there is no feed now")
-    device = channel.devices.get(request.device)
-    is_low = device is None or device.latency == "low"
+    is_low = channel.device(request.device).latency == "low"
     if is_low and request.kind is ManifestKind.HLS_MEDIA and (target := timeline.part_target):
         return _leading(request, channel, target)
     window = rolling(timeline, channel.depth, first_named(timeline))
@@ -84,10 +80,10 @@ def _leading(request: Manifest, channel: ChannelView, target: Fraction) -> Plan:
 
 def _hidden(request: Manifest, channel: ChannelView) -> Plan | None:
     """The refusal where a device is not shown what a track goes on with."""
-    device, current = channel.devices.get(request.device), channel.timeline.period
-    if device is None or current is None or request.track not in current.tracks:
+    current = channel.timeline.period
+    if current is None or request.track not in current.tracks:
         return None
-    shown = device.chosen(current.tracks.values())
+    shown = channel.device(request.device).chosen(current.tracks.values())
     return None if request.track in shown else _NOT_SHOWN
 
 
@@ -169,8 +165,7 @@ def _serve(request: Manifest, channel: ChannelView, window: Window, *, late: boo
 
 def _shown(request: Manifest, channel: ChannelView, window: Window) -> Window:
     """What the one who asks is shown of a window."""
-    device = channel.devices.get(request.device)
-    return window if device is None else limited(window, device)
+    return limited(window, channel.device(request.device)) if request.device else window
 
 
 def _lasts(channel: ChannelView, window: Window) -> Fraction | None:

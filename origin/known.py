@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from packager.device import Device
+from packager.device import EVERYTHING, Device
 from packager.timeline import Timeline
 
 
@@ -21,6 +21,10 @@ class ChannelView:
     """Whether what is sent while there is no feed counts as no live edge."""
     devices: Mapping[str, Device] = field(default_factory=dict[str, Device])
     """The profiles that there are, by name."""
+
+    def device(self, name: str) -> Device:
+        """The profile of that name; of no name, one that is shown everything."""
+        return self.devices[name] if name else EVERYTHING
 
     @property
     def is_without_feed(self) -> bool:

@@ -106,6 +106,13 @@ def stretch(running: Service) -> tuple[str, float]:
     return view, hole - begin
 
 
+def just_over(running: Service) -> tuple[str, int]:
+    """A view of the four segments before the newest, and that one's number."""
+    grid = Grid(LADDER_SEGMENT)
+    last = newest(running)
+    return path_of(canonical(grid.micros(last - 4), grid.micros(last), grid)).rstrip("/"), last
+
+
 async def test_a_stretch_with_a_hole_is_played_to_its_end_by_who_comes_later(
     browser: BrowserContext, watching: str, running: Service
 ) -> None:
@@ -130,9 +137,7 @@ async def test_a_stretch_with_a_hole_is_played_to_its_end_by_who_comes_later(
 async def test_who_comes_where_the_sound_is_missing_goes_on_behind_it(
     browser: BrowserContext, watching: str, running: Service
 ) -> None:
-    grid = Grid(LADDER_SEGMENT)
-    last = await asyncio.to_thread(newest, running)
-    view = path_of(canonical(grid.micros(last - 4), grid.micros(last), grid)).rstrip("/")
+    view, last = await asyncio.to_thread(just_over, running)
     viewer = await Viewer.come(browser, watching, "hls")
 
     async def only_the_first_chunk(route: Route) -> None:
@@ -160,9 +165,7 @@ def later(media: bytes, ticks: int) -> bytes:
 async def test_a_hole_in_the_sound_too_small_to_be_jumped_keeps_nobody_from_the_end(
     browser: BrowserContext, watching: str, running: Service
 ) -> None:
-    grid = Grid(LADDER_SEGMENT)
-    last = await asyncio.to_thread(newest, running)
-    view = path_of(canonical(grid.micros(last - 4), grid.micros(last), grid)).rstrip("/")
+    view, last = await asyncio.to_thread(just_over, running)
 
     async def three_frames_later(route: Route) -> None:
         answer = await route.fetch()

@@ -12,7 +12,7 @@ from packager.ticks import MICROS
 from tests.support.caches import Kind, cache
 from tests.support.channel import GRID, LONG, QUICK, low, payload
 from tests.support.site import SOON, Site, check, request, serving
-from tests.support.ways import State, connect, hot_port
+from tests.support.ways import Client, State, connect, hot_port
 
 ENDS = 1_000_000
 
@@ -27,6 +27,13 @@ async def told(site: Site, path: str, status: int) -> str:
     check(answer)
     assert answer.status == status, answer.body
     return answer.body.decode()
+
+
+async def until_got(client: Client, data: bytes) -> None:
+    """Return once `client` has received `data`, while more may be on its way."""
+    while data not in client.got:
+        client.drain()
+        await asyncio.sleep(0)
 
 
 async def test_a_playlist_is_held_until_it_has_the_part(tmp_path: Path) -> None:
@@ -165,16 +172,12 @@ async def test_a_segment_is_sent_as_it_comes(tmp_path: Path) -> None:
     ):
         early, late = await connect(way), await connect(way)
         early.send(request(f"GET /live/tv/v0/{number}.m4s"))
-        while first not in early.got:
-            early.drain()
-            await asyncio.sleep(0)
+        await until_got(early, first)
         assert b"Transfer-Encoding: chunked" in early.got
         assert b"Content-Length" not in early.got.replace(b"Headers: Content-Length", b"")
         made.chunk("v0", number, 1)
         late.send(request(f"GET /live/tv/v0/{number}.m4s"))
-        while first not in late.got:
-            late.drain()
-            await asyncio.sleep(0)
+        await until_got(late, first)
         assert len(way.hot.waiting) == 2
         made.end("v0", number)
         way.core.catch_up()
@@ -284,9 +287,7 @@ async def test_what_nobody_is_there_to_take_is_not_counted(tmp_path: Path) -> No
         stays, goes = await connect(way), await connect(way)
         for client in (stays, goes):
             client.send(request(f"GET /live/tv/v0/{number}.m4s"))
-            while first not in client.got:
-                client.drain()
-                await asyncio.sleep(0)
+            await until_got(client, first)
         goes.close()
         while way.state(goes.peer) is not State.GONE:
             await asyncio.sleep(0)
