@@ -1,14 +1,14 @@
-"""From a frame's arrival at ffmpeg to its chunk being whole; and what low latency costs.
+"""Delay from a frame's arrival at ffmpeg to its finished chunk, and the price of low latency.
 
     python bench/chunk_out.py [--seconds 20] [--ladders demo ...] [--feed FILE]
 
-1. A feed of camera footage without B-frames, as an encoder sends it (FLV, 8 Mbit/s at 1080p), is
-   written to ffmpeg's standard input frame by frame in real time, with the arguments that a channel
-   has, for `latency: low` and standard. For each frame: the time from its last byte being written
-   to the last byte of the chunk that has it being read. A ladder that this machine does not encode
-   in real time is measured rung by rung, and a rung that is too much for it is left out.
-2. The same footage encoded as each rung is, low and standard, at the same bit rate: how near the
-   pictures come to what they were made of (SSIM and PSNR of the luma, by ffmpeg's filters).
+1. Camera footage without B-frames is written to ffmpeg's standard input in real time, frame by
+   frame (FLV, 8 Mbit/s at 1080p). ffmpeg runs with the arguments of a channel, for `latency: low`
+   and for standard latency. The delay of a frame is the time from its last byte written to the last
+   byte of its chunk read. A ladder that this machine cannot encode in real time is measured
+   rendition by rendition. A rendition that is too slow alone is left out.
+2. The same footage is encoded as each rendition, low and standard, at the same bit rate. SSIM and
+   PSNR of the luma compare the result with the source, by ffmpeg's filters.
 """
 
 import argparse
@@ -33,25 +33,25 @@ from media import OUT
 from msgspec.structs import replace
 
 from packager.cmaf.demuxer import Demuxer, Init
-from packager.cmaf.run import Run
-from packager.feed.container import Container
-from packager.ffmpeg.command import PipeFeed, arguments, track_specs
+from packager.cmaf.samples import SampleRun
+from packager.config.ladder import EncodeLadder, Latency, VideoRendition
+from packager.config.parse import parse_ladder
+from packager.feed.report import Container
+from packager.ffmpeg.command import arguments, track_specs
 from packager.ffmpeg.encoders import encoder_options
+from packager.ffmpeg.inputs import PipeFeed
 from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream
-from packager.profile import EncodeLadder, Latency, VideoRung, parse_ladder
-from tests.paths import FEEDS
-
-FEED = FEEDS / "harbour-1080p25.ts"
+from tests.support import footage
 
 _LADDERS = Path(__file__).parent.parent / "profiles/ladders"
 _SHIPPED = ("demo", "mobile-360p", "sports-1080p25", "sports-1080p50")
 _LATENCIES: tuple[Latency, ...] = ("standard", "low")
 _SETTLED = 6.0
-"""Seconds until ffmpeg has caught up with what it looked at before it began."""
+"""Seconds until ffmpeg has caught up with the media that it probed."""
 _BEHIND = 0.1
-"""Seconds by which the feed may be late at its end: more, and ffmpeg takes it too slowly."""
+"""Seconds that the feed may be late at its end; a later feed shows that ffmpeg is too slow."""
 _AGAIN = "3"
-"""How often the footage is repeated for the quality: a rate takes its time to settle."""
+"""Repetitions of the footage for the quality: rate control needs time to settle."""
 _MEMORY = "/dev/shm"  # noqa: S108 - so that no disk is measured
 _FLV_HEADER = 13
 """Bytes before the first tag (FLV 10.1, annex E.2 and E.3)."""
@@ -60,17 +60,17 @@ _VIDEO_TAG = 9
 
 @dataclass(frozen=True)
 class Delay:
-    """Milliseconds from a frame's arrival to its chunk being whole."""
+    """Milliseconds from a frame's arrival to its finished chunk."""
 
     ladder: str
-    rungs: str
+    renditions: str
     latency: str
     chunk: float
     """Milliseconds of a chunk."""
     p50: float
     p95: float
     last: float
-    """Median of the last frame of each chunk: what the encoder takes."""
+    """Median of the last frame of each chunk: the delay of the encoder."""
     first: float
     """Median of the first frame of each chunk."""
     keeps_up: bool
@@ -78,13 +78,13 @@ class Delay:
 
 @dataclass(frozen=True)
 class Quality:
-    """How near a rung comes to what it was made of."""
+    """Similarity of a rendition to its source."""
 
     ladder: str
-    rung: str
+    rendition: str
     latency: str
     bitrate: float
-    """Bit/s that it took."""
+    """Bit/s of the encoded rendition."""
     ssim: float
     psnr: float
     """dB."""
@@ -99,7 +99,7 @@ def read_ladder(name: str, latency: Latency) -> EncodeLadder:
 
 
 def film(folder: Path, source: Path, ladder: EncodeLadder, seconds: float) -> Path:
-    """The footage as an encoder sends it: as large as the largest rung, without B-frames."""
+    """The footage as an encoder sends it, as large as the largest rendition, without B-frames."""
     top = ladder.video[0]
     out = folder / f"{top.height}-{ladder.frame_rate}.flv"
     if out.exists():
@@ -120,20 +120,20 @@ def film(folder: Path, source: Path, ladder: EncodeLadder, seconds: float) -> Pa
 
 
 def tags(flv: bytes) -> Iterator[tuple[float, bool, bytes]]:
-    """Each tag's time in seconds, whether it is a picture, and its bytes."""
+    """Each tag's time in seconds, whether it is video, and its bytes."""
     at = _FLV_HEADER
     while at < len(flv):
         size = int.from_bytes(flv[at + 1 : at + 4])
         stamp = int.from_bytes(flv[at + 4 : at + 7]) | flv[at + 7] << 24
         end = at + 11 + size + 4
-        # The second byte of AVC video is 1 where a picture follows, 0 before its description.
+        # The second byte of AVC video is 1 before a frame, 0 before the decoder configuration.
         picture = flv[at] == _VIDEO_TAG and size > 5 and flv[at + 12] == 1
         yield stamp / 1000, picture, flv[at:end]
         at = end
 
 
 def write(flv: bytes, pipe: int, arrived: list[float]) -> None:
-    """Write the feed in real time; note when each picture was written."""
+    """Write the feed in real time; record when each frame was written."""
     began = time.monotonic()
     os.write(pipe, flv[:_FLV_HEADER])
     with os.fdopen(pipe, "wb", buffering=0) as out:
@@ -150,11 +150,11 @@ def write(flv: bytes, pipe: int, arrived: list[float]) -> None:
 
 
 Chunk = tuple[float, int, tuple[int, ...]]
-"""When it was whole, of which rung, the numbers of its frames."""
+"""Time of completion, rendition, and the numbers of the frames."""
 
 
 def chunks_of(ladder: EncodeLadder, flv: Path) -> tuple[list[float], list[Chunk]]:
-    """When each frame came, and the chunks of all rungs."""
+    """Arrival times of all frames, and the chunks of all renditions."""
     top = ladder.video[0]
     video = VideoStream("h264", top.width, top.height, ladder.frame_rate, 0)
     info = SourceInfo((video,), (AudioStream("aac", "und", 1, 48_000, "stereo"),))
@@ -192,7 +192,7 @@ def chunks_of(ladder: EncodeLadder, flv: Path) -> tuple[list[float], list[Chunk]
 
 
 def _read(pipes: Sequence[int], videos: int, frame_rate: Fraction) -> Iterator[Chunk]:
-    """The chunks of all rungs as they become whole; `videos` rungs come before the sound."""
+    """The finished chunks of all renditions; the first `videos` tracks are video."""
     demuxers = [Demuxer(watch_parameters=False) for _ in pipes]
     timescales: dict[int, int] = {}
     begins: dict[int, int] = {}
@@ -218,8 +218,8 @@ def _read(pipes: Sequence[int], videos: int, frame_rate: Fraction) -> Iterator[C
                 yield now, track, tuple(sorted(map(round, frames)))
 
 
-def _times(run: Run) -> list[int]:
-    """When each sample is shown, in ticks, in the order of decoding."""
+def _times(run: SampleRun) -> list[int]:
+    """Presentation time of each sample in ticks, in decoding order."""
     times, at = list[int](), run.start
     for duration, composition in zip(run.durations, run.compositions, strict=True):
         times.append(at + composition)
@@ -228,7 +228,7 @@ def _times(run: Run) -> list[int]:
 
 
 def delay(name: str, ladder: EncodeLadder, flv: Path, what: str) -> Delay:
-    """What of a ladder is measured at once."""
+    """The renditions of a ladder that are measured together."""
     arrived, chunks = chunks_of(ladder, flv)
     settled = arrived[0] + _SETTLED
     last = len(arrived) - round(2 * ladder.frame_rate)
@@ -237,12 +237,12 @@ def delay(name: str, ladder: EncodeLadder, flv: Path, what: str) -> Delay:
     cuts = statistics.quantiles(every, n=20)
     lasts = [(now - arrived[frames[-1]]) * 1000 for now, _, frames in kept]
     firsts = [(now - arrived[frames[0]]) * 1000 for now, _, frames in kept]
-    # A pipe that is full holds the feed up, so that what is too slow is seen at the feed.
+    # A full pipe delays the feed, so the feed shows whether ffmpeg is too slow.
     late = arrived[-1] - arrived[0] - float((len(arrived) - 1) / ladder.frame_rate)
     length = statistics.median(len(frames) for _, _, frames in kept) / ladder.frame_rate
     return Delay(
         ladder=name,
-        rungs=what,
+        renditions=what,
         latency=ladder.latency,
         chunk=float(length) * 1000,
         p50=cuts[9],
@@ -253,18 +253,19 @@ def delay(name: str, ladder: EncodeLadder, flv: Path, what: str) -> Delay:
     )
 
 
-def quality(name: str, rung: VideoRung, ladder: EncodeLadder, source: Path) -> Quality:
-    """A rung beside what it is made of, scaled alike."""
+def quality(name: str, rendition: VideoRendition, ladder: EncodeLadder, source: Path) -> Quality:
+    """A rendition beside its source, scaled alike."""
     frames = round(ladder.segment * ladder.frame_rate)
-    said = encoder_options("x264", rung, frames, rung.threads, ladder.latency)
-    scale = f"scale={rung.width}:{rung.height}:flags=bicubic,fps={ladder.frame_rate},format=yuv420p"
+    encoder = encoder_options("x264", rendition, frames, rendition.threads, ladder.latency)
+    size = f"{rendition.width}:{rendition.height}"
+    scale = f"scale={size}:flags=bicubic,fps={ladder.frame_rate},format=yuv420p"
     quiet = [get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y"]
     with tempfile.TemporaryDirectory(dir=_MEMORY) as made:
         raw, out = Path(made) / "raw.mkv", Path(made) / "out.mp4"
         command = [*quiet, "-stream_loop", _AGAIN, "-i", str(source), "-an", "-vf", scale]
         command += ["-c:v", "ffv1", str(raw)]
         subprocess.run(command, check=True)
-        options = [str(part) for key, value in said.items() for part in (f"-{key}", value)]
+        options = [str(part) for key, value in encoder.items() for part in (f"-{key}", value)]
         subprocess.run([*quiet, "-i", str(raw), *options, str(out)], check=True)
         both = "[0:v]split[a][b];[1:v]split[c][d];[a][c]ssim;[b][d]psnr"
         command = [get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-i", str(out), "-i", str(raw)]
@@ -277,7 +278,7 @@ def quality(name: str, rung: VideoRung, ladder: EncodeLadder, source: Path) -> Q
         length = _number(r"Duration: 00:00:([\d.]+)", done.stderr)
         return Quality(
             ladder=name,
-            rung=rung.id,
+            rendition=rendition.id,
             latency=ladder.latency,
             bitrate=out.stat().st_size * 8 / length,
             ssim=_number(r"SSIM Y:([\d.]+)", done.stderr),
@@ -293,23 +294,25 @@ def _number(pattern: str, text: str) -> float:
 
 
 def delays(name: str, source: Path, folder: Path, seconds: float) -> Iterator[Delay]:
-    """A shipped ladder: whole where that is in real time here, else by rung."""
+    """A shipped ladder: measured whole if this machine keeps up, otherwise by rendition."""
     ladders = [read_ladder(name, latency) for latency in _LATENCIES]
     flv = film(folder, source, ladders[0], _SETTLED + seconds + 2)
     whole = [delay(name, ladder, flv, "all") for ladder in ladders]
     yield from whole
     if all(one.keeps_up for one in whole):
         return
-    for number, rung in enumerate(ladders[0].video):
+    for number, rendition in enumerate(ladders[0].video):
         for ladder in ladders:
             alone = replace(ladder, video=(ladder.video[number],))
-            yield delay(name, alone, film(folder, source, alone, _SETTLED + seconds + 2), rung.id)
+            yield delay(
+                name, alone, film(folder, source, alone, _SETTLED + seconds + 2), rendition.id
+            )
 
 
 def tables(found: Sequence[Delay], costs: Sequence[Quality]) -> str:
-    """What people read."""
+    """Print the tables."""
     lines = [
-        "| ladder | rungs | latency | chunk, ms | p50, ms | p95, ms | first frame | last frame |"
+        "| ladder | video | latency | chunk, ms | p50, ms | p95, ms | first frame | last frame |"
     ]
     lines += ["| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for one in found:
@@ -317,12 +320,12 @@ def tables(found: Sequence[Delay], costs: Sequence[Quality]) -> str:
         if not one.keeps_up:
             numbers = "not in real time here | | | "
         lines.append(
-            f"| {one.ladder} | {one.rungs} | {one.latency} | {one.chunk:.0f} | {numbers} |"
+            f"| {one.ladder} | {one.renditions} | {one.latency} | {one.chunk:.0f} | {numbers} |"
         )
-    lines += ["", "| ladder | rung | latency | kbit/s | SSIM | PSNR, dB |"]
+    lines += ["", "| ladder | rendition | latency | kbit/s | SSIM | PSNR, dB |"]
     lines += ["| --- | --- | --- | --- | --- | --- |"]
     lines += [
-        f"| {c.ladder} | {c.rung} | {c.latency} | {c.bitrate / 1000:.0f} | {c.ssim:.4f} |"
+        f"| {c.ladder} | {c.rendition} | {c.latency} | {c.bitrate / 1000:.0f} | {c.ssim:.4f} |"
         f" {c.psnr:.2f} |"
         for c in costs
     ]
@@ -330,24 +333,25 @@ def tables(found: Sequence[Delay], costs: Sequence[Quality]) -> str:
 
 
 def main() -> None:
-    """Measure, print, keep."""
+    """Measure, print and store the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--feed", type=Path, default=FEED, help="camera footage")
+    parser.add_argument("--feed", type=Path, help="footage to encode")
     parser.add_argument("--ladders", nargs="*", choices=_SHIPPED, default=_SHIPPED)
-    said = parser.parse_args()
+    options = parser.parse_args()
+    feed = options.feed or footage.harbour()
     found: list[Delay] = []
     costs: list[Quality] = []
     with tempfile.TemporaryDirectory(dir=_MEMORY) as made:
-        for name in said.ladders:
-            for one in delays(name, said.feed, Path(made), said.seconds):
+        for name in options.ladders:
+            for one in delays(name, feed, Path(made), options.seconds):
                 print(one, flush=True)
                 found.append(one)
-    for name in said.ladders:
+    for name in options.ladders:
         for latency in _LATENCIES:
             ladder = read_ladder(name, latency)
-            for rung in ladder.video:
-                costs.append(quality(name, rung, ladder, said.feed))
+            for rendition in ladder.video:
+                costs.append(quality(name, rendition, ladder, feed))
                 print(costs[-1], flush=True)
     OUT.mkdir(exist_ok=True)
     result = {"delays": [asdict(one) for one in found], "quality": [asdict(one) for one in costs]}

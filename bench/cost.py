@@ -1,12 +1,12 @@
-"""What the packager costs, beside ffmpeg's own dash muxer on the same input in the same run.
+"""Cost of the packager, beside ffmpeg's own dash muxer on the same input in the same run.
 
     python bench/cost.py [--seconds 60] [--channels 10]
 
-1. One channel of five renditions and sound (12 Mbit/s, pre-encoded, passthrough, real time):
-   CPU-seconds a stream-second of the packager and of its ffmpeg, and memory; at the same time
-   ffmpeg's dash muxer with `-hls_playlist 1`.
-2. Ten channels and the origin: CPU, memory, and the time from a chunk's last bytes being read by
-   the packager to the end of the answer that carries it.
+1. One channel of five renditions and audio: 12 Mbit/s, pre-encoded, passthrough, real time.
+   Results: CPU-seconds per stream-second of the packager and of its ffmpeg, and their memory.
+   ffmpeg's dash muxer runs at the same time with `-hls_playlist 1`.
+2. Ten channels and the origin. Results: CPU, memory, and the delay of a chunk: from the
+   packager's read of its last bytes to the end of its response.
 """
 
 import argparse
@@ -28,7 +28,7 @@ import aiohttp
 import psutil
 from media import FFMPEG, OUT, SEGMENT, ladder
 
-from packager.ffmpeg.command import CHUNKS
+from packager.ffmpeg.outputs import CHUNKS
 
 _HERE = Path(__file__).parent
 _MEMORY = "/dev/shm"  # noqa: S108 - so that no disk is measured
@@ -36,14 +36,14 @@ _MEMORY = "/dev/shm"  # noqa: S108 - so that no disk is measured
 
 @dataclass
 class Cost:
-    """What a process took while it was watched."""
+    """The resources that a process used during the measurement."""
 
     cpu: float
-    """CPU-seconds a second."""
+    """CPU-seconds per second."""
     rss: float
-    """MiB resident."""
+    """Resident memory in MiB."""
     unique: float
-    """MiB that would be free without it."""
+    """MiB that the machine would have free without the process."""
 
 
 def cpu_of(process: psutil.Process) -> float:
@@ -78,7 +78,7 @@ def config(folder: Path, source: Path, channels: int, port: int) -> Path:
 
 
 def start_packager(path: Path, arrivals: Path) -> subprocess.Popen[bytes]:
-    """The packager alone, probed."""
+    """Start the packager alone, with the probe."""
     command = [sys.executable, str(_HERE / "probed_packager.py"), str(arrivals)]
     return subprocess.Popen(
         [*command, "packager", "-c", str(path)], stderr=(path.parent / "packager.log").open("wb")
@@ -86,7 +86,7 @@ def start_packager(path: Path, arrivals: Path) -> subprocess.Popen[bytes]:
 
 
 def start_peer(folder: Path, source: Path) -> subprocess.Popen[bytes]:
-    """Ffmpeg's dash muxer, writing HLS playlists too."""
+    """Start ffmpeg's dash muxer, which writes HLS playlists too."""
     folder.mkdir()
     command = [FFMPEG, "-v", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i", str(source)]
     command += ["-map", "0", "-c", "copy", "-f", "dash", "-seg_duration", SEGMENT]
@@ -96,7 +96,7 @@ def start_peer(folder: Path, source: Path) -> subprocess.Popen[bytes]:
 
 
 def wait_for(condition: object, seconds: float = 30) -> None:
-    """Until `condition()` holds."""
+    """Wait until `condition()` holds."""
     end = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         if time.monotonic() > end:
@@ -105,7 +105,7 @@ def wait_for(condition: object, seconds: float = 30) -> None:
 
 
 class Watch:
-    """CPU of some processes from one moment to another."""
+    """CPU time of some processes between two moments."""
 
     def __init__(self, processes: list[psutil.Process]) -> None:
         self.processes = processes
@@ -113,7 +113,7 @@ class Watch:
         self.before = [cpu_of(process) for process in processes]
 
     def costs(self) -> list[Cost]:
-        """What each took since the start."""
+        """The usage of each process since the start."""
         length = time.monotonic() - self.start
         result = []
         for process, before in zip(self.processes, self.before, strict=True):
@@ -124,12 +124,12 @@ class Watch:
 
 
 def total(costs: list[Cost]) -> Cost:
-    """Of several processes together."""
+    """The usage of several processes together."""
     return Cost(*(sum(getattr(c, name) for c in costs) for name in ("cpu", "rss", "unique")))
 
 
 def one_channel(seconds: float) -> dict[str, object]:
-    """Part 1."""
+    """Measure part 1."""
     source = ladder()
     folder = Path(tempfile.mkdtemp(dir=_MEMORY))
     packager = start_packager(config(folder, source, 1, 18080), folder / "arrivals")
@@ -156,7 +156,7 @@ def one_channel(seconds: float) -> dict[str, object]:
 
 
 Seen = dict[tuple[str, str, int, int], tuple[int, int]]
-"""Channel, track, number and chunk to when it was asked for and when it was there (ns)."""
+"""By channel, track, number and chunk: time of the request and end of the response, in ns."""
 
 
 async def _watch_chunks(
@@ -165,7 +165,7 @@ async def _watch_chunks(
     seen: Seen,
     end: float,
 ) -> None:
-    """Ask for each next chunk of one track before it is there; note when its answer ended."""
+    """Request each next chunk of one track before it exists; record when its response ended."""
     channel, track = base.split("/")[-2:]
     playlist = ""
     while "#EXTINF" not in playlist:
@@ -179,9 +179,9 @@ async def _watch_chunks(
         async with session.get(f"{base}/{number}.{chunk}.m4s") as response:
             await response.read()
             now = time.monotonic_ns()
-            said = response.status
-        if said != 200:
-            raise SystemExit(f"{base}/{number}.{chunk}.m4s: {said}")
+            status = response.status
+        if status != 200:
+            raise SystemExit(f"{base}/{number}.{chunk}.m4s: {status}")
         seen[channel, track, number, chunk] = asked, now
         number, chunk = (number, chunk + 1) if chunk + 1 < CHUNKS else (number + 1, 0)
 
@@ -202,7 +202,7 @@ def _serves(port: int) -> bool:
 
 
 def many_channels(seconds: float, channels: int) -> dict[str, object]:
-    """Part 2."""
+    """Measure part 2."""
     source = ladder()
     folder = Path(tempfile.mkdtemp(dir=_MEMORY))
     path = config(folder, source, channels, 18080)
@@ -229,7 +229,7 @@ def many_channels(seconds: float, channels: int) -> dict[str, object]:
         channel, track, number, chunk, instant = line.split()
         arrived[channel, track, int(number), int(chunk)] = int(instant)
     shutil.rmtree(folder)
-    # One that was there when it was asked for says nothing of the way.
+    # A chunk that existed before the request shows no delay.
     millis = sorted(
         (at - arrived[key]) / 1e6
         for key, (asked, at) in seen.items()
@@ -253,7 +253,7 @@ def many_channels(seconds: float, channels: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Measure, print, keep."""
+    """Measure, print and store the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--channels", type=int, default=10)

@@ -1,11 +1,11 @@
-"""A fight starts at 22:00 and a million viewers come within twenty seconds.
+"""A model of a flash crowd: at 22:00 a million viewers join within twenty seconds.
 
     python bench/crowd.py [--viewers 1000000] [--core-requests 100000] [--core-gbits 25]
     python bench/crowd.py --real [--viewers 250]
 
-Says what of that reaches the origin through edges and shields, by how they are set, and how many
-origins it takes. `--real` holds the same reckoning against a packager, an origin, nginx as edges
-and shield, and viewers who are driven by Locust.
+Prints how many requests reach the origin through edges and shields, for several cache policies, and
+how many origins serve them. `--real` compares the model with a measurement: packager, origin,
+nginx as edges and shield, and viewers simulated by Locust.
 """
 
 import argparse
@@ -18,11 +18,12 @@ from flash_crowd.model import POLICIES, Audience, Capacity, Fleet, Ladder, ladde
 from flash_crowd.simulation import Setting, simulate
 from flash_crowd.tables import by_kind, by_policy, number
 
-from packager.profile import EncodeLadder, parse_ladder
+from packager.config.ladder import EncodeLadder
+from packager.config.parse import parse_ladder
 
 _Numbers = TypeVar("_Numbers", Audience, Fleet)
 _SMALL = Audience(viewers=250)
-"""What two cores can drive, beside all that it drives."""
+"""Viewers that two cores can simulate beside the servers."""
 _LADDERS = Path(__file__).parent.parent / "profiles/ladders"
 
 
@@ -32,12 +33,12 @@ def read_ladder(name: str) -> Ladder:
     ladder = parse_ladder(path.read_text(), str(path), name)
     if not isinstance(ladder, EncodeLadder):
         raise SystemExit(f"{name} says no bit rates")
-    rates = {rung.id: rung.bitrate for rung in ladder.video}
+    rates = {rendition.id: rendition.bitrate for rendition in ladder.video}
     return ladder_of(rates, ladder.audio.bitrate, ladder.segment)
 
 
 def options() -> argparse.ArgumentParser:
-    """What can be said on the command line: every number of the model."""
+    """Parse the command line: each number of the model is an option."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--real", action="store_true", help="measure a small crowd")
     parser.add_argument("--ladder", default="")
@@ -53,38 +54,39 @@ def options() -> argparse.ArgumentParser:
     return parser
 
 
-def changed(what: _Numbers, said: argparse.Namespace) -> _Numbers:
-    """With what the command line says of it."""
+def changed(what: _Numbers, arguments: argparse.Namespace) -> _Numbers:
+    """The model with the options of the command line."""
     names = (field.name for field in fields(what))
-    values = {name: getattr(said, name, None) for name in names}
+    values = {name: getattr(arguments, name, None) for name in names}
     return replace(what, **{name: value for name, value in values.items() if value is not None})
 
 
 def main() -> None:
     """Print the tables."""
-    said = options().parse_args()
-    if said.real:
-        # Locust is needed for nothing else.
+    arguments = options().parse_args()
+    if arguments.real:
+        # Only this branch needs Locust.
         from flash_crowd.real import report  # noqa: PLC0415
 
-        name = said.ladder or "demo"
-        print(*report(changed(_SMALL, said), read_ladder(name), name), sep="\n")
+        name = arguments.ladder or "demo"
+        print(*report(changed(_SMALL, arguments), read_ladder(name), name), sep="\n")
         return
     setting = Setting(
-        changed(Audience(), said),
-        changed(Fleet(), said),
-        read_ladder(said.ladder or "sports-1080p50"),
+        changed(Audience(), arguments),
+        changed(Fleet(), arguments),
+        read_ladder(arguments.ladder or "sports-1080p50"),
     )
-    capacity = Capacity(said.core_requests, said.core_gbits, said.cores)
+    capacity = Capacity(arguments.core_requests, arguments.core_gbits, arguments.cores)
     began = time.monotonic()
-    outcomes = simulate(setting, POLICIES, said.processes)
+    outcomes = simulate(setting, POLICIES, arguments.processes)
     asked = outcomes[0].edge
     print(
-        f"{number(setting.who.viewers)} viewers in {setting.who.ramp:g} s, "
+        f"{number(setting.behaviour.viewers)} viewers in {setting.behaviour.ramp:g} s, "
         f"{setting.fleet.edges} edges of {setting.fleet.cdns} CDNs, "
-        f"{setting.fleet.cdns * setting.fleet.shields} shields; in {setting.who.horizon:g} s they "
+        f"{setting.fleet.cdns * setting.fleet.shields} shields; "
+        f"in {setting.behaviour.horizon:g} s they "
         f"ask for {number(asked.total())} answers, at most {number(asked.per_second().max())}/s "
-        f"and {asked.octets.max() * 8 / 1e12:.3g} Tbit/s; reckoned in "
+        f"and {asked.size.max() * 8 / 1e12:.3g} Tbit/s; reckoned in "
         f"{time.monotonic() - began:.0f} s\n"
     )
     print(*by_policy(outcomes, capacity), sep="\n")

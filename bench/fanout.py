@@ -1,12 +1,12 @@
-"""What it costs an origin to tell everybody at once.
+"""Cost of an origin that answers ten thousand viewers at once.
 
     python bench/fanout.py [--held 10000] [--rounds 10] [--followers 500]
 
-One low latency channel of the test pattern; the origin has core 0, all else shares core 1.
-Held: so many connections each ask for a playlist with a part that is a second away; what is told is
-how long after the first answer the last one was received. Following: so many connections take
-segments as they grow; what is told is the origin's CPU-seconds beside those that it takes to write
-the same bytes to as many sockets, with nothing else to do.
+One low-latency channel of the test pattern. The origin has core 0; everything else shares core 1.
+Held: many connections each request a playlist with a part that is a second in the future. Measured
+is the time from the first response to the last. Following: many connections read segments that
+still grow. Measured are the origin's CPU-seconds, beside those of a process that only writes the
+same bytes to as many sockets.
 """
 
 import argparse
@@ -41,13 +41,13 @@ video:
 audio: {{bitrate: 64k}}
 """
 _AHEAD = 3
-"""Parts from the newest to the one that is asked for."""
+"""Parts from the newest to the requested one."""
 _PARTS = 6
-"""Of a segment."""
+"""Bytes of a segment."""
 _ASKED = 0.5
-"""Seconds in which all requests have been taken."""
+"""Seconds within which the origin has read all requests."""
 _PAUSE = 0.1
-"""Seconds between two parts that are written, in which the reader has read."""
+"""Seconds between two written parts; the reader has read by then."""
 
 
 def fetch(path: str) -> str:
@@ -61,7 +61,7 @@ def fetch(path: str) -> str:
 
 @contextmanager
 def channel(folder: Path) -> Iterator[psutil.Process]:
-    """The channel on air; gives its origin."""
+    """Run the channel; give its origin."""
     (folder / "low.yaml").write_text(LADDER)
     config = folder / "bench.yaml"
     origin = f"origin: {{host: 127.0.0.1, port: {ORIGIN}, control_port: {CONTROL}"
@@ -93,7 +93,7 @@ def spent(origin: psutil.Process) -> float:
 
 
 def connected(count: int) -> dict[int, socket.socket]:
-    """So many connections to the origin, by their descriptors."""
+    """Open connections to the origin; give their descriptors."""
     made: dict[int, socket.socket] = {}
     for _ in range(count):
         sock = socket.create_connection(("127.0.0.1", ORIGIN))
@@ -103,7 +103,7 @@ def connected(count: int) -> dict[int, socket.socket]:
 
 
 def next_part() -> tuple[int, int]:
-    """Segment and part of what the playlist hints at."""
+    """Segment and part of the playlist's preload hint."""
     found = re.search(r'HINT:TYPE=PART,URI="(\d+)\.(\d+)\.m4s"', fetch(f"{TRACK}/index.m3u8"))
     if found is None:
         raise SystemExit("no part is hinted at")
@@ -111,7 +111,7 @@ def next_part() -> tuple[int, int]:
 
 
 def held(origin: psutil.Process, count: int, rounds: int) -> None:
-    """Measure how fast all are told of a part."""
+    """Measure how fast all held requests are answered."""
     clients = connected(count)
     poll = select.epoll()
     for descriptor in clients:
@@ -148,7 +148,7 @@ def held(origin: psutil.Process, count: int, rounds: int) -> None:
 
 
 def following(origin: psutil.Process, count: int, segments: int = 4) -> None:
-    """Measure what it costs to send a segment to many as it grows."""
+    """Measure the cost of a growing segment for many connections."""
     clients = connected(count)
     poll = select.epoll()
     for descriptor in clients:
@@ -156,10 +156,10 @@ def following(origin: psutil.Process, count: int, segments: int = 4) -> None:
     before, began = spent(origin), time.perf_counter()
     time.sleep(5)
     idle = (spent(origin) - before) / (time.perf_counter() - began)
-    octets, asking, cost = 0, 0.0, 0.0
+    size, asking, cost = 0, 0.0, 0.0
     for _ in range(segments):
         number = next_part()[0] + 1
-        # So far into a segment that the next one is held, and all have asked before it begins.
+        # So late in a segment that the requests for the next one are held.
         fetch(f"{TRACK}/index.m3u8?_HLS_msn={number}&_HLS_part=1")
         ask = f"GET /live/tv/{TRACK}/{number + 1}.m4s HTTP/1.1\r\nHost: a\r\n\r\n".encode()
         before, began = spent(origin), time.perf_counter()
@@ -176,7 +176,7 @@ def following(origin: psutil.Process, count: int, segments: int = 4) -> None:
                         more = clients[descriptor].recv(1 << 20)
                     except BlockingIOError:
                         break
-                    octets += len(more)
+                    size += len(more)
                     data = (data + more)[-5:]
                 if data.endswith(b"0\r\n\r\n"):
                     left.discard(descriptor)
@@ -184,21 +184,21 @@ def following(origin: psutil.Process, count: int, segments: int = 4) -> None:
         cost += spent(origin) - asked - idle * (time.perf_counter() - began - _ASKED)
     for sock in clients.values():
         sock.close()
-    alone = written(count, octets // count, segments * _PARTS)
+    alone = written(count, size // count, segments * _PARTS)
     print(
-        f"{count} followers of {segments} growing segments, {octets / 1e6:.0f} MB: origin "
+        f"{count} followers of {segments} growing segments, {size / 1e6:.0f} MB: origin "
         f"{cost:.3f} CPU-s to send them, {asking:.3f} to take the requests (without what it takes "
         f"with no client, {idle:.3f} CPU-s a second); writing alone {alone:.3f} CPU-s"
     )
 
 
-def written(count: int, octets: int, parts: int) -> float:
-    """CPU-seconds that it takes to write so many bytes to each of so many sockets, in parts.
+def written(count: int, size: int, parts: int) -> float:
+    """CPU-seconds for writing the bytes to each of the sockets, part by part.
 
-    On the origin's core, to a process that reads as this one reads from the origin: to wake it is a
-    part of what writing costs.
+    Runs on the origin's core. The reader is a process like the one that reads from the origin: to
+    wake it is part of the cost of a write.
     """
-    piece = bytes(octets // parts)
+    piece = bytes(size // parts)
     with socket.create_server(("127.0.0.1", 0), backlog=count) as server:
         address = server.getsockname()
         pairs = [(socket.create_connection(address), server.accept()[0]) for _ in range(count)]
@@ -222,9 +222,9 @@ def written(count: int, octets: int, parts: int) -> float:
     return spent_here
 
 
-def read_all(socks: list[socket.socket], octets: int) -> None:
-    """Read so many bytes of each."""
-    poll, left = select.epoll(), {sock.fileno(): octets for sock in socks}
+def read_all(socks: list[socket.socket], size: int) -> None:
+    """Read a number of bytes of each socket."""
+    poll, left = select.epoll(), {sock.fileno(): size for sock in socks}
     receivers = {sock.fileno(): sock for sock in socks}
     for descriptor, sock in receivers.items():
         sock.setblocking(False)  # noqa: FBT003
@@ -238,18 +238,18 @@ def read_all(socks: list[socket.socket], octets: int) -> None:
 
 
 def main() -> None:
-    """Measure, and tell."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--held", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--followers", type=int, default=500)
-    said = parser.parse_args()
+    arguments = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     psutil.Process().cpu_affinity([1])
     with tempfile.TemporaryDirectory(dir="/dev/shm") as made, channel(Path(made)) as origin:
-        held(origin, said.held, said.rounds)
-        following(origin, said.followers)
+        held(origin, arguments.held, arguments.rounds)
+        following(origin, arguments.followers)
 
 
 if __name__ == "__main__":

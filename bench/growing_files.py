@@ -1,7 +1,7 @@
-"""A file server for files that still grow: what ffmpeg's own low-latency DASH output needs.
+"""A file server for files that still grow, as ffmpeg's own low-latency DASH output needs it.
 
-ffmpeg writes a segment to `NAME.tmp` and renames it when it is whole. Who asks for NAME before gets
-what is there of it, and then each piece as it comes (chunked transfer, RFC 9112 section 7.1).
+ffmpeg writes a segment to `NAME.tmp` and renames the complete file. A request for NAME before that
+gets the bytes that exist, then each new piece (chunked transfer, RFC 9112 section 7.1).
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from pathlib import Path
 from aiohttp import web
 
 _LOOK = 0.005
-"""Seconds between two looks at a file that grows."""
+"""Seconds between two checks of a growing file."""
 _PATIENCE = 2.0
-"""Seconds that a request for the near future is held."""
+"""Seconds that a request for a future file is held."""
 _OPEN = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
 
 mimetypes.add_type("application/dash+xml", ".mpd")
@@ -28,13 +28,13 @@ class _Files:
         self._folder = folder
 
     async def time(self, _: web.Request) -> web.Response:
-        """What the clock says: the manifest names it."""
+        """Send the clock, which the manifest refers to."""
         return web.Response(
             text=datetime.now(UTC).isoformat(timespec="milliseconds"), headers=_OPEN
         )
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        """A file, whole or as it grows."""
+        """Send a file, complete or as it grows."""
         path = self._folder / request.match_info["name"]
         growing = path.with_name(f"{path.name}.tmp")
         for _ in range(int(_PATIENCE / _LOOK)):
@@ -50,15 +50,15 @@ class _Files:
         try:
             source = growing.open("rb")
         except FileNotFoundError:
-            # It became whole just now, or was never begun.
+            # The file was completed just now, or does not exist.
             whole = path.exists()
             body = path.read_bytes() if whole else b""
             return web.Response(status=200 if whole else 404, body=body, headers=_OPEN | kind)
-        with source, suppress(ConnectionError):  # a player that has seen enough hangs up
+        with source, suppress(ConnectionError):  # a player may close the connection early
             await answer.prepare(request)
             ended = False
             while True:
-                # Looked at before the file is read: what is written before the renaming is in it.
+                # Checked before the read: the read gets all bytes from before the rename.
                 ended = not growing.exists()
                 while piece := source.read(1 << 16):
                     await answer.write(piece)
@@ -71,7 +71,7 @@ class _Files:
 
 @asynccontextmanager
 async def growing_files(folder: Path, port: int) -> AsyncIterator[str]:
-    """Serve `folder` at this port of the loopback; gives its address."""
+    """Serve `folder` on a port of the loopback; give its address."""
     files = _Files(folder)
     app = web.Application()
     app.router.add_get("/live/peer/time", files.time)

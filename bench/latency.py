@@ -1,12 +1,12 @@
-"""Latency from glass to glass: from a picture's making to its being shown in a browser.
+"""Latency from glass to glass: from the creation of a frame to its display in a browser.
 
     python bench/latency.py [--seconds 60] [--latency low] [--warm-up 10]
 
-The test pattern burns the UTC clock into each picture as it is made; what Chromium shows of it is
-read, and held against the clock of that instant (tests/browser/page/clock.js). hls.js, dash.js and
-Shaka Player play, one after the other, from the origin and through nginx with the shipped
-configuration; beside them, from beginning to end, ffmpeg's own low-latency DASH output (`-ldash 1`)
-makes the same ladder of the same pattern, which dash.js plays too. Everything shares this machine.
+The test pattern burns the UTC clock into each frame. The clock is read from Chromium's display and
+compared with the clock of that instant (tests/browser/page/clock.js). hls.js, dash.js and Shaka
+Player play one after the other, from the origin and through nginx with the shipped configuration.
+ffmpeg's own low-latency DASH output (`-ldash 1`) runs all the time beside them, with the same
+ladder and pattern, and dash.js plays it too. All processes share this machine.
 """
 
 import argparse
@@ -30,9 +30,12 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from media import OUT
 from playwright.async_api import BrowserContext
 
-from packager.ffmpeg import command as ringside
+from packager.config.ladder import EncodeLadder
+from packager.config.parse import parse_ladder
 from packager.ffmpeg.encoders import encoder_options
-from packager.profile import EncodeLadder, parse_ladder
+from packager.ffmpeg.filters import scaled as scaled_video
+from packager.ffmpeg.inputs import PatternFeed, open_inputs
+from packager.ffmpeg.outputs import chunks_of
 from tests.browser.stage import chromium, page_server
 from tests.browser.viewer import LOW_LATENCY, Viewer
 from tests.support.caches import cache
@@ -42,13 +45,13 @@ LADDER = Path(__file__).parent.parent / "tests/browser/ladder.yaml"
 CHANNEL = "glass"
 WIDTH, HEIGHT = 640, 360
 SEEN = 80
-"""Milliseconds: a viewer sees no shorter stall."""
+"""Milliseconds; a viewer notices no shorter stall."""
 _MEMORY = "/dev/shm"  # noqa: S108 - so that no disk is measured
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one viewer had, in milliseconds."""
+    """The measurement of one viewer, in milliseconds."""
 
     player: str
     path: str
@@ -59,9 +62,9 @@ class Found:
     stalls: int
     stalled: float
     own: float | None
-    """Latency as the player itself has it, at the end."""
+    """Latency as the player reports it, at the end."""
     started: float
-    """From pressing play to the first picture that moves."""
+    """From the start of playback to the first moving frame."""
     seeks: int
     dropped: int
     decoded: int
@@ -74,16 +77,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Turn:
-    """Who plays what."""
+    """A player and the stream that it plays."""
 
     player: str
     path: str
     channel: str
-    """Its address."""
+    """Address of the stream."""
 
 
 def read_ladder(latency: str) -> EncodeLadder:
-    """The ladder of the browser's tests."""
+    """The ladder of the browser tests."""
     text = f"{LADDER.read_text()}latency: {latency}\n"
     ladder = parse_ladder(text, str(LADDER), "ladder")
     assert isinstance(ladder, EncodeLadder)  # noqa: S101 - it is ours
@@ -91,24 +94,24 @@ def read_ladder(latency: str) -> EncodeLadder:
 
 
 def peer_arguments(folder: Path, ladder: EncodeLadder, target: float, clock: str) -> list[str]:
-    """Of an ffmpeg with its own muxer: pattern, encoders and length of chunks are the same."""
-    pattern = ringside.PatternFeed(WIDTH, HEIGHT, ladder.frame_rate, font_roboto.RobotoMedium)
-    picture, sound = ringside._pattern(pattern, {"re": None})  # noqa: SLF001 - the same feed
-    even = picture.filter("fps", fps=str(ladder.frame_rate), round="near")
+    """Arguments of an ffmpeg with its own muxer: the same pattern, encoders and chunk length."""
+    pattern = PatternFeed(WIDTH, HEIGHT, ladder.frame_rate, font_roboto.RobotoMedium)
+    video, audio = open_inputs(pattern, real_time=True)
+    even = video.filter("fps", fps=str(ladder.frame_rate), round="near")
     parts = even.filter_multi_output("split", len(ladder.video))
     frames = int(ladder.segment * ladder.frame_rate)
     streams, options = [], dict[str, object]()
-    for index, rung in enumerate(ladder.video):
-        scaled = ringside._scaled(parts.stream(index), rung, "x264")  # noqa: SLF001 - the same
+    for index, rendition in enumerate(ladder.video):
+        scaled = scaled_video(parts.stream(index), rendition, "x264")
         streams.append(scaled)
-        said = encoder_options("x264", rung, frames, rung.threads, ladder.latency)
-        for name, value in said.items():
+        encoder = encoder_options("x264", rendition, frames, rendition.threads, ladder.latency)
+        for name, value in encoder.items():
             options[f"{name.removesuffix(':v')}:v:{index}"] = value
         options[f"force_key_frames:v:{index}"] = f"expr:gte(t,n_forced*{float(ladder.segment)})"
-    chunk = ringside._chunks(ladder, ladder.segment).picture  # noqa: SLF001 - the same
+    chunk = chunks_of(ladder, ladder.segment).video
     output = ffmpeg.output(
         *streams,
-        sound.audio,
+        audio.audio,
         str(folder / "index.mpd"),
         **options,
         **{"c:a": "aac", "b:a": ladder.audio.bitrate, "ar": ladder.audio.sample_rate},
@@ -134,7 +137,7 @@ def peer_arguments(folder: Path, ladder: EncodeLadder, target: float, clock: str
 
 @asynccontextmanager
 async def peer(folder: Path, ladder: EncodeLadder, target: float) -> AsyncIterator[str]:
-    """The output of ffmpeg alone, and what serves it; gives its address."""
+    """Run ffmpeg alone with a file server; give its address."""
     folder.mkdir()
     port = free_port()
     async with growing_files(folder, port) as address:
@@ -155,7 +158,7 @@ async def peer(folder: Path, ladder: EncodeLadder, target: float) -> AsyncIterat
 
 
 def target_of(running: Service) -> float:
-    """Seconds of latency that our MPD asks for; three where it asks for none."""
+    """Target latency of our MPD in seconds; three if it has none."""
     text = fetch(f"{running.live(CHANNEL)}/index.mpd").text
     found = re.search(r'<Latency[^>]* target="(\d+)"', text)
     return int(found[1]) / 1000 if found else 3.0
@@ -164,10 +167,10 @@ def target_of(running: Service) -> float:
 async def watched(
     context: BrowserContext, page: str, turn: Turn, seconds: float, warm_up: float
 ) -> Found:
-    """Play; say what came of it."""
-    viewer = await Viewer.come(context, page, turn.player)
+    """Play and measure."""
+    viewer = await Viewer.open(context, page, turn.player)
     await viewer.read_clock(HEIGHT)
-    await viewer.load(turn.channel, low=True)
+    await viewer.load(turn.channel, low=True, recovers=True)
     if not await viewer.started(30):
         print((await viewer.report()).seen, *viewer.refused, sep="\n")
         raise SystemExit(f"{turn.player}, {turn.path}: it does not start")
@@ -203,7 +206,7 @@ async def watched(
 
 
 def table(founds: Sequence[Found]) -> str:
-    """What people read."""
+    """Print the table."""
     heads = ("player", "path", "p50, ms", "p95, ms", "least", "most", "stalls", "stalled, ms")
     heads += ("player says, ms", "start, ms", "seeks", "dropped")
     lines = [heads, ("---",) * len(heads)]
@@ -215,39 +218,39 @@ def table(founds: Sequence[Found]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-async def measure(said: argparse.Namespace) -> list[Found]:
-    """All turns."""
-    ladder = read_ladder(said.latency)
+async def measure(options: argparse.Namespace) -> list[Found]:
+    """Measure all turns."""
+    ladder = read_ladder(options.latency)
     source = f"{{type: pattern, width: {WIDTH}, height: {HEIGHT}}}"
-    channel = f"  {CHANNEL}: {{source: {source}, ladder: {LADDER}, latency: {said.latency}}}\n"
+    channel = f"  {CHANNEL}: {{source: {source}, ladder: {LADDER}, latency: {options.latency}}}\n"
     founds: list[Found] = []
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_MEMORY)))
         running = stack.enter_context(service(folder, channel))
         running.wait_for_segments(CHANNEL, 5)
         edge = stack.enter_context(cache("nginx", folder / "edge", [running.port], "15s", "503"))
-        target = said.target or target_of(running)
+        target = options.target or target_of(running)
         theirs = await stack.enter_async_context(peer(folder / "peer", ladder, target))
         page = stack.enter_context(page_server())
         context = await stack.enter_async_context(chromium(folder / "chromium"))
         paths = {"origin": running.port, "nginx": edge}
         turns = [
             Turn(player, path, f"http://127.0.0.1:{port}/live/{CHANNEL}")
-            for player in said.players
+            for player in options.players
             for path, port in paths.items()
-            if path in said.paths
+            if path in options.paths
         ]
-        if "peer" in said.paths:
+        if "peer" in options.paths:
             turns.append(Turn("dash", f"ffmpeg -ldash, {target:g} s wanted", theirs))
         for turn in turns:
-            found = await watched(context, page, turn, said.seconds, said.warm_up)
+            found = await watched(context, page, turn, options.seconds, options.warm_up)
             print(json.dumps(asdict(found)), flush=True)
             founds.append(found)
     return founds
 
 
 def main() -> None:
-    """Measure, print, keep."""
+    """Measure, print and store the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--warm-up", type=float, default=10, help="seconds before that")
@@ -256,13 +259,13 @@ def main() -> None:
     parser.add_argument("--players", nargs="*", choices=LOW_LATENCY, default=LOW_LATENCY)
     every = ("origin", "nginx", "peer")
     parser.add_argument("--paths", nargs="*", choices=every, default=every)
-    said = parser.parse_args()
-    founds = asyncio.run(measure(said))
+    options = parser.parse_args()
+    founds = asyncio.run(measure(options))
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     result = {
         "machine": machine,
-        "latency": said.latency,
-        "seconds": said.seconds,
+        "latency": options.latency,
+        "seconds": options.seconds,
         "found": [asdict(found) for found in founds],
     }
     OUT.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
-"""A channel on air for twelve hours, without an encoder: a new segment every 1.92 s.
+"""A channel that has been on air for twelve hours, without an encoder: a segment every 1.92 s.
 
-Its past is written at once, as a rewritten journal has it. Of the media only the newest segments
-are there, each of its own bytes, and those that come: nobody asks for others here.
+The past is written at once, as a compacted journal has it. Only the newest segments and the future
+ones have media: the benchmarks request no others.
 """
 
 import os
@@ -12,43 +12,44 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
-from packager.clock import Clock
-from packager.columns import Packed
-from packager.journal import VERSION, encode
+from packager.journal.format import VERSION, encode
 from packager.layout import JOURNAL, SegmentName, init_version
-from packager.records import (
+from packager.runtime.storage.journal_writer import JournalWriter
+from packager.runtime.storage.media_store import MediaStore
+from packager.timeline.records import (
     Anchor,
-    Bundle,
     ChunkAdded,
-    Header,
-    Listed,
+    EdgeSet,
+    JournalHeader,
     PeriodStarted,
     Record,
+    SegmentBundle,
     SegmentEnded,
     TrackAdded,
 )
-from packager.runtime.journal_writer import JournalWriter
-from packager.runtime.media_store import MediaStore
-from packager.ticks import MICROS, Grid, Ticks
+from packager.timeline.segment_table import PackedSegments
+from packager.timing.clock import Clock
+from packager.timing.grid import Grid
+from packager.timing.ticks import MICROS, Ticks
 from packager.track import Track, TrackKind
 
 NAME = "tv"
 GRID = Grid(Fraction(48, 25))
 HOURS = 12
 CHUNKS = 4
-"""Of a segment."""
+"""Bytes of a segment."""
 SETS = {"200KB": ("v2", 200_000, 64), "1MB": ("v1", 1_000_000, 32), "4MB": ("v0", 4_000_000, 16)}
-"""Distinct segments by name: their track, bytes of each, how many."""
+"""Distinct segments by name: track, bytes of each, number of segments."""
 PLAYLIST_TRACK = "v2"
 _SOUND = 30_720
-"""Bytes of a segment of sound."""
+"""Bytes of an audio segment."""
 _SIZES = {track: size for track, size, _ in SETS.values()} | {"a0": _SOUND}
 _KEPT = 40
 """New segments whose media is kept."""
 _PACKED = 250
 """Segments in one record."""
 _INIT = b"\0\0\0\x08ftyp"
-"""Made up: no player looks at it."""
+"""Invented codec data: no player reads it."""
 
 
 def _track(name: str) -> Track:
@@ -86,13 +87,13 @@ class LiveChannel:
     """The channel in a data folder; a thread keeps it live."""
 
     def __init__(self, data: Path, clock: Clock) -> None:
-        """Lay its past, which ends now, into the folder `data`."""
+        """Write the past of the channel into the folder `data`; it ends now."""
         self._folder = data / NAME
         self._clock = clock
         self._laid = GRID.number_at_micros(clock.now()) - 1
         first = self._laid + 1 - int(HOURS * 3600 / GRID.duration)
         self.first = first // 25 * 25
-        """The first segment: it begins at a whole second."""
+        """The first segment; it starts at a whole second."""
         self._folder.mkdir(parents=True)
         self._store = MediaStore(self._folder)
         for track in TRACKS:
@@ -108,27 +109,27 @@ class LiveChannel:
         self._fault: Exception | None = None
 
     def files(self, name: str) -> list[str]:
-        """The paths of a set's segments, below the channel."""
+        """Paths of a set's segments, below the channel."""
         track, _, count = SETS[name]
         return [f"{track}/{SegmentName(number)}" for number in self._newest(count)]
 
     @property
     def start_over(self) -> str:
-        """The playlist of a view of all twelve hours, below the channel."""
+        """Path of the playlist of all twelve hours, below the channel."""
         return f"from/{int(self.first * GRID.duration)}/{PLAYLIST_TRACK}/index.m3u8"
 
     def __enter__(self) -> Self:
-        """Go on air."""
+        """Start the thread."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Off air."""
+        """Stop the thread."""
         self._over.set()
         self._thread.join()
 
     def check(self) -> None:
-        """See that it is on air."""
+        """Check that the channel is on air."""
         if self._fault is not None:
             raise self._fault
 
@@ -137,14 +138,14 @@ class LiveChannel:
 
     def _past(self) -> Iterator[Record]:
         utc = GRID.micros(self.first)
-        yield Header(VERSION, NAME, GRID.duration)
+        yield JournalHeader(VERSION, NAME, GRID.duration)
         yield PeriodStarted(0, self.first, Anchor(Fraction(0), utc, utc))
         yield from map(TrackAdded, TRACKS)
         for track in TRACKS:
             for first in range(self.first, self._laid + 1, _PACKED):
                 numbers = range(first, min(first + _PACKED, self._laid + 1))
-                yield Bundle(track.id, 0, _packed(track, numbers))
-        yield Listed(self._laid)
+                yield SegmentBundle(track.id, 0, _packed(track, numbers))
+        yield EdgeSet(self._laid)
 
     def _go_on(self) -> None:
         journal = JournalWriter(self._folder, NAME, GRID.duration)
@@ -166,7 +167,7 @@ class LiveChannel:
             journal.close()
 
     def _publish(self, journal: JournalWriter, number: int) -> None:
-        """A segment of every track, chunk by chunk, each once its time has passed."""
+        """Publish a segment of each track, chunk by chunk, each at its time."""
         for index in range(CHUNKS):
             due = GRID.micros(number) + (index + 1) * GRID.duration * MICROS / CHUNKS
             if self._over.wait(max(0.0, float(due - self._clock.now()) / MICROS)):
@@ -186,9 +187,9 @@ def _chunk(track: Track, number: int, index: int, size: int) -> ChunkAdded:
     return ChunkAdded(track.id, number, Ticks(start), Ticks(length), size)
 
 
-def _packed(track: Track, numbers: range) -> Packed:
+def _packed(track: Track, numbers: range) -> PackedSegments:
     chunks = CHUNKS * len(numbers)
-    return Packed(
+    return PackedSegments(
         number=numbers[0],
         steps=[1] * (len(numbers) - 1),
         published=[GRID.micros(number + 1) for number in numbers],

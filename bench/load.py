@@ -1,4 +1,4 @@
-"""A load on a server, and what it found."""
+"""Loads for a server, and their results."""
 
 import json
 import subprocess
@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from servers import HERE, LOAD_CORE, SERVER_CORE, Client, Server, busy, kernel_cpu
+from server_process import Client, Server, busy, kernel_cpu
+from servers import HERE, LOAD_CORE, SERVER_CORE
 
 _SCRIPT = HERE / "wrk.lua"
 _LOOK = 0.02
-"""Seconds between two looks whether a manifest has changed."""
+"""Seconds between two checks whether a manifest has changed."""
 
 
 @dataclass(frozen=True)
@@ -20,47 +21,47 @@ class Found:
     """One measurement."""
 
     rate: float
-    """Answers a second."""
-    octets: float
-    """Bytes a second, headers too."""
+    """Responses per second."""
+    size: float
+    """Bytes per second, with headers."""
     p50: float
     """Milliseconds."""
     p99: float
     cpu: float
-    """Microseconds of the server's CPU an answer, with that of the kernel's thread beside it."""
+    """Microseconds of CPU per response: the server's, and its kernel thread's."""
     own: float
-    """Share of the time that the server was at work."""
+    """Share of the time that the server was busy."""
     kernel: float
-    """The same of the kernel's thread that takes over from it where much is sent."""
+    """The same of the kernel thread that sends for the server under high load."""
     core: float
-    """Share of the time that its core was at work, for whomever."""
+    """Share of the time that the core was busy, with any process."""
     refused: int
-    """Answers of 400 and above."""
+    """Responses with status 400 and above."""
     failed: int
-    """Connections that broke, requests that got no answer in time."""
+    """Broken connections, and requests without a response in time."""
     each: float
-    """Bytes an answer, headers too."""
+    """Bytes per response, with headers."""
     by_process: tuple[float, ...]
-    """CPU-seconds of each of its processes that was at work."""
+    """CPU-seconds of each busy process of the server."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked for."""
+    """The requests of a load."""
 
     path: str
     headers: Mapping[str, str]
     script: tuple[str, ...] = ()
     """Arguments of wrk's script."""
     pull: tuple[Path, Path] | None = None
-    """In place of wrk: the program of `pull.c`, which takes one header, and the list of paths."""
+    """Program of `pull.c`, which replaces wrk: it takes one header and a list of paths."""
 
     def command(self, port: int, connections: int, seconds: int) -> list[str]:
         """The program and its arguments."""
         if self.pull is not None:
             program, paths = map(str, self.pull)
-            said = [f"{name}: {value}" for name, value in self.headers.items()]
-            return [program, str(port), str(connections), str(seconds), paths, *said]
+            headers = [f"{name}: {value}" for name, value in self.headers.items()]
+            return [program, str(port), str(connections), str(seconds), paths, *headers]
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
         for name, value in self.headers.items():
             command += ["-H", f"{name}: {value}"]
@@ -71,7 +72,7 @@ class Load:
 def measure(
     server: Server, load: Load, connections: int, seconds: int, *, pinned: bool = True
 ) -> Found:
-    """Put `load` on a server for so long."""
+    """Run `load` against a server for some seconds."""
     cores = str(LOAD_CORE) if pinned else f"{SERVER_CORE},{LOAD_CORE}"
     command = ["taskset", "-c", cores, *load.command(server.port, connections, seconds)]
     before, core, kernel = server.cpu(), busy(SERVER_CORE), kernel_cpu(SERVER_CORE)
@@ -81,32 +82,32 @@ def measure(
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
         raise SystemExit(f"{command[3]}: {done.returncode}: {done.stdout}{done.stderr}")
-    said = json.loads(lines[-1])
+    report = json.loads(lines[-1])
     spent = [after[pid] - before.get(pid, 0.0) for pid in after]
-    length = said["micros"] / 1e6
-    asked = max(1, said["requests"])
+    length = report["micros"] / 1e6
+    asked = max(1, report["requests"])
     return Found(
-        rate=said["requests"] / length,
-        octets=said["bytes"] / length,
-        p50=said["p50"] / 1000,
-        p99=said["p99"] / 1000,
+        rate=report["requests"] / length,
+        size=report["bytes"] / length,
+        p50=report["p50"] / 1000,
+        p99=report["p99"] / 1000,
         cpu=(sum(spent) + (kernel if pinned else 0.0)) * 1e6 / asked,
         own=sum(spent) / length,
         kernel=kernel / length,
         core=(core_after[0] - core[0]) / max(1, core_after[1] - core[1]),
-        refused=said["refused"],
-        failed=said["failed"],
-        each=said["bytes"] / asked,
+        refused=report["refused"],
+        failed=report["failed"],
+        each=report["bytes"] / asked,
         by_process=tuple(sorted((some for some in spent if some), reverse=True)),
     )
 
 
 @contextmanager
 def renewed(server: Server, path: str, file: Path) -> Iterator[None]:
-    """While in it `file` has a request for `path` under the condition that it has changed.
+    """Keep in `file` a conditional request for `path`, while the block runs.
 
-    Its tag is that of the newest answer: as that changes with the live edge, some requests between
-    the change and the next look get a whole answer, as in life.
+    The tag is that of the newest response. It changes with the live edge, so the requests between a
+    change and the next check get a full response, as real players do.
     """
     client, over = Client(server.port), threading.Event()
     target = server.url(path)

@@ -1,12 +1,12 @@
-"""Viewers as real players behave, for Locust: a flash crowd comes, stays and leaves.
+"""Simulated viewers that behave like real players, for Locust: a flash crowd joins and leaves.
 
     locust -f bench/locustfile.py --headless --host http://127.0.0.1:8080 --channel demo --crowd 200
 
-Each viewer joins, refreshes its manifest at the pace of its format, fetches a segment of the
-picture and of the sound in every segment duration, changes its rendition now and then, or begins at
-the event's start. What a viewer would see is a failure: an answer that is not 200 (of what is about
-to be there: not within two seconds either), a segment without bytes, a live edge that has not
-moved for three target durations. Shares and paces are those of `flash_crowd.model.Audience`.
+Each viewer joins, refreshes its manifest at the pace of its format, and fetches a segment of video
+and audio in each segment duration. Some change the rendition, some start at the event's start.
+Everything that a viewer would notice is a failure. A status other than 200 is one; for an object in
+the future, after two seconds. So is an empty segment, and a live edge that stands still for three
+target durations. Shares and paces are those of `flash_crowd.model.Audience`.
 """
 
 import random
@@ -31,70 +31,72 @@ from locust import LoadTestShape, events, task
 from locust.contrib.fasthttp import FastHttpUser
 from locust.exception import StopUser
 
-from packager.clock import monotonic
+from packager.timing.clock import monotonic
 
-WHO = Audience()
+AUDIENCE = Audience()
 _TRIES = 5
 _SOON = (404, 412)
-"""What the origin says of what is about to be there."""
+"""Statuses of the origin for an object in the near future."""
 _SYNCHRONIZES = 30.0
 """Seconds."""
 
 
 @events.init_command_line_parser.add_listener
 def options(parser: ArgumentParser, **_: object) -> None:
-    """Options of its own; each may be an environment variable too."""
-    said: Any = parser
-    say = said.add_argument
+    """Add options; each may be an environment variable too."""
+    arguments: Any = parser
+    say = arguments.add_argument
     say("--channel", env_var="CROWD_CHANNEL", default="demo")
-    say("--event", env_var="CROWD_EVENT", default="", help="who starts over watches it")
+    say("--event", env_var="CROWD_EVENT", default="", help="event that viewers start over")
     say("--edges", env_var="CROWD_EDGES", default="", help="URLs, with commas; or else the host")
     say("--crowd", env_var="CROWD_USERS", type=int, default=200, help="viewers")
-    say("--ramp", env_var="CROWD_RAMP", type=float, default=WHO.ramp, help="seconds to join in")
+    say(
+        "--ramp", env_var="CROWD_RAMP", type=float, default=AUDIENCE.ramp, help="seconds to join in"
+    )
     say("--watch", env_var="CROWD_WATCH", type=float, default=40.0, help="seconds after that")
     say("--leave", env_var="CROWD_LEAVE", type=float, default=5.0, help="seconds to leave in")
 
 
 class FlashCrowd(LoadTestShape):
-    """All come within seconds, as a raised cosine; stay; leave."""
+    """A crowd that joins within seconds, as a raised cosine, stays and leaves."""
 
     def tick(self) -> tuple[int, float] | None:
-        """How many are to be there now."""
+        """Number of viewers at this moment."""
         if self.runner is None:
             return None
-        said: Any = self.runner.environment.parsed_options
+        arguments: Any = self.runner.environment.parsed_options
         now = self.get_run_time()
-        if now < said.ramp:
-            share = now / said.ramp
-            count = ceil(said.crowd * (share - sin(2 * pi * share) / (2 * pi)))
-            return max(1, count), said.crowd
-        if now < said.ramp + said.watch:
-            return said.crowd, said.crowd
-        left = 1 - (now - said.ramp - said.watch) / max(said.leave, 0.001)
-        return (ceil(said.crowd * left), said.crowd) if left > 0 else None
+        if now < arguments.ramp:
+            share = now / arguments.ramp
+            count = ceil(arguments.crowd * (share - sin(2 * pi * share) / (2 * pi)))
+            return max(1, count), arguments.crowd
+        if now < arguments.ramp + arguments.watch:
+            return arguments.crowd, arguments.crowd
+        left = 1 - (now - arguments.ramp - arguments.watch) / max(arguments.leave, 0.001)
+        return (ceil(arguments.crowd * left), arguments.crowd) if left > 0 else None
 
 
 class Viewer(FastHttpUser):
-    """What viewers of all formats have in common."""
+    """Behaviour of viewers of all formats."""
 
     abstract = True
     files: ClassVar[str] = ""
-    """Its first manifest."""
+    """Path of the first manifest."""
 
     def on_start(self) -> None:
-        """Choose where and how to watch."""
-        said: Any = self.environment.parsed_options
-        edges = [edge for edge in said.edges.split(",") if edge] or [self.host]
-        self.starts_over = bool(said.event) and random.random() < WHO.start_over  # noqa: S311
-        view = f"/event/{said.event}" if self.starts_over else ""
+        """Choose the rendition and the start."""
+        arguments: Any = self.environment.parsed_options
+        edges = [edge for edge in arguments.edges.split(",") if edge] or [self.host]
+        self.starts_over = bool(arguments.event) and random.random() < AUDIENCE.start_over  # noqa: S311
+        view = f"/event/{arguments.event}" if self.starts_over else ""
         edge = random.choice(edges)  # noqa: S311
-        self.first_url = f"{edge}/live/{said.channel}{view}/{self.files}"
-        self.ends = monotonic() + random.expovariate(1 / WHO.stay)
+        self.first_url = f"{edge}/live/{arguments.channel}{view}/{self.files}"
+        self.ends = monotonic() + random.expovariate(1 / AUDIENCE.stay)
         self.due = monotonic()
         self.rendition = -1
         self.newest = -1
         self.moved = monotonic()
-        # The crowd grows second by second: not all of a second at once.
+        # Locust starts the viewers of a second at once; spread them over the second.
         gevent.sleep(random.random())  # noqa: S311
 
     @task
@@ -105,14 +107,14 @@ class Viewer(FastHttpUser):
         raise StopUser
 
     def watch(self) -> None:
-        """Watch, in the manner of a format."""
+        """Watch as a player of the format does."""
         raise NotImplementedError
 
     def fetch(self, url: str, kind: Kind) -> bytes:
-        """The answer's body; what is about to be there is asked for again.
+        """The body of the response; a request for a future object is repeated.
 
         Raises:
-            StopUser: a viewer would see an error.
+            StopUser: a viewer would notice an error.
         """
         for left in reversed(range(_TRIES)):
             request: Any = self.client.get(url, name=kind.label, catch_response=True)
@@ -129,26 +131,26 @@ class Viewer(FastHttpUser):
         raise StopUser
 
     def wait(self, seconds: float = 0.0) -> None:
-        """Until it is so much later than the last time; leave if one has seen enough."""
+        """Wait until some seconds after the last time; leave at the end of the visit."""
         self.due = max(self.due + seconds, monotonic() - seconds)
         gevent.sleep(max(0.0, self.due - monotonic()))
         if monotonic() > self.ends:
             raise StopUser
 
     def choose(self, count: int) -> bool:
-        """A rendition of so many: the first, or now and then another; whether it is another."""
+        """Choose one of some renditions, mostly the same; also whether it changed."""
         if self.rendition < 0:
-            weights = WHO.rungs[:count]
+            weights = AUDIENCE.renditions[:count]
             self.rendition = random.choices(range(len(weights)), weights)[0]  # noqa: S311
             return True
         before = self.rendition
-        if random.random() < WHO.switch:  # noqa: S311
+        if random.random() < AUDIENCE.switch:  # noqa: S311
             step = random.choice((-1, 1))  # noqa: S311
             self.rendition = min(max(before + step, 0), count - 1)
         return self.rendition != before
 
     def see(self, newest: int, target: float) -> bool:
-        """Look at the live edge; whether it has moved. One that stands still is a failure."""
+        """Check whether the live edge moved; one that stands still is a failure."""
         now = monotonic()
         if newest > self.newest:
             self.newest, self.moved = newest, now
@@ -167,7 +169,7 @@ class Viewer(FastHttpUser):
 
 
 class Followed:
-    """A playlist that is asked for again and again, as delta updates where there are any."""
+    """A playlist that is refreshed, with delta updates if the origin offers them."""
 
     def __init__(self, viewer: Viewer, url: str) -> None:
         """Load it."""
@@ -180,7 +182,7 @@ class Followed:
         return media_playlist(text, self._url)
 
     def refresh(self) -> None:
-        """Learn what is new; what a delta update leaves out is known."""
+        """Read the new segments; a delta update leaves out known ones."""
         before = self.listing
         found = self._loaded("?_HLS_skip=YES" if before.skips else "")
         older = before.urls[: max(0, found.first - before.first)]
@@ -188,27 +190,27 @@ class Followed:
 
 
 class HlsViewer(Viewer):
-    """As hls.js: playlists of picture and sound, and what is new in them at once."""
+    """As hls.js: refreshes the playlists of video and audio, and fetches new segments at once."""
 
-    weight = round(WHO.hls * 100)
+    weight = round(AUDIENCE.hls * 100)
     files = "index.m3u8"
 
     def watch(self) -> None:
-        """Refresh and fetch what is new, or what comes next."""
+        """Refresh, and fetch the new segments or the next one."""
         text = self.fetch(self.first_url, Kind.MULTIVARIANT).decode()
-        urls, sound_url = multivariant(text, self.first_url)
+        urls, audio_url = multivariant(text, self.first_url)
         self.choose(len(urls))
-        picture, sound = Followed(self, urls[self.rendition]), Followed(self, sound_url)
+        picture, audio = Followed(self, urls[self.rendition]), Followed(self, audio_url)
         self.fetch(picture.listing.init, Kind.INIT)
-        self.fetch(sound.listing.init, Kind.INIT)
+        self.fetch(audio.listing.init, Kind.INIT)
         self.see(picture.listing.newest, picture.listing.target)
         first, newest = picture.listing.first, picture.listing.newest
-        upcoming = first if self.starts_over else max(first, newest - WHO.start_segments + 1)
-        until = min(newest, upcoming + WHO.start_segments - 1)
+        upcoming = first if self.starts_over else max(first, newest - AUDIENCE.start_segments + 1)
+        until = min(newest, upcoming + AUDIENCE.start_segments - 1)
         moved = True
         while not picture.listing.ended:
             for number in range(upcoming, until + 1):
-                self._segment(picture.listing.url(number), sound.listing.url(number))
+                self._segment(picture.listing.url(number), audio.listing.url(number))
             upcoming = until + 1
             self.wait(picture.listing.segment if moved else picture.listing.target / 2)
             if self.choose(len(urls)):
@@ -216,10 +218,10 @@ class HlsViewer(Viewer):
                 self.fetch(picture.listing.init, Kind.INIT)
             else:
                 picture.refresh()
-            sound.refresh()
+            audio.refresh()
             moved = self.see(picture.listing.newest, picture.listing.target)
-            newest = min(picture.listing.newest, sound.listing.newest)
-            # Who is far behind plays on, and needs a segment whenever one has been played.
+            newest = min(picture.listing.newest, audio.listing.newest)
+            # A viewer behind the live edge fetches a segment when one has been played.
             until = min(upcoming, newest) if self.starts_over else newest
             moved = moved or self.starts_over
 
@@ -230,27 +232,29 @@ class HlsViewer(Viewer):
 
 
 class DashViewer(Viewer):
-    """As dash.js: the MPD in every segment, by patches where it has any; the time now and then."""
+    """As dash.js: refreshes the MPD each segment, with patches, and the clock sometimes."""
 
-    weight = round(WHO.dash * 100)
+    weight = round(AUDIENCE.dash * 100)
     files = "index.mpd"
 
     def watch(self) -> None:
-        """Refresh and fetch what is new, or what comes next."""
+        """Refresh, and fetch the new segments or the next one."""
         shown = mpd(self.fetch(self.first_url, Kind.MPD), self.first_url)
         self.synchronized = -_SYNCHRONIZES
         self._synchronize(shown)
         self.choose(len(shown.renditions))
         self.see(shown.newest, shown.update)
         self.fetch(shown.renditions[self.rendition].init, Kind.INIT)
-        self.fetch(shown.sound.init, Kind.INIT)
-        first = shown.sound.first
-        upcoming = first if self.starts_over else max(first, shown.newest - WHO.start_segments + 1)
-        until = min(shown.newest, upcoming + WHO.start_segments - 1)
+        self.fetch(shown.audio.init, Kind.INIT)
+        first = shown.audio.first
+        upcoming = (
+            first if self.starts_over else max(first, shown.newest - AUDIENCE.start_segments + 1)
+        )
+        until = min(shown.newest, upcoming + AUDIENCE.start_segments - 1)
         while not shown.ended:
             for number in range(upcoming, until + 1):
                 self.fetch(shown.renditions[self.rendition].url(number), Kind.SEGMENT)
-                self.fetch(shown.sound.url(number), Kind.SEGMENT)
+                self.fetch(shown.audio.url(number), Kind.SEGMENT)
             upcoming = until + 1
             self.wait(shown.update)
             shown = self._refreshed(shown)
@@ -275,7 +279,7 @@ class DashViewer(Viewer):
 
 
 class SmoothViewer(Viewer):
-    """The manifest once; each fragment tells of the next."""
+    """As a Smooth player: one manifest, then each fragment names the next ones."""
 
     weight = 100 - HlsViewer.weight - DashViewer.weight
     files = "index.ism/Manifest"
@@ -283,20 +287,20 @@ class SmoothViewer(Viewer):
     def watch(self) -> None:
         """Fetch a fragment whenever one has been played."""
         streams = client_manifest(self.fetch(self.first_url, Kind.SMOOTH), self.first_url)
-        picture, sound = streams["video"], streams["audio"]
+        picture, audio = streams["video"], streams["audio"]
         times = {name: list(streams[name].times) for name in ("video", "audio")}
-        first = 0 if self.starts_over else max(0, len(picture.times) - WHO.start_segments)
+        first = 0 if self.starts_over else max(0, len(picture.times) - AUDIENCE.start_segments)
         place = first
         while place < len(times["video"]):
             self.choose(len(picture.bit_rates))
-            for name, stream in (("video", picture), ("audio", sound)):
+            for name, stream in (("video", picture), ("audio", audio)):
                 rate = stream.bit_rates[self.rendition if name == "video" else 0]
                 at = times[name][place]
                 data = self.fetch(stream.url(rate, at), Kind.FRAGMENT)
                 times[name] += [time for time in following(data) if time > times[name][-1]]
             if not self.starts_over:
-                # Who is behind learns nothing of the live edge.
+                # A viewer behind the live edge does not see it.
                 self.see(times["video"][-1], ceil(picture.duration))
             place += 1
-            if place >= first + WHO.start_segments:
+            if place >= first + AUDIENCE.start_segments:
                 self.wait(picture.duration)

@@ -1,4 +1,4 @@
-"""The input of the benchmarks: five renditions and sound, 12 Mbit/s, already encoded."""
+"""The input of the benchmarks: five renditions and audio, 12 Mbit/s, pre-encoded."""
 
 import subprocess
 from pathlib import Path
@@ -8,7 +8,7 @@ import imageio_ffmpeg
 FFMPEG = str(imageio_ffmpeg.get_ffmpeg_exe())
 OUT = Path(__file__).parent / "out"
 RATES = (5200, 3200, 1900, 1000, 570)
-"""kbit/s of the renditions; the picture does not matter where nothing is decoded."""
+"""kbit/s of the renditions. Nothing is decoded, so the picture does not matter."""
 SEGMENT = "1.92"
 _SECONDS = "57.6"
 

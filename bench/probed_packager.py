@@ -1,61 +1,53 @@
-"""The packager, with the instant of every chunk's arrival written down beside it.
+"""The packager, with a record of the arrival of each chunk.
 
     probed_packager.py ARRIVALS packager -c FILE
 
-A line a chunk: channel, track, segment number, chunk, and the monotonic nanosecond at which its
-last bytes had been read.
+ARRIVALS gets a line for each chunk: channel, track, segment number, chunk, and the monotonic
+nanosecond at which its last bytes were read.
 """
 
 import atexit
 import sys
+import time
 from collections.abc import Iterable
 
-from packager import cli
+from packager.cli import main as cli
+from packager.runtime.channel.pipeline import Pipeline
+from packager.runtime.storage.publisher import Publisher
+from packager.segmenter.actions import Action, EndPeriod, StoreChunk
 
 
 def probe(path: str) -> None:
-    """Wrap the two places between which a chunk is published."""
-    import time  # noqa: PLC0415 - only where it is measured
-
-    from packager.actions import Action, Broken, Store  # noqa: PLC0415 - the same
-    from packager.runtime.intake import Intake  # noqa: PLC0415 - after the metrics' folder is set
-    from packager.runtime.publisher import Publisher  # noqa: PLC0415 - the same
-
+    """Wrap the two functions between which a chunk is published."""
     out = open(path, "w", buffering=1 << 16)  # noqa: PTH123, SIM115 - for as long as the process
     atexit.register(out.close)
     arrived = 0
     counts: dict[tuple[str, str, int], int] = {}
-    feed, publish = Intake.feed, Publisher.publish
+    feed, publish = Pipeline.feed, Publisher.publish
 
-    def probed_feed(self: Intake, track: int, data: bytes) -> list[Broken]:
+    def probed_feed(self: Pipeline, track: int, data: bytes) -> list[EndPeriod]:
         nonlocal arrived
         arrived = time.monotonic_ns()
         return feed(self, track, data)
 
-    def probed_publish(self: Publisher, actions: Iterable[Action]) -> list[Broken]:
+    def probed_publish(self: Publisher, actions: Iterable[Action]) -> list[EndPeriod]:
         kept = list(actions)
         result = publish(self, kept)
         for action in kept:
-            if isinstance(action, Store):
+            if isinstance(action, StoreChunk):
                 key = (self._channel, action.record.track, action.record.number)
                 index = counts.get(key, 0)
                 counts[key] = index + 1
                 out.write(f"{key[0]} {key[1]} {key[2]} {index} {arrived}\n")
         return result
 
-    Intake.feed = probed_feed  # type: ignore[method-assign]
+    Pipeline.feed = probed_feed  # type: ignore[method-assign]
     Publisher.publish = probed_publish  # type: ignore[method-assign]
 
 
 def main() -> None:
-    """Run `ringside` with the probe in place."""
-    original = cli._packager  # noqa: SLF001 - a probe
-
-    def packager(arguments: object) -> None:
-        probe(sys.argv[1])
-        original(arguments)  # type: ignore[arg-type]
-
-    cli._packager = packager  # type: ignore[assignment]  # noqa: SLF001 - a probe
+    """Run `ringside` with the probe."""
+    probe(sys.argv[1])
     cli.main(sys.argv[2:])
 
 

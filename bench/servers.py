@@ -1,4 +1,4 @@
-"""The servers that `bench/serving.py` compares, each with the same bodies under the same paths."""
+"""The servers that `bench/serving.py` compares; all serve the same bodies under the same paths."""
 
 import base64
 import hashlib
@@ -7,20 +7,19 @@ import json
 import os
 import resource
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 from live_channel import NAME, PLAYLIST_TRACK, SETS, LiveChannel
+from server_process import Client, Page, Server, free_port
 
-from packager.counting import forget
+from packager.host.metrics_folder import clear
 
 HERE = Path(__file__).parent
 SERVER_CORE = 0
@@ -28,162 +27,20 @@ LOAD_CORE = 1
 ROOT = f"/live/{NAME}/"
 PLAYLIST = f"{ROOT}{PLAYLIST_TRACK}/index.m3u8"
 WINDOW = "44s"
-"""Of the rolling playlist: two kilobytes."""
-_TICK = os.sysconf("SC_CLK_TCK")
-_SECRET = "guards-nothing"  # noqa: S105 - it is so
-_TOKEN_KEY = "of-the-benchmark-which-guards-nothing-at-all"  # noqa: S105 - the same
+"""Segments of the rolling playlist: two kilobytes."""
+_SECRET = "guards-nothing"  # noqa: S105 - a key without a use
+_TOKEN_KEY = "of-the-benchmark-which-guards-nothing-at-all"  # noqa: S105 - as above
 
 
-class Refused(Exception):  # noqa: N818 - what the server said
-    """A server does not take its configuration."""
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@dataclass(frozen=True)
-class Page:
-    """An answer of the origin."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class Client:
-    """One connection to a server; no redirects, no decoding."""
-
-    def __init__(self, port: int) -> None:
-        """Of the server that listens there."""
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-
-    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Page:
-        """The answer to a GET."""
-        self._connection.request("GET", path, headers=dict(headers or {}))
-        answer = self._connection.getresponse()
-        return Page(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
-
-    def close(self) -> None:
-        """Hang up."""
-        self._connection.close()
-
-
-@dataclass
-class Server:
-    """A running server: a process, and those that it started."""
-
-    name: str
-    port: int
-    process: "subprocess.Popen[bytes]"
-    logs: tuple[Path, ...]
-    """Emptied after each measurement."""
-    query: Callable[[str], str] = lambda _: ""
-    """What a path needs behind it."""
-    renew: Callable[[], None] = lambda: None
-    """Called before each round: tokens do not last for ever."""
-    after: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
-
-    def url(self, path: str) -> str:
-        """`path` as this server wants it."""
-        return path + self.query(path)
-
-    def processes(self) -> list[int]:
-        """Its processes."""
-        return list(self._family())
-
-    def cpu(self) -> dict[int, float]:
-        """CPU-seconds so far, by process."""
-        return {
-            pid: (int(fields[11]) + int(fields[12])) / _TICK
-            for pid, fields in self._family().items()
-        }
-
-    def _family(self) -> dict[int, list[str]]:
-        """What the kernel says of the process that was started, and of all below it."""
-        known = dict(_processes())
-        found = {self.process.pid} & known.keys()
-        more = found
-        while more := {pid for pid, fields in known.items() if int(fields[1]) in more}:
-            found |= more
-        return {pid: known[pid] for pid in sorted(found)}
-
-    def memory(self) -> dict[str, int]:
-        """Bytes of all its processes: `rss` and `pss`."""
-        total = {"rss": 0, "pss": 0}
-        for pid in self.processes():
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                name, _, value = line.partition(":")
-                if name.lower() in total:
-                    total[name.lower()] += int(value.split()[0]) * 1024
-        return total
-
-    def check(self) -> None:
-        """See that it runs."""
-        if (code := self.process.poll()) is not None:
-            raise SystemExit(
-                f"{self.name} has ended with {code}: {self.logs[0].read_text()[-2000:]}"
-            )
-
-    def empty_logs(self) -> int:
-        """Bytes that its logs had."""
-        size = 0
-        for log in self.logs:
-            with suppress(FileNotFoundError):
-                size += log.stat().st_size
-                os.truncate(log, 0)
-        return size
-
-    def stop(self) -> None:
-        """End it."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGTERM)
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-        for work in self.after:
-            work()
-
-
-def _processes() -> list[tuple[int, list[str]]]:
-    """Process ids, and the fields of their stat from the state on (proc(5): field 3)."""
-    found = []
-    for entry in os.scandir("/proc"):
-        if entry.name.isdecimal():
-            with suppress(OSError):
-                text = Path(f"/proc/{entry.name}/stat").read_text()
-                found.append((int(entry.name), text.rpartition(")")[2].split()))
-    return found
-
-
-def busy(core: int) -> tuple[int, int]:
-    """Ticks that a core was at work, and in all."""
-    for line in Path("/proc/stat").read_text().splitlines():
-        if line.startswith(f"cpu{core} "):
-            ticks = [int(value) for value in line.split()[1:9]]
-            return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
-    raise LookupError(core)
-
-
-def kernel_cpu(core: int) -> float:
-    """CPU-seconds of the kernel's own thread for what a core's programs send and receive."""
-    for pid, fields in _processes():
-        with suppress(OSError):
-            if Path(f"/proc/{pid}/comm").read_text().strip() == f"ksoftirqd/{core}":
-                return (int(fields[11]) + int(fields[12])) / _TICK
-    return 0.0  # a container does not see it
+class Refused(Exception):  # noqa: N818 - an outcome, not a fault
+    """A server rejects its configuration."""
 
 
 class Site:
-    """What is served, as files on tmpfs, and the servers of it."""
+    """The served files on tmpfs, and the servers for them."""
 
     def __init__(self, folder: Path, channel: LiveChannel) -> None:
-        """Below `folder`, whose `data` has the channel."""
+        """Use `folder`, whose `data` has the channel."""
         self.folder = folder
         self.channel = channel
         self._started = 0
@@ -195,7 +52,7 @@ class Site:
         self._snapshot()
 
     def _snapshot(self) -> None:
-        """The playlists as the origin gives them, and the media, for servers of files."""
+        """Write the playlists of the origin and the media as files."""
         origin = self.origin("snapshot", {})
         client = Client(origin.port)
         try:
@@ -229,14 +86,14 @@ class Site:
         for index, (path, headers) in enumerate({**pages, **segments}.items()):
             file = www / (path[1:] + (".gz" if path == self.start_over else ""))
             names = [self.folder / f"{index}.header", self.folder / f"{index}.unchanged"]
-            said = "".join(
+            header_text = "".join(
                 f"{name}: {value}\r\n"
                 for name, value in headers.items()
                 if name not in ("content-length", "x-request-id")
             )
-            full = f"HTTP/1.1 200 OK\r\nContent-Length: {file.stat().st_size}\r\n{said}\r\n"
+            full = f"HTTP/1.1 200 OK\r\nContent-Length: {file.stat().st_size}\r\n{header_text}\r\n"
             names[0].write_text(full)
-            names[1].write_text(f"HTTP/1.1 304 Not Modified\r\n{said}\r\n")
+            names[1].write_text(f"HTTP/1.1 304 Not Modified\r\n{header_text}\r\n")
             lines.append(f"{path}\t{names[0]}\t{file}\t{headers['etag']}\t{names[1]}\n")
         (self.folder / "list").write_text("".join(lines))
 
@@ -260,7 +117,7 @@ class Site:
         return server
 
     def compiled(self, name: str) -> Path:
-        """A program in C from this folder."""
+        """Compile a C program of this folder."""
         program = self.folder / name
         if not program.exists():
             source = HERE / f"{name}.c"
@@ -268,13 +125,13 @@ class Site:
         return program
 
     def limit(self) -> Server:
-        """The C server."""
+        """Start the C server."""
         program = self.compiled("limit")
         port = free_port()
         return self._start("c", [str(program), str(port), str(self.folder / "list")], port)
 
     def nginx(self, *, guarded: bool = False, pinned: bool = True) -> Server:
-        """Files by nginx; `guarded`: with a token, an access log and the headers of a CDN."""
+        """Start nginx for files; `guarded` adds a token, an access log and the headers of a CDN."""
         port = free_port()
         home = self.folder / f"nginx-{port}"
         home.mkdir()
@@ -309,12 +166,12 @@ class Site:
         pinned: bool = True,
         supervised: bool = False,
     ) -> Server:
-        """An origin of its own, which follows the same channel.
+        """Start an origin that follows the same channel.
 
-        `supervised`: with somebody who starts as many workers as the settings say.
+        `supervised`: under a supervisor that starts the number of workers of the settings.
 
         Raises:
-            Refused: it does not know a setting.
+            Refused: the origin does not know a setting.
         """
         port = free_port()
         home = self.folder / f"origin-{port}"
@@ -345,13 +202,13 @@ class Site:
             raise Refused(str(refused).replace(str(config), "FILE")) from None
         if token is not None:
             server.query, server.renew = token.query, token.renew
-        server.after.append(lambda: forget(data))
+        server.after.append(lambda: clear(data))
         _wait_until_it_serves(server)
         return server
 
 
 class _Token:
-    """What `ringside token` prints."""
+    """A token as `ringside token` prints it."""
 
     def __init__(self, config: Path) -> None:
         self._config = config
@@ -359,16 +216,18 @@ class _Token:
         self.renew()
 
     def renew(self) -> None:
-        """A fresh one."""
+        """Make a new token."""
         command = [sys.executable, "-m", "packager", "token", "-c", str(self._config), NAME]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["no word"])[-1]
-            raise Refused("no command `ringside token`" if "invalid choice" in said else said)
+            error = (done.stderr.strip().splitlines() or ["no word"])[-1]
+            # An older Ringside, which may be measured too, has another text.
+            is_unknown = "invalid choice" in error or "no command" in error
+            raise Refused("no command `ringside token`" if is_unknown else error)
         self._said = f"?token={done.stdout.splitlines()[0].strip()}"
 
     def query(self, _: str) -> str:
-        """The same for every path of the channel."""
+        """The query of the token, which is valid for all paths of the channel."""
         return self._said
 
 
@@ -401,8 +260,8 @@ def _wait_until_it_serves(server: Server) -> None:
 
 def described(settings: Mapping[str, object], *, tokens: bool) -> str:
     """A configuration in one line."""
-    said = json.dumps(settings) if settings else "nothing said"
-    return f"{said}{', tokens' if tokens else ''}"
+    text = json.dumps(settings) if settings else "defaults"
+    return f"{text}{', tokens' if tokens else ''}"
 
 
 _NGINX = """\

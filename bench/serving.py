@@ -2,17 +2,16 @@
 
     python bench/serving.py [--quick] [--only playlist,1MB] [--servers nginx,origin]
 
-A channel is on air on tmpfs (`bench/live_channel.py`). Each server runs on core 0 and is asked from
-core 1: by wrk, for large bodies by `bench/pull.c`, which does not copy what it gets. With `--wrk`
-one sees that wrk's copying is the limit there, whatever the server. Those that are not measured are
-idle: an origin that were stopped meanwhile would find itself late, and put off requests. A round
-goes over all kinds of answers and numbers of connections, and measures one server after the other
-for each: what is compared lies seconds apart. Ratios are to nginx in the same round; what is told
-is the median of the rounds.
+The channel is on air on tmpfs (`bench/live_channel.py`). Each server runs on core 0, the load on
+core 1: wrk, or `bench/pull.c` for large bodies, which does not copy the data. `--wrk` shows that
+wrk's copying limits large bodies for every server. The other servers idle meanwhile: an origin that
+was stopped would be behind its journal, and defer requests. A round measures all servers one
+after the other for each kind of response and number of connections, so that compared numbers are
+seconds apart. Ratios are to nginx in the same round; printed is the median of the rounds.
 
 1. A rolling playlist, a gzipped playlist of twelve hours, 304, and mixes of distinct segments.
-2. `workers`: what two processes of the origin do for a second of CPU, beside one.
-3. `idle`: what ten thousand open connections cost the origin, and nginx.
+2. `workers`: requests per CPU-second of two origin processes, beside one.
+3. `idle`: memory and CPU of ten thousand open connections, at the origin and at nginx.
 """
 
 import argparse
@@ -33,17 +32,18 @@ import tables
 from live_channel import SETS, LiveChannel
 from load import Found, Load, measure, renewed
 from media import OUT
-from servers import LOAD_CORE, PLAYLIST, Client, Page, Refused, Server, Site
+from server_process import Client, Page, Server
+from servers import LOAD_CORE, PLAYLIST, Refused, Site
 from tables import Cell, Idle, Results, Scale
 
-from packager.clock import SystemClock
+from packager.timing.clock import SystemClock
 
 CASES = ("playlist", "gzip", "304", *SETS)
 PARTS = (*CASES, "workers", "idle")
 CONNECTIONS = (64, 1000)
 IDLE = 10_000
 ADDRESSES = 8
-"""Of the loopback network that idle connections come from: each has 28 000 ports."""
+"""Loopback network of the idle connections: each address has 28 000 ports."""
 
 FULL = {"workers": 1, "memory": "512M", "access_log": "sampled"}
 ORIGINS: dict[str, tuple[dict[str, object], bool]] = {
@@ -52,15 +52,15 @@ ORIGINS: dict[str, tuple[dict[str, object], bool]] = {
     "origin-full-log": ({**FULL, "access_log": "full"}, True),
     "origin-bare": ({}, False),
 }
-"""Settings, and whether tokens are asked for."""
+"""Settings of the origin, and whether it requires tokens."""
 SERVERS = ("nginx", "c", "nginx-guarded", *ORIGINS)
 INFORMATION = ("nginx-guarded", "origin-full-log", "origin-bare")
-"""Measured in every other round."""
+"""Variants that are measured in every other round."""
 
 
 @dataclass
 class Bench:
-    """The servers that run, and what was found."""
+    """The running servers and the results."""
 
     site: Site
     seconds: int
@@ -70,7 +70,7 @@ class Bench:
     servers: list[Server] = field(default_factory=list[Server])
 
     def start(self, names: list[str]) -> None:
-        """Start servers, as far as they can be."""
+        """Start all servers that can be started."""
         for name in names:
             try:
                 server = self._start(name)
@@ -89,12 +89,12 @@ class Bench:
         return self.site.nginx(guarded=name == "nginx-guarded")
 
     def stop(self) -> None:
-        """End them all."""
+        """End all servers."""
         while self.servers:
             self.servers.pop().stop()
 
     def compare(self, cases: list[str]) -> None:
-        """Part 1."""
+        """Measure part 1."""
         for turn in range(self.rounds):
             for server in self.servers:
                 server.renew()
@@ -114,7 +114,7 @@ class Bench:
             self.results.add(cell, server.name, turn, found)
             say(
                 f"round {turn + 1}: {cell.case} x {cell.connections}: {server.name}: "
-                f"{found.rate:.0f}/s, {found.octets * 8 / 1e9:.2f} Gbit/s, "
+                f"{found.rate:.0f}/s, {found.size * 8 / 1e9:.2f} Gbit/s, "
                 f"p99 {found.p99:.1f} ms, {found.each:.0f} B, "
                 f"core {found.own:.0%} + {found.kernel:.0%} of {found.core:.0%}"
             )
@@ -122,12 +122,12 @@ class Bench:
     def _measured(self, server: Server, cell: Cell) -> Found:
         touch(server, self.site, cell.case)
         with asked(server, self.site, cell.case, wrk_only=self.wrk_only) as load:
-            # A thousand answers of 4 MB are under way for seconds.
+            # A thousand responses of 4 MB take seconds.
             longer = 2 if cell == Cell("4MB", CONNECTIONS[-1]) else 1
             return measure(server, load, cell.connections, self.seconds * longer)
 
     def scale(self, rounds: int) -> None:
-        """Part 2."""
+        """Measure part 2."""
         for pinned in (True, False):
             with ExitStack() as stack:
                 try:
@@ -137,8 +137,10 @@ class Bench:
                     return
                 counts = [len(server.processes()) for server in pair]
                 if counts[0] >= counts[1]:
-                    said = f"processes of `workers: 1` and `workers: 2`: {counts[0]}, {counts[1]}"
-                    self.results.refused["workers"] = said
+                    arguments = (
+                        f"processes of `workers: 1` and `workers: 2`: {counts[0]}, {counts[1]}"
+                    )
+                    self.results.refused["workers"] = arguments
                     return
                 for case in ("playlist", "200KB") * rounds:
                     one, two = (self._asked_of(server, case, pinned=pinned) for server in pair)
@@ -161,12 +163,12 @@ class Bench:
         with asked(server, self.site, case, wrk_only=self.wrk_only) as load:
             found = measure(server, load, CONNECTIONS[0], self.seconds, pinned=pinned)
         server.empty_logs()
-        said = [f"{seconds:.2f}" for seconds in found.by_process]
-        say(f"{server.name}: {case}: {found.rate:.0f}/s, CPU-seconds by process {said}")
+        arguments = [f"{seconds:.2f}" for seconds in found.by_process]
+        say(f"{server.name}: {case}: {found.rate:.0f}/s, CPU-seconds by process {arguments}")
         return found
 
     def idle(self) -> None:
-        """Part 3."""
+        """Measure part 3."""
         settings, tokens = self._best()
         for name in ("nginx", "origin"):
             if name == "nginx":
@@ -180,7 +182,7 @@ class Bench:
             say(f"{name}: {self.results.idle[name]}")
 
     def _best(self) -> tuple[dict[str, object], bool]:
-        """The origin with all that it knows."""
+        """Start the origin with all features."""
         try:
             self.site.origin("trial", *ORIGINS["origin"][:1], tokens=True).stop()
         except Refused:
@@ -189,10 +191,10 @@ class Bench:
 
 
 def touch(server: Server, site: Site, case: str) -> None:
-    """Ask once for all that is asked for: it is there, it is right, and caches are warm.
+    """Request everything once: check the bodies, and warm the caches.
 
     Raises:
-        SystemExit: it is not.
+        SystemExit: a body is missing or wrong.
     """
     client = Client(server.port)
     wanted = {"Accept-Encoding": "gzip"} if case == "gzip" else {}
@@ -209,7 +211,7 @@ def touch(server: Server, site: Site, case: str) -> None:
 
 
 def _got(client: Client, server: Server, path: str, wanted: dict[str, str]) -> Page:
-    """An answer of 200; after a thousand connections a server may put requests off for a moment."""
+    """A response with status 200; a server may defer requests after a thousand connections."""
     deadline = time.monotonic() + 5
     while (page := client.get(server.url(path), wanted)).status == 503:
         if time.monotonic() > deadline:
@@ -222,7 +224,7 @@ def _got(client: Client, server: Server, path: str, wanted: dict[str, str]) -> P
 
 @contextmanager
 def asked(server: Server, site: Site, case: str, *, wrk_only: bool = False) -> Iterator[Load]:
-    """The load of a case, for as long as it is needed."""
+    """Run the load of a case for its duration."""
     path = server.url(PLAYLIST)
     if case == "playlist":
         yield Load(path, {})
@@ -240,7 +242,7 @@ def asked(server: Server, site: Site, case: str, *, wrk_only: bool = False) -> I
 
 
 def held_open(server: Server, count: int) -> Idle:
-    """What `count` connections cost that have asked once and stay."""
+    """The cost of `count` connections that made one request and stay open."""
     client = Client(server.port)
     client.get(server.url(PLAYLIST))
     before = server.memory()
@@ -256,7 +258,7 @@ def held_open(server: Server, count: int) -> Idle:
         still = sum(map(_is_open, held))
     finally:
         for one in held:
-            # With a reset: nothing waits for what may still be under way.
+            # With a reset, so that no connection lingers.
             one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             one.close()
         client.close()
@@ -294,7 +296,7 @@ def _is_open(connection: socket.socket) -> bool:
 
 
 def say(text: str) -> None:
-    """Tell how far it is."""
+    """Print the progress."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -306,7 +308,7 @@ def _chosen(text: str, known: tuple[str, ...]) -> list[str]:
 
 
 def options() -> argparse.Namespace:
-    """What the command line says."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one round of a second each")
     parser.add_argument("--rounds", type=int, default=5)
@@ -326,11 +328,11 @@ def _end(*_: object) -> NoReturn:
     raise SystemExit("interrupted")
 
 
-def run(said: argparse.Namespace, folder: Path) -> Results:
-    """Measure what is asked for."""
-    rounds, seconds = (1, 1) if said.quick else (said.rounds, said.seconds)
-    names = said.servers or [name for name in SERVERS if name != "origin-bare"]
-    cases = [case for case in CASES if case in said.only]
+def run(arguments: argparse.Namespace, folder: Path) -> Results:
+    """Measure the requested parts."""
+    rounds, seconds = (1, 1) if arguments.quick else (arguments.rounds, arguments.seconds)
+    names = arguments.servers or [name for name in SERVERS if name != "origin-bare"]
+    cases = [case for case in CASES if case in arguments.only]
     with LiveChannel(folder / "data", SystemClock()) as channel:
         site = Site(folder, channel)
         results = Results(
@@ -338,19 +340,19 @@ def run(said: argparse.Namespace, folder: Path) -> Results:
             seconds,
             len(site.playlist.body),
             len(site.start_over_page.body),
-            wrk_only=said.wrk,
+            wrk_only=arguments.wrk,
         )
-        bench = Bench(site, seconds, rounds, results, said.wrk)
+        bench = Bench(site, seconds, rounds, results, arguments.wrk)
         try:
             if cases:
                 bench.start(names)
-                if said.servers is None and "origin-open" in results.refused:
+                if arguments.servers is None and "origin-open" in results.refused:
                     bench.start(["origin-bare"])
                 bench.compare(cases)
             bench.stop()
-            if "workers" in said.only:
+            if "workers" in arguments.only:
                 bench.scale(min(rounds, 3))
-            if "idle" in said.only:
+            if "idle" in arguments.only:
                 bench.idle()
         finally:
             bench.stop()
@@ -358,8 +360,8 @@ def run(said: argparse.Namespace, folder: Path) -> Results:
 
 
 def main() -> None:
-    """Measure, print, keep."""
-    said = options()
+    """Measure, print and store the results."""
+    arguments = options()
     if (os.cpu_count() or 1) <= LOAD_CORE:
         raise SystemExit("two cores are needed: one of the servers, one of the load")
     signal.signal(signal.SIGTERM, _end)
@@ -367,13 +369,13 @@ def main() -> None:
     folder.chmod(0o755)
     os.sched_setaffinity(0, {LOAD_CORE})
     try:
-        results = run(said, folder)
+        results = run(arguments, folder)
     finally:
         shutil.rmtree(folder)
-    said.out.mkdir(parents=True, exist_ok=True)
-    (said.out / "origin.json").write_text(tables.as_json(results))
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "origin.json").write_text(tables.as_json(results))
     text = tables.as_markdown(results)
-    (said.out / "origin.md").write_text(text)
+    (arguments.out / "origin.md").write_text(text)
     print(text)
 
 

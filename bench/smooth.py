@@ -1,10 +1,10 @@
-"""A Smooth fragment made when asked for, beside what making it on arrival would cost.
+"""Cost of a Smooth fragment on request, beside the cost of making it on arrival.
 
     python bench/smooth.py [--rounds 200]
 
-Medians in microseconds, for a segment of the largest rendition of the benchmark's ladder (5.2
-Mbit/s, 1.92 s) in memory-backed files: reading it (what serving the CMAF segment costs anyway),
-reading it and making the fragment, and making the fragment and writing a second copy.
+Prints medians in microseconds, for a segment of the largest rendition of the benchmark's ladder
+(5.2 Mbit/s, 1.92 s) in memory-backed files. Three cases: reading the segment, as for CMAF; reading
+it and making the fragment; making the fragment and writing a second copy.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from pathlib import Path
 
 from media import ladder
 
-from packager.cmaf.smooth import smooth_fragment
-from packager.fold import fold
-from packager.journal import Reader
-from packager.smooth_clock import span
+from packager.cmaf.smooth_fragment import smooth_fragment
+from packager.journal.format import JournalReader
+from packager.timeline.apply import fold
+from packager.timing.smooth_time import span
 
 
 def median_of(work: Callable[[], object], rounds: int) -> float:
@@ -44,7 +44,7 @@ def main() -> None:
         command += ["--start", "2026-01-01T00:00:00Z", "--out", out]
         subprocess.run(command, check=True, capture_output=True)
         folder = Path(out) / "bench"
-        timeline = fold(Reader().feed((folder / "journal").read_bytes()))
+        timeline = fold(JournalReader().feed((folder / "journal").read_bytes()))
         segments = timeline.tracks["v0"].segments
         timescale = timeline.track("v0", segments[0].period).timescale
         here, *following = (span(segment, timescale) for segment in segments[1:3])

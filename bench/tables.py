@@ -1,4 +1,4 @@
-"""The findings of `bench/serving.py`, as Markdown and as JSON."""
+"""The results of `bench/serving.py`, as Markdown and as JSON."""
 
 import json
 import os
@@ -22,12 +22,12 @@ NAMES = {
     "origin-bare": "origin as it comes: no setting at all",
 }
 _AT_WORK = 0.9
-"""Share of the time that a server's core must be at work for its number to be its limit."""
+"""Share of the time that a server's core must be busy for the number to be its limit."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What is compared."""
+    """A load that is compared."""
 
     case: str
     connections: int
@@ -41,12 +41,12 @@ class Scale:
     one: Found
     two: Found
     pinned: bool
-    """All workers on one core, and the load on another; else all anywhere."""
+    """All workers on one core and the load on another; otherwise all on any core."""
 
 
 @dataclass(frozen=True)
 class Idle:
-    """Connections that are open and ask nothing."""
+    """Open connections without requests."""
 
     count: int
     still_open: int
@@ -57,30 +57,30 @@ class Idle:
 
 @dataclass
 class Results:
-    """All that was found."""
+    """All results."""
 
     rounds: int
     seconds: int
     playlist: int
-    """Bytes of its body."""
+    """Bytes of each body."""
     start_over: int
-    """Bytes of its body, gzipped."""
+    """Bytes of each gzipped body."""
     wrk_only: bool = False
-    """Whether wrk asked for large bodies too."""
+    """Whether wrk requested large bodies too."""
     cells: dict[Cell, dict[str, dict[int, Found]]] = field(default_factory=dict)
     """By server and round."""
     refused: dict[str, str] = field(default_factory=dict[str, str])
-    """What could not be started, and its reason."""
+    """Servers that could not be started, with the reason."""
     scales: list[Scale] = field(default_factory=list[Scale])
     idle: dict[str, Idle] = field(default_factory=dict[str, Idle])
 
     def add(self, cell: Cell, server: str, turn: int, found: Found) -> None:
-        """Take down a measurement."""
+        """Add a measurement."""
         self.cells.setdefault(cell, {}).setdefault(server, {})[turn] = found
 
 
 def as_json(results: Results) -> str:
-    """Everything, round by round."""
+    """All measurements, round by round."""
     cells = [
         {**asdict(cell), "server": name, "round": turn, **asdict(found)}
         for cell, servers in results.cells.items()
@@ -99,7 +99,7 @@ def as_json(results: Results) -> str:
 
 
 def as_markdown(results: Results) -> str:
-    """What people read."""
+    """The tables."""
     lines = [*_head(results), *_summary(results), *_details(results)]
     lines += [*_workers(results), *_idle(results)]
     return "".join(f"{line}\n" for line in lines)
@@ -180,7 +180,7 @@ def _ratio(
 
 
 def _speed(cell: Cell) -> Callable[[Found], float]:
-    return (lambda found: found.octets) if cell.case in SETS else (lambda found: found.rate)
+    return (lambda found: found.size) if cell.case in SETS else (lambda found: found.rate)
 
 
 def _median(turns: dict[int, Found], value: Callable[[Found], float]) -> float:
@@ -210,10 +210,10 @@ def _summary(results: Results) -> Iterator[str]:
             yield _row(*["---"] * (len(cases) + 1))
             for name in _names(results):
                 cells = [Cell(case, connections) for case in cases]
-                said = [_two(_ratio(results, c, name, value or _speed(c))) for c in cells]
+                texts = [_two(_ratio(results, c, name, value or _speed(c))) for c in cells]
                 marks = [_mark(_turns(results, c, name)) if not value else "" for c in cells]
-                told = [f"{text}{mark}" for text, mark in zip(said, marks, strict=True)]
-                yield _row(NAMES[name], *_unless_refused(results, name, told))
+                marked = [f"{text}{mark}" for text, mark in zip(texts, marks, strict=True)]
+                yield _row(NAMES[name], *_unless_refused(results, name, marked))
             yield ""
 
 
@@ -249,7 +249,7 @@ def _details(results: Results) -> Iterator[str]:
 
 def _detail(results: Results, cell: Cell, name: str, turns: dict[int, Found]) -> Iterator[str]:
     yield f"{_median(turns, lambda found: found.rate):.0f}"
-    yield f"{_median(turns, lambda found: found.octets) * 8 / 1e9:.2f}"
+    yield f"{_median(turns, lambda found: found.size) * 8 / 1e9:.2f}"
     yield _two(_ratio(results, cell, name, _speed(cell))) + _mark(turns)
     yield f"{_median(turns, lambda found: found.p50):.2f}"
     yield f"{_median(turns, lambda found: found.p99):.2f}"

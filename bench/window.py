@@ -1,11 +1,11 @@
-"""What one more segment costs in a start-over view, by the length of the view.
+"""Cost of one more segment in a start-over view, by the length of the view.
 
     python bench/window.py [--segments 200] [--plot docs/window-cost.svg]
 
-For each length a channel of five renditions and sound is made up, without media. Then it goes on,
-segment by segment, and after each one the three manifests of a start-over view are made, gzipped:
-the playlist of one rendition, the MPD, the Smooth manifest. Once from what was written before, and
-once anew: a naive rebuild. Each length has a process of its own, whose memory is told too.
+Each length gets a channel of five renditions and audio, without media. The channel continues
+segment by segment. After each segment three gzipped manifests of a start-over view are made: the
+playlist of one rendition, the MPD and the Smooth manifest. They are made incrementally, and for
+comparison from nothing. Each length has its own process, so that its memory can be measured.
 """
 
 import argparse
@@ -24,32 +24,33 @@ from typing import TypeVar
 
 import psutil
 
-from origin.decide import decide
-from origin.known import ChannelView
-from origin.plan import Plan, ServeManifest
-from origin.render import render
-from origin.request import parse
-from packager.fold import fold
-from packager.journal import VERSION
-from packager.manifest.text import Tapes
-from packager.records import (
+from origin.decision.channel_state import ChannelSnapshot
+from origin.decision.decide import decide
+from origin.decision.plan import Plan, ServeManifest
+from origin.http.render import render
+from origin.urls.request import parse
+from packager.journal.compaction import records_of
+from packager.journal.format import VERSION
+from packager.manifest.incremental import ListCaches
+from packager.timeline.apply import fold
+from packager.timeline.model import Timeline
+from packager.timeline.records import (
     Anchor,
     ChunkAdded,
-    Header,
+    JournalHeader,
     PeriodStarted,
     Record,
     SegmentEnded,
     TrackAdded,
 )
-from packager.rewrite import records_of
-from packager.ticks import Grid, Ticks, UtcMicros
-from packager.timeline import Timeline
+from packager.timing.grid import Grid
+from packager.timing.ticks import Ticks, UtcMicros
 from packager.track import Track, TrackKind
 
 LENGTHS = {"2 min": 120, "1 h": 3600, "4 h": 14_400, "12 h": 43_200, "24 h": 86_400}
 """Seconds of the view."""
 GRIDS = {"25": Fraction(48, 25), "29.97": Fraction(1001, 500)}
-"""Segment durations by frame rate. At 29.97 no two segments of sound need be alike."""
+"""Segment durations by frame rate. At 29.97 the audio segments differ in length."""
 _TIMESCALE = {"25": 12_800, "29.97": 30_000}
 _SOUND = 48_000
 _CHUNKS = 4
@@ -57,7 +58,7 @@ _START = 1_767_225_600
 
 
 def tracks(rate: str) -> Iterator[Track]:
-    """Five renditions and sound."""
+    """Five renditions and audio."""
     for index in range(5):
         yield Track(
             id=f"v{index}",
@@ -84,13 +85,13 @@ def tracks(rate: str) -> Iterator[Track]:
 
 
 def boundary(grid: Grid, track: Track, number: int) -> int:
-    """Where a segment begins, in ticks: of sound, to the nearest frame."""
+    """Start of a segment in ticks; of audio, to the nearest frame."""
     exact = grid.boundary(number, track.timescale)
     return exact if track.kind is TrackKind.VIDEO else (exact + 512) // 1024 * 1024
 
 
 def segment(grid: Grid, track: Track, number: int) -> Iterator[Record]:
-    """The records of one."""
+    """The records of one segment."""
     start, stop = boundary(grid, track, number), boundary(grid, track, number + 1)
     for index in range(_CHUNKS):
         begin, end = (start + (stop - start) * part // _CHUNKS for part in (index, index + 1))
@@ -99,10 +100,10 @@ def segment(grid: Grid, track: Track, number: int) -> Iterator[Record]:
 
 
 def channel(grid: Grid, rate: str, first: int, count: int) -> Timeline:
-    """A channel with so many segments, as one reads it from a rewritten journal."""
+    """A channel with a number of segments, as read from a compacted journal."""
     utc = grid.micros(first)
     records: list[Record] = [
-        Header(VERSION, "tv", grid.duration),
+        JournalHeader(VERSION, "tv", grid.duration),
         PeriodStarted(0, first, Anchor(Fraction(0), utc, utc)),
         *map(TrackAdded, tracks(rate)),
     ]
@@ -114,21 +115,21 @@ def channel(grid: Grid, rate: str, first: int, count: int) -> Timeline:
 
 
 def asked(timeline: Timeline, path: str, query: str = "") -> Plan:
-    """The origin's plan, at a moment when the live edge is fresh."""
+    """The origin's plan, at an instant when the live edge is fresh."""
     now = UtcMicros(timeline.grid.micros(timeline.edge + 1))
-    view = ChannelView(timeline, Fraction(120), Fraction(10**7))
+    view = ChannelSnapshot(timeline, Fraction(120), Fraction(10**7))
     return decide(parse(f"/live/tv/{path}", query), view, now)
 
 
-def body(plan: Plan, tapes: Tapes) -> bytes:
-    """The manifest as most clients take it."""
+def body(plan: Plan, tapes: ListCaches) -> bytes:
+    """The manifest with the usual compression."""
     if not isinstance(plan, ServeManifest):
         raise TypeError(plan)
     return render(plan, tapes).gzipped()
 
 
-def patch_name(timeline: Timeline, mpd: str, tapes: Tapes) -> str:
-    """Where whoever has the MPD asks for what is new."""
+def patch_name(timeline: Timeline, mpd: str, tapes: ListCaches) -> str:
+    """Location of the next patch in an MPD."""
     plain = gzip.decompress(body(asked(timeline, mpd), tapes)).decode()
     return plain.partition("<PatchLocation>")[2].partition("<")[0]
 
@@ -137,21 +138,21 @@ T = TypeVar("T")
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """What comes of it, and milliseconds of CPU."""
+    """The result of a call, and its milliseconds of CPU."""
     before = time.process_time()
     done = work()
     return done, (time.process_time() - before) * 1000
 
 
 def grown(timeline: Timeline, rate: str) -> Timeline:
-    """With one more segment of all tracks."""
+    """The timeline with one more segment of all tracks."""
     number = timeline.edge + 1
     records = [r for track in tracks(rate) for r in segment(timeline.grid, track, number)]
     return fold(records, timeline)
 
 
 def measure(rate: str, seconds: int, segments: int) -> dict[str, float]:
-    """Medians for a view of this length, as it grows by some segments."""
+    """Medians for a view of this length, over some segments."""
     grid, process = Grid(GRIDS[rate]), psutil.Process()
     before = process.memory_info().rss
     first = grid.number_at(_START, 1) + 1
@@ -163,7 +164,7 @@ def measure(rate: str, seconds: int, segments: int) -> dict[str, float]:
         "DASH": f"{view}/index.mpd",
         "Smooth": f"{view}/index.ism/Manifest",
     }
-    tapes = Tapes()
+    tapes = ListCaches()
     made = {name: body(asked(timeline, file), tapes) for name, file in files.items()}
     took: dict[str, list[float]] = {name: [] for name in ("fold", "anew", *files)}
     for count in range(segments):
@@ -174,7 +175,7 @@ def measure(rate: str, seconds: int, segments: int) -> dict[str, float]:
             took[name].append(milliseconds)
         if count % 20 == 0:
             plans = [asked(timeline, file) for file in files.values()]
-            _, milliseconds = timed(lambda plans=plans: [body(p, Tapes()) for p in plans])
+            _, milliseconds = timed(lambda plans=plans: [body(p, ListCaches()) for p in plans])
             took["anew"].append(milliseconds)
     found = {name: statistics.median(values) for name, values in took.items()}
     found |= {f"{name} bytes": len(data) for name, data in made.items()}
@@ -189,7 +190,7 @@ def measure(rate: str, seconds: int, segments: int) -> dict[str, float]:
 
 
 def alone(rate: str, seconds: int, segments: int) -> dict[str, float]:
-    """`measure` in a process of its own."""
+    """`measure` in its own process."""
     command = [sys.executable, __file__, "--one", f"{rate},{seconds}", "--segments", str(segments)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
@@ -217,7 +218,7 @@ HEAD = """\
 
 
 def plot(results: dict[str, dict[str, dict[str, float]]], out: Path) -> None:
-    """Milliseconds against hours, both by their logarithm."""
+    """Plot milliseconds over hours, both logarithmic."""
     import matplotlib.pyplot as plt  # noqa: PLC0415 - it has no part in what is measured
 
     figure, axes = plt.subplots(figsize=(7, 4))

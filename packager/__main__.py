@@ -1,6 +1,6 @@
 """`python -m packager`: the same as `ringside`."""
 
-from packager.cli import main
+from packager.cli.main import main
 
 if __name__ == "__main__":
     main()

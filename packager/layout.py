@@ -1,4 +1,4 @@
-"""Names of what is kept and served: one grammar for the disk and for the URL.
+"""Names of files and URLs: one grammar for the disk and for the URL.
 
 Under the media store's root and under `/live/` alike:
 
@@ -15,14 +15,14 @@ from packager.track import TRACK_ID
 
 JOURNAL = "journal"
 RESERVED = frozenset({JOURNAL, "as", "event", "from", "time", "to"})
-"""What no track may be called: a file of the channel's folder, and words of its URLs."""
+"""Names that no track may have: a file of the channel's folder, and words of its URLs."""
 STATUS = "status.json"
 CONTROL = ".control"
-"""In the data folder: the socket that takes orders."""
+"""In the data folder: the control socket."""
 LOCK = ".lock"
-"""In the data folder: held by the packager at work there."""
+"""In the data folder: the lock file of the running packager."""
 METRICS = ".metrics"
-"""Where processes count together that have no shared memory; no channel is called so."""
+"""In the data folder: the metrics of all processes. No channel may have this name."""
 
 _INIT = re.compile(r"init-([0-9a-f]{8})\.mp4")
 _PATCH = re.compile(r"patch-(0|[1-9][0-9]{0,14})-([0-9a-f]{16})\.mpp")
@@ -40,7 +40,7 @@ class InitName:
 
 
 def init_version(data: bytes | bytearray | memoryview) -> str:
-    """The version that names an init section: equal parameters keep an equal URL."""
+    """The version of an init section, a hash: equal parameters have equal URLs."""
     return blake2b(data, digest_size=4).hexdigest()
 
 
@@ -55,7 +55,7 @@ class SegmentName:
 
 
 def segment_file(number: int) -> str:
-    """The name of a whole segment: for many at once, which as objects would take a while."""
+    """The name of a whole segment: faster than a `SegmentName` for long lists."""
     return f"{number}.m4s"
 
 
@@ -75,25 +75,25 @@ MediaName = InitName | SegmentName | ChunkName
 
 @dataclass(frozen=True, slots=True)
 class PatchName:
-    """What an MPD lacks of the newest one of its view."""
+    """The patch from an MPD to the newest MPD of its view."""
 
     number: int
-    """The last segment of the MPD."""
+    """Number of the last segment of the MPD."""
     digest: str
-    """Tells the MPD from others."""
+    """The identity of the MPD."""
 
     def __str__(self) -> str:
         return f"patch-{self.number}-{self.digest}.mpp"
 
 
 def parse_patch_name(text: str) -> PatchName | None:
-    """The patch that `text` names, or None where it names none."""
+    """The patch that `text` names; None if it names none."""
     match = _PATCH.fullmatch(text)
     return None if match is None else PatchName(int(match[1]), match[2])
 
 
 def parse_media_name(text: str) -> MediaName | None:
-    """The media file that `text` names, or None where it names none."""
+    """The media file that `text` names; None if it names none."""
     if (media := _MEDIA.fullmatch(text)) is not None:
         number, chunk = media.groups()
         return SegmentName(int(number)) if chunk is None else ChunkName(int(number), int(chunk))

@@ -1,6 +1,5 @@
 """What every test shares: the hypothesis profiles and the golden files."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,16 +9,17 @@ from hypothesis import Phase, settings
 
 from tests.paths import GOLDEN
 
-settings.register_profile("dev", max_examples=50, deadline=None)
-settings.register_profile("ci", max_examples=200, deadline=None)
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("thorough", max_examples=100, deadline=None)
+settings.register_profile("few", max_examples=10, deadline=None)
 settings.register_profile("raw", max_examples=50, deadline=None, phases=[Phase.generate])
-settings.load_profile("ci" if os.environ.get("CI") else "dev")
+settings.load_profile("quick")
 
 
 @pytest.fixture(autouse=True)
 def logs_as_they_were(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Commands that run in a test's own process leave its logs alone: its streams will be gone."""
-    monkeypatch.setattr("packager.logs.configure", lambda *_: None)
+    monkeypatch.setattr("packager.host.logs.configure", lambda *_: None)
     yield
     structlog.reset_defaults()
 

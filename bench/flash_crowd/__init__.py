@@ -1,1 +1,1 @@
-"""A million viewers who come within seconds: what of that reaches the origin."""
+"""A model of a million viewers that join within seconds: the requests that reach the origin."""

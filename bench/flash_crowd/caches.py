@@ -1,10 +1,10 @@
-"""What a cache sends on: computed at once for all requests, and one by one to check that.
+"""The requests that a cache forwards: computed for all requests at once, and one by one as a check.
 
-A request is one integer: whose copy (20 bits), of what (19 bits), when (24 bits of 10 µs). Sorted,
-the requests for one copy stand together in the order of time, and what happens to one copy has
-nothing to do with any other. A copy's misses follow from each other: the first request is one,
-the next is the first after the copy's time has passed. So one search for each miss is all that it
-takes, whatever the number of requests: exact, and the same as looking at every request.
+A request is one integer: owner of the copy (20 bits), object (19 bits), time (24 bits of 10 µs).
+Sorted, the requests for one copy are adjacent and in order of time, and copies do not influence
+each other. The misses of a copy follow from each other. The first request is a miss, and so is
+the first request after the copy has expired. One search for each miss is enough,
+whatever the number of requests. The result is exact.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from .model import MANIFESTS, MEDIA, Kind, Policy
 Keys = NDArray[np.int64]
 
 TICKS = 100_000
-"""A second."""
+"""Ticks in a second."""
 TIME_BITS = 24
 TIME_MASK = (1 << TIME_BITS) - 1
 LAST = TIME_MASK / TICKS
-"""Seconds that fit in."""
+"""Seconds that fit into a key."""
 NUMBER_BITS, TRACK_BITS, VIEW_BITS, KIND_BITS = 10, 4, 1, 4
 OBJECT_BITS = NUMBER_BITS + TRACK_BITS + VIEW_BITS + KIND_BITS
 OWNER_SHIFT = TIME_BITS + OBJECT_BITS
@@ -36,17 +36,17 @@ NEVER = -1
 
 @dataclass(frozen=True)
 class Cache:
-    """How one tier keeps things."""
+    """The expiry rules of one tier."""
 
     ttl: tuple[int, ...]
-    """Ticks, by kind; `NEVER` for what is not stored."""
+    """Ticks, by kind; `NEVER` for objects that are not stored."""
     fill: int
-    """Ticks from a miss to its answer."""
+    """Ticks from a miss to its response."""
     collapses: bool
     whole_seconds: bool
 
     def expiry(self, filled: Keys, ttl: Keys) -> Keys:
-        """When copies that came at `filled` are no longer good."""
+        """The expiry of copies that were stored at `filled`."""
         if not self.whole_seconds:
             return filled + ttl
         return np.asarray((filled // TICKS + 1) * TICKS + ttl)
@@ -62,28 +62,28 @@ def cache(policy: Policy, fill: float, *, collapses: bool) -> Cache:
         tuple(ttl[kind] for kind in Kind),
         round(fill * TICKS),
         collapses,
-        # What nobody may keep for any time is not kept to the end of a second either.
+        # An object that no cache may store does not live to the end of a second either.
         policy.whole_seconds and policy.manifest_ttl > 0,
     )
 
 
 def kinds(keys: Keys) -> Keys:
-    """What each asks for."""
+    """The object of each request."""
     return (keys >> KIND_SHIFT) & ((1 << KIND_BITS) - 1)
 
 
 def times(keys: Keys) -> Keys:
-    """When, in ticks."""
+    """The time of each request, in ticks."""
     return keys & TIME_MASK
 
 
 def later(keys: Keys, ticks: int) -> Keys:
-    """The same requests, a little later; none is lost at the end of what can be counted."""
+    """The same requests, a little later; times stop at the largest that fits."""
     return (keys & ~TIME_MASK) | np.minimum(times(keys) + ticks, TIME_MASK)
 
 
 def misses(keys: Keys, tier: Cache) -> Keys:
-    """Those of `keys` (sorted) that the tier sends on."""
+    """The requests among `keys` (sorted) that the tier forwards."""
     if not keys.size:
         return keys
     places = keys >> TIME_BITS
@@ -91,7 +91,7 @@ def misses(keys: Keys, tier: Cache) -> Keys:
     ends = np.append(starts[1:], keys.size)
     ttl = np.array(tier.ttl, dtype=np.int64)[kinds(keys[starts])]
     sent = np.zeros(keys.size + 1, dtype=np.int8)
-    # What is asked for once is a miss, and what is not stored is nothing else.
+    # A single request for a copy is a miss, and an object that is not stored has only misses.
     sent[starts] = 1
     for start, end in zip(starts[ttl == NEVER], ends[ttl == NEVER], strict=True):
         sent[start:end] = 1
@@ -114,9 +114,9 @@ def misses(keys: Keys, tier: Cache) -> Keys:
 
 
 def _first(keys: Keys, places: Keys, ends: Keys, least: Keys) -> Keys:
-    """For each of `places` the first from there on, before its end, whose key is at least so much.
+    """For each of `places`, the first place from there to its end whose key reaches the limit.
 
-    Often that is the place itself: only the others are searched for.
+    Often that is the place itself; only the others are searched.
     """
     here = np.minimum(places, keys.size - 1)
     far = (places < ends) & (keys[here] < least)
@@ -126,7 +126,7 @@ def _first(keys: Keys, places: Keys, ends: Keys, least: Keys) -> Keys:
 
 
 def misses_one_by_one(keys: Sequence[int], tier: Cache) -> list[int]:
-    """The same, as a cache lives it: request by request, in the order of time."""
+    """The same result, computed request by request in order of time."""
     copies: dict[int, tuple[int, int]] = {}
     sent: list[int] = []
     for key in sorted(keys, key=lambda key: (key & TIME_MASK, key)):

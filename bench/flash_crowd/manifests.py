@@ -1,4 +1,4 @@
-"""What a viewer reads in manifests: where media is, what is newest, where to ask again."""
+"""The parts of manifests that a simulated viewer reads: media, live edge and refresh."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,9 +12,9 @@ _DASH = {"d": "urn:mpeg:dash:schema:mpd:2011"}
 _PATCH = {"p": "urn:mpeg:dash:schema:mpd-patch:2020"}
 _DURATION = re.compile(r"PT(?P<seconds>[0-9.]+)S")
 _TFRF = bytes.fromhex("d4807ef2ca3946958e5426cb9e46a79f")
-"""Of MS-SSTR section 2.2.4.5: names the fragments that follow."""
+"""Element of MS-SSTR section 2.2.4.5 that names the next fragments."""
 _TICKS = 10_000_000
-"""A second of Smooth."""
+"""Ticks of Smooth in a second."""
 
 
 @dataclass(frozen=True)
@@ -24,36 +24,36 @@ class Listing:
     first: int
     """Number of the first of `urls`."""
     urls: tuple[str, ...]
-    """Empty where there is a gap."""
+    """Empty for a gap."""
     init: str
     target: float
     """Seconds."""
     segment: float
-    """Seconds of the newest."""
+    """Duration of the newest segment in seconds."""
     skips: bool
-    """Delta updates are to be had."""
+    """The origin offers delta updates."""
     ended: bool
 
     @property
     def newest(self) -> int:
-        """The newest segment's number."""
+        """Number of the newest segment."""
         return self.first + len(self.urls) - 1
 
     def url(self, number: int) -> str:
-        """A segment's; empty for none."""
+        """URL of a segment; empty if it is not listed."""
         inside = self.first <= number <= self.newest
         return self.urls[number - self.first] if inside else ""
 
 
 def multivariant(text: str, url: str) -> tuple[list[str], str]:
-    """URLs of the renditions' playlists, the highest bit rate first, and of the sound's."""
+    """URLs of the playlists: video by falling bit rate, then audio."""
     found = m3u8.loads(text, uri=url)
     ordered = sorted(found.playlists, key=lambda item: -item.stream_info.bandwidth)
     return [item.absolute_uri for item in ordered], found.media[0].absolute_uri
 
 
 def media_playlist(text: str, url: str) -> Listing:
-    """A media playlist, whole or as a delta update."""
+    """Parse a media playlist, whole or a delta update."""
     found = m3u8.loads(text, uri=url)
     skipped = found.skip.skipped_segments if found.skip else 0
     maps = [item.absolute_uri for item in found.segment_map if item]
@@ -73,15 +73,15 @@ class Presentation:
     """The newest period of an MPD."""
 
     renditions: tuple["Representation", ...]
-    """The highest bit rate first."""
-    sound: "Representation"
+    """By falling bit rate."""
+    audio: "Representation"
     newest: int
-    """The newest segment's number."""
+    """Number of the newest segment."""
     published: str
     again: str
-    """Where the next one is."""
+    """Start of the next segment."""
     patch: str
-    """Where what is new in it will be; empty for nowhere."""
+    """Location of the patch; empty if the MPD has none."""
     clock: str
     update: float
     """Seconds."""
@@ -90,7 +90,7 @@ class Presentation:
 
 @dataclass(frozen=True)
 class Representation:
-    """Its media."""
+    """URLs of a segment."""
 
     bandwidth: int
     init: str
@@ -99,15 +99,15 @@ class Representation:
     newest: int
 
     def url(self, number: int) -> str:
-        """Of a segment."""
+        """Duration of a segment in seconds."""
         return self.template.replace("$Number$", str(number))
 
 
 def mpd(text: bytes, url: str) -> Presentation:
-    """An MPD."""
+    """Parse an MPD."""
     root = etree.fromstring(text)
     period = root.findall("d:Period", _DASH)[-1]
-    picture, *sounds = (
+    picture, *audios = (
         sorted(_representations(item, url), key=lambda found: -found.bandwidth)
         for item in period.iterfind("d:AdaptationSet", _DASH)
     )
@@ -115,7 +115,7 @@ def mpd(text: bytes, url: str) -> Presentation:
     clock = root.find("d:UTCTiming", _DASH)
     return Presentation(
         renditions=tuple(picture),
-        sound=sounds[0][0],
+        audio=audios[0][0],
         newest=picture[0].newest,
         published=root.get("publishTime", ""),
         again=urljoin(url, root.findtext("d:Location", "", _DASH)),
@@ -156,19 +156,19 @@ def _representations(parent: etree._Element, url: str) -> Iterator[Representatio
 
 @dataclass(frozen=True)
 class Patch:
-    """What is new in an MPD."""
+    """An MPD patch."""
 
     original: str
-    """When that was published which it is for."""
+    """Publish time of the MPD that the patch applies to."""
     published: str
     after: str
-    """Where the next patch will be."""
+    """Location of the next patch."""
     newest: int
-    """The newest segment's number."""
+    """Number of the newest segment."""
 
 
 def patch(text: bytes, url: str) -> Patch:
-    """An MPD patch; its name for what comes next says the newest number."""
+    """Parse an MPD patch; the location of the next patch has the newest number."""
     root = etree.fromstring(text)
     place = root.findtext(".//PatchLocation", "") or root.findtext(".//p:PatchLocation", "", _PATCH)
     match = re.match(r"patch-([0-9]+)-", place)
@@ -185,20 +185,20 @@ class Stream:
     """A Smooth stream."""
 
     bit_rates: tuple[int, ...]
-    """The highest first."""
+    """By falling bit rate."""
     template: str
     times: tuple[int, ...]
-    """Of its fragments, in ticks."""
+    """Start times of its fragments, in ticks."""
     duration: float
-    """Seconds of the newest one."""
+    """Duration of the newest fragment in seconds."""
 
     def url(self, bit_rate: int, time: int) -> str:
-        """Of a fragment."""
+        """URL of a fragment."""
         return self.template.replace("{bitrate}", str(bit_rate)).replace("{start time}", str(time))
 
 
 def client_manifest(text: bytes, url: str) -> Mapping[str, Stream]:
-    """Smooth's streams: one of each type."""
+    """The streams of a Smooth manifest, one of each type."""
     root = etree.fromstring(text)
     streams = [_stream(item, url) for item in root.iterfind("StreamIndex")]
     types = [item.get("Type", "") for item in root.iterfind("StreamIndex")]
@@ -224,7 +224,7 @@ def _stream(item: etree._Element, url: str) -> Stream:
 
 
 def following(fragment: bytes) -> Sequence[int]:
-    """The times of the fragments that a fragment says come next."""
+    """Start times of the next fragments, as a fragment names them."""
     at = fragment.find(_TFRF)
     if at < 0:
         return []

@@ -1,4 +1,4 @@
-"""What is assumed: who comes, through which caches, by which rules, and what one core can do."""
+"""The assumptions of the model: viewers, caches, policies, and the capacity of one core."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Literal
 
 
 class Kind(IntEnum):
-    """What is asked for, in the order of the tables."""
+    """Kinds of objects, in the order of the tables."""
 
     MULTIVARIANT = 0
     PLAYLIST = 1
@@ -23,7 +23,7 @@ class Kind(IntEnum):
 
     @property
     def label(self) -> str:
-        """What the origin's `ringside_requests_total` calls it."""
+        """The kind in the origin's `ringside_requests_total`."""
         return _LABELS[self]
 
 
@@ -40,7 +40,7 @@ _LABELS = {
     Kind.TIME: "other",
 }
 MEDIA: tuple[Kind, ...] = (Kind.INIT, Kind.SEGMENT, Kind.FRAGMENT)
-"""Never changes; the rest are manifests, but for the time, which nobody may keep."""
+"""The object never changes. All others are manifests, and the time, which no cache may store."""
 MANIFESTS: tuple[Kind, ...] = tuple(
     kind for kind in Kind if kind not in MEDIA and kind is not Kind.TIME
 )
@@ -55,23 +55,23 @@ _BODIES = {
     Kind.INIT: 900,
     Kind.TIME: 27,
 }
-"""Bytes; of manifests as they are with gzip (docs/benchmarks.md)."""
+"""Bytes; of manifests, gzipped (docs/benchmarks.md)."""
 _HEADERS = 450
-"""Bytes of an answer's headers."""
+"""Bytes of a response's headers."""
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """What there is to fetch."""
+    """The objects of the channel."""
 
     bit_rates: tuple[int, ...]
-    """Bit/s: the renditions, the highest first; then the sound."""
+    """Bit/s: video by falling bit rate, then audio."""
     segment: float
     """Seconds."""
 
     @property
-    def sound(self) -> int:
-        """The sound's place among the tracks."""
+    def audio(self) -> int:
+        """Index of audio among the tracks."""
         return len(self.bit_rates) - 1
 
     @property
@@ -79,8 +79,8 @@ class Ladder:
         """Seconds: HLS's target duration."""
         return max(1, int(self.segment + 0.5))
 
-    def octets(self, kind: Kind, track: int) -> float:
-        """Bytes of an answer, headers too."""
+    def size(self, kind: Kind, track: int) -> float:
+        """Bytes of a response, with headers."""
         if kind in (Kind.SEGMENT, Kind.FRAGMENT):
             return self.bit_rates[track] * self.segment / 8 + _HEADERS
         return _BODIES[kind] + _HEADERS
@@ -88,75 +88,75 @@ class Ladder:
 
 @dataclass(frozen=True)
 class Audience:
-    """Who comes, and how they watch. Times in seconds; shares of 1."""
+    """The crowd and its behaviour. Times in seconds; shares of 1."""
 
     viewers: int = 1_000_000
     ramp: float = 20.0
-    """All join within it: a raised cosine."""
+    """Seconds within which all viewers join: a raised cosine."""
     horizon: float = 60.0
-    """What is looked at, from the first who joins on."""
+    """Duration of the simulation, from the first join."""
     stay: float = 600.0
-    """Mean of an exponential."""
+    """Mean of an exponential distribution."""
     hls: float = 0.60
     dash: float = 0.30
-    """Smooth: the rest."""
+    """Share of Smooth: the rest."""
     start_over: float = 0.08
-    """Begin at the event's start."""
+    """Share that starts at the event's start."""
     event_age: float = 57.6
-    """How long ago the event began when the first joins."""
+    """Age of the event at the first join."""
     switch: float = 0.02
-    """Chance of a step up or down the ladder, each segment."""
-    rungs: tuple[float, ...] = (0.30, 0.25, 0.18, 0.12, 0.10, 0.05)
-    """Who begins on which rendition; of a shorter ladder, the first ones."""
+    """Probability of a step up or down the ladder, for each segment."""
+    renditions: tuple[float, ...] = (0.30, 0.25, 0.18, 0.12, 0.10, 0.05)
+    """Shares of the first renditions; a shorter ladder uses the first ones."""
     step: float = 0.05
-    """From one request of a viewer to the next that needs its answer."""
+    """Time between two requests, of which the second needs the first response."""
     start_segments: int = 3
     seed: int = 1
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """Caches between them. Fill times: from a miss to the answer, in seconds."""
+    """The caches. Fill times in seconds: from a miss to the response."""
 
     edges: int = 200
     cdns: int = 3
     shields: int = 2
-    """Of each CDN."""
+    """Edges of each CDN."""
     skew: float = 0.5
     """Edge number k has viewers in proportion to k to the power of minus this."""
     edge_fill: float = 0.06
     shield_fill: float = 0.04
 
     def shield_of(self, edge: int) -> int:
-        """The shield that an edge asks."""
+        """The shield of an edge."""
         return edge % self.cdns * self.shields + edge // self.cdns % self.shields
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How the caches are set."""
+    """The settings of the caches."""
 
     name: str
     shield: bool = True
     edge_collapses: bool = True
     shield_collapses: bool = True
     manifest_ttl: float = 1.0
-    """Seconds: what the origin says of 1.92 s segments."""
+    """Seconds; the origin's value for segments of 1.92 s."""
     media_ttl: float | None = None
-    """Seconds; None for the origin's year."""
+    """Seconds; None for the origin's value, a year."""
     time_ttl: float | None = None
-    """Seconds that the time is kept; None for never, as the origin says."""
+    """Seconds that the time is cached; None for never, the origin's value."""
     private: Literal["nothing", "manifests", "all"] = "nothing"
-    """What has a viewer's own mark (a query, a token) in its key."""
+    """Kinds whose key has a mark of the viewer (a query, a token)."""
     whole_seconds: bool = False
-    """A copy is good until the whole second after its time has passed, as in nginx."""
+    """A copy expires at a whole second, as in nginx."""
 
     @property
     def staleness(self) -> tuple[float, float]:
-        """For how long a manifest's copy is kept at the edge and at the shield, in effect."""
+        """The effective lifetime of a manifest at the edge and at the shield."""
         if self.private != "nothing":
             return 0.0, 0.0
-        # To the second: one demand serves more policies.
+        # To the second, so that several policies share one demand.
         ttl = float(round(self.manifest_ttl))
         if self.whole_seconds and ttl:
             ttl += 1
@@ -165,14 +165,14 @@ class Policy:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What one core of an origin is taken to do."""
+    """The capacity of one core of an origin."""
 
     requests: float = 100_000
-    """Small answers a second."""
+    """Small responses per second."""
     gbits: float = 25.0
     """Gbit/s of segments."""
     cores: int = 8
-    """Of one origin."""
+    """Cores of one origin."""
 
 
 POLICIES = (
@@ -182,16 +182,16 @@ POLICIES = (
     Policy("media kept for 10 s", media_ttl=10.0),
     Policy("no shields", shield=False),
     Policy("shields that do not collapse", shield_collapses=False),
-    Policy("shields, nobody collapses", edge_collapses=False, shield_collapses=False),
-    Policy("no shields, nobody collapses", shield=False, edge_collapses=False),
+    Policy("shields, no request collapsing", edge_collapses=False, shield_collapses=False),
+    Policy("no shields, no request collapsing", shield=False, edge_collapses=False),
     Policy("manifests kept for 0 s", manifest_ttl=0.0),
     Policy("manifests kept for 0 s, no shields", manifest_ttl=0.0, shield=False),
     Policy("a query a viewer in manifests' keys", private="manifests"),
     Policy("a token a viewer in every key", private="all"),
 )
-"""What is compared; the first is what the others differ from."""
+"""The policies; each differs from the first in one setting."""
 
 
-def ladder_of(bit_rates: Mapping[str, int], sound: int, segment: Fraction) -> Ladder:
-    """The ladder of these renditions and a sound."""
-    return Ladder((*sorted(bit_rates.values(), reverse=True), sound), float(segment))
+def ladder_of(bit_rates: Mapping[str, int], audio: int, segment: Fraction) -> Ladder:
+    """The ladder with these renditions and an audio track."""
+    return Ladder((*sorted(bit_rates.values(), reverse=True), audio), float(segment))

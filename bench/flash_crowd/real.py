@@ -1,6 +1,6 @@
-"""The same, small and for real: packager, origin, nginx as edges and shield, viewers by Locust.
+"""The same, small and measured: packager, origin, nginx as edges and shield, viewers by Locust.
 
-What arrives at the origin is read from its own metrics.
+The requests that reach the origin are read from its metrics.
 """
 
 import csv
@@ -22,8 +22,8 @@ from socket import socket
 
 import psutil
 
-from packager.clock import SystemClock
-from packager.ticks import MICROS, iso8601
+from packager.timing.clock import SystemClock
+from packager.timing.ticks import MICROS, iso8601
 
 from .model import Audience, Fleet, Kind, Ladder, Policy
 from .simulation import Outcome, Setting, simulate
@@ -33,7 +33,7 @@ _ROOT = Path(__file__).parent.parent.parent
 _CHANNEL, _EVENT = "demo", "fight"
 _EDGES = 2
 _SEEDS = 5
-"""Crowds that are reckoned and averaged: a small one is a matter of chance."""
+"""Simulated crowds that are averaged: the result of a small crowd is random."""
 _COUNTED = re.compile(
     rb'^ringside_requests_total\{channel="[^"]*",kind="([^"]*)",status="[^"]*"\} ([0-9.e+]+)$',
     re.MULTILINE,
@@ -42,45 +42,45 @@ POLICIES = (
     Policy("edges, shield", whole_seconds=True),
     Policy("edges, no shield", whole_seconds=True, shield=False),
     Policy(
-        "edges, shield, nobody collapses",
+        "edges, shield, no request collapsing",
         whole_seconds=True,
         edge_collapses=False,
         shield_collapses=False,
     ),
 )
-"""What is tried; nginx counts a copy's time in whole seconds."""
+"""Policies of the measurement; nginx expires copies at whole seconds."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """What runs, and where."""
+    """The running processes and their folder."""
 
     folder: Path
     origin: int
-    """Its ports."""
+    """Ports."""
     control: int
     began: float
-    """Unix seconds: when the event did."""
+    """Start of the event, in Unix seconds."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What was seen."""
+    """The measurement."""
 
     asked: Counter[str]
-    """By viewers; by kind."""
+    """Requests of viewers, by kind."""
     arrived: Counter[str]
-    """At the origin; by kind."""
+    """Requests at the origin, by kind."""
     peak: float
-    """Requests in its worst second."""
+    """Requests in the worst second at the origin."""
     failures: dict[str, int]
     age: float
-    """Seconds: the event's, when the first joined."""
+    """Seconds from the event's start to the first join."""
     edge_fill: float
-    """Seconds from a miss to its answer, in the mean; at the shield too."""
+    """Mean seconds from a miss to its response, at the edge and at the shield."""
     shield_fill: float
     busy: float
-    """Per cent that the cores were in use: near 100, it is the machine that is measured."""
+    """CPU use in per cent; near 100 the machine is the limit."""
 
 
 def _port() -> int:
@@ -91,7 +91,7 @@ def _port() -> int:
 
 @contextmanager
 def _running(command: Sequence[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A program until it is no longer wanted."""
+    """Run a program until the end of the block."""
     with log.open("ab") as out:
         process = subprocess.Popen(command, cwd=_ROOT, stdout=out, stderr=out)
     try:
@@ -116,7 +116,7 @@ def _arrived(site: Site) -> Counter[str]:
 
 @contextmanager
 def site(folder: Path, ladder: str) -> Iterator[Site]:
-    """A channel on air, with its event."""
+    """Run a channel with an event."""
     now = SystemClock().now()
     origin, control = _port(), _port()
     path = folder / "ringside.yaml"
@@ -141,7 +141,7 @@ def site(folder: Path, ladder: str) -> Iterator[Site]:
 
 
 def _caches(folder: Path, origin: int, edges: Sequence[int], policy: Policy) -> str:
-    """Nginx's configuration: the edges and the shield, each with a cache of its own."""
+    """Configuration of nginx: the edges and the shield, each with its own cache."""
     shield = _port()
     tiers = [(f"edge{index}", port, policy.edge_collapses) for index, port in enumerate(edges)]
     upstream = {name: shield if policy.shield else origin for name, _, _ in tiers}
@@ -152,12 +152,12 @@ def _caches(folder: Path, origin: int, edges: Sequence[int], policy: Policy) -> 
         _server(folder, name, port, upstream[name], collapses=collapses)
         for name, port, collapses in tiers
     )
-    # As who it was started by: the folder is nobody else's.
+    # Workers keep the user that started nginx, which owns the folder.
     user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
     return (
         f"{user} daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log warn;\n"
         "worker_processes 1; worker_rlimit_nofile 16384; events { worker_connections 8192; }\n"
-        # Only of what was asked for upstream: how long it took.
+        # Only for misses: the time of the request upstream.
         "http {\nlog_format upstream '$upstream_response_time';\n"
         'map $upstream_response_time $asked { "" 0; default 1; }\n'
         f"access_log off; proxy_temp_path {folder}/temp;\n"
@@ -170,7 +170,8 @@ def _caches(folder: Path, origin: int, edges: Sequence[int], policy: Policy) -> 
 def _server(folder: Path, name: str, port: int, upstream: int, *, collapses: bool) -> str:
     collapsing = (
         "proxy_cache_lock on; proxy_cache_lock_age 5s; proxy_cache_lock_timeout 5s;\n"
-        # The lock is for what is not there yet; of what is too old, one asks and the others go on.
+        # The lock is for missing copies. While one request renews an expired copy, the
+        # others get the old one.
         "proxy_cache_use_stale updating;\n"
         if collapses
         else ""
@@ -180,17 +181,17 @@ def _server(folder: Path, name: str, port: int, upstream: int, *, collapses: boo
         f"upstream of_{name} {{ server 127.0.0.1:{upstream}; keepalive 256; "
         "keepalive_requests 1000000; }\n"
         f"server {{\nlisten 127.0.0.1:{port} backlog=4096; proxy_http_version 1.1;\n"
-        # What is asked for, with the one query that changes an answer.
+        # The path, with the one query that changes a response.
         f'proxy_set_header Connection ""; proxy_cache_key "$uri?$arg__HLS_skip";\n'
         f"location / {{ proxy_pass http://of_{name}; proxy_cache {name};\n"
         f"access_log {folder}/{name}.times upstream if=$asked; {collapsing}}}\n"
-        # Not to be kept: waiting for each other would serialize them.
+        # Not stored, so a lock would only serialize the requests.
         f"location ~ ^/live/[^/]+/time$ {{ proxy_pass http://of_{name}; }}\n}}\n"
     )
 
 
-def _crowd(site: Site, who: Audience, edges: Sequence[int], policy: Policy) -> Measured:
-    """Let them come, and count."""
+def _crowd(site: Site, behaviour: Audience, edges: Sequence[int], policy: Policy) -> Measured:
+    """Run the crowd, and count."""
     folder = Path(tempfile.mkdtemp(dir=site.folder))
     config = folder / "nginx.conf"
     config.write_text(_caches(folder, site.origin, edges, policy))
@@ -201,8 +202,9 @@ def _crowd(site: Site, who: Audience, edges: Sequence[int], policy: Policy) -> M
     command = [
         sys.executable, "-m", "locust", "-f", str(_ROOT / "bench/locustfile.py"), "--headless",
         "--host", urls.partition(",")[0], "--edges", urls, "--channel", _CHANNEL,
-        "--event", _EVENT, "--crowd", str(who.viewers), "--ramp", str(who.ramp),
-        "--watch", str(who.horizon - who.ramp), "--leave", "0", "--csv", str(folder / "said"),
+        "--event", _EVENT, "--crowd", str(behaviour.viewers), "--ramp", str(behaviour.ramp),
+        "--watch", str(behaviour.horizon - behaviour.ramp), "--leave", "0",
+        "--csv", str(folder / "locust"),
     ]  # fmt: skip
     with _running([nginx, "-p", str(folder), "-c", str(config)], folder / "nginx.out"):
         time.sleep(1)
@@ -218,7 +220,7 @@ def _crowd(site: Site, who: Audience, edges: Sequence[int], policy: Policy) -> M
                 passed, moment = time.monotonic() - moment, time.monotonic()
                 peak = max(peak, (counts.total() - was.total()) / passed)
         busy = psutil.cpu_percent()
-    asked, failures = _said(folder)
+    asked, failures = _locust_counts(folder)
     edge, shield = (_fill(folder.glob(f"{tier}*.times")) for tier in ("edge", "shield"))
     age = began - site.began
     return Measured(asked, counts - before, peak, failures, age, edge, shield, busy)
@@ -229,14 +231,14 @@ def _fill(logs: Iterable[Path]) -> float:
     return sum(times) / max(1, len(times))
 
 
-def _said(folder: Path) -> tuple[Counter[str], dict[str, int]]:
-    """What Locust counted."""
+def _locust_counts(folder: Path) -> tuple[Counter[str], dict[str, int]]:
+    """The counts of Locust."""
     asked: Counter[str] = Counter()
-    with (folder / "said_stats.csv").open() as file:
+    with (folder / "locust_stats.csv").open() as file:
         for row in csv.DictReader(file):
             if row["Type"] == "GET":
                 asked[row["Name"]] += int(row["Request Count"])
-    with (folder / "said_failures.csv").open() as file:
+    with (folder / "locust_failures.csv").open() as file:
         failures = {
             f"{row['Name']}: {row['Error']}": int(row["Occurrences"])
             for row in csv.DictReader(file)
@@ -245,32 +247,35 @@ def _said(folder: Path) -> tuple[Counter[str], dict[str, int]]:
 
 
 def _predicted(setting: Setting, policy: Policy) -> list[Outcome]:
-    """What the model says of the same, for some crowds."""
-    crowds = (replace(setting, who=replace(setting.who, seed=seed)) for seed in range(_SEEDS))
+    """The prediction of the model, averaged over some crowds."""
+    crowds = (
+        replace(setting, behaviour=replace(setting.behaviour, seed=seed)) for seed in range(_SEEDS)
+    )
     return [simulate(crowd, [policy], processes=1)[0] for crowd in crowds]
 
 
 def _compared(
-    policy: Policy, who: Audience, said: Sequence[Outcome], seen: Measured
+    policy: Policy, behaviour: Audience, predicted: Sequence[Outcome], seen: Measured
 ) -> Iterator[str]:
-    """Tables of what was predicted and what was measured."""
+    """Tables of prediction and measurement."""
     head = [
         policy.name, "viewers ask: predicted", "measured", "ratio",
         "arrives: predicted", "measured", "ratio",
     ]  # fmt: skip
     rows = [
-        [kind.label, *_pair(_mean(o.edge.total(kind) for o in said), seen.asked[kind.label]),
-         *_pair(_mean(o.origin.total(kind) for o in said), seen.arrived[kind.label])]
+        [kind.label, *_pair(_mean(o.edge.total(kind) for o in predicted), seen.asked[kind.label]),
+         *_pair(_mean(o.origin.total(kind) for o in predicted), seen.arrived[kind.label])]
         for kind in Kind
     ]  # fmt: skip
-    arrived = _pair(_mean(outcome.origin.total() for outcome in said), seen.arrived.total())
-    asked = _pair(_mean(outcome.edge.total() for outcome in said), seen.asked.total())
-    peak = _pair(_mean(outcome.origin.per_second().max() for outcome in said), seen.peak)
+    arrived = _pair(_mean(outcome.origin.total() for outcome in predicted), seen.arrived.total())
+    asked = _pair(_mean(outcome.edge.total() for outcome in predicted), seen.asked.total())
+    peak = _pair(_mean(outcome.origin.per_second().max() for outcome in predicted), seen.peak)
     yield from table(head, [*rows, ["all", *asked, *arrived], ["worst second", "", "", "", *peak]])
     hits = 1 - seen.arrived.total() / max(1, seen.asked.total())
     failed = "; ".join(f"{count} {what}" for what, count in seen.failures.items()) or "none"
     yield (
-        f"\n{who.viewers} viewers, {who.horizon:g} s; {100 * hits:.1f} % were answered by caches; "
+        f"\n{behaviour.viewers} viewers, {behaviour.horizon:g} s; "
+        f"{100 * hits:.1f} % were answered by caches; "
         f"from a miss to its answer {1000 * seen.edge_fill:.0f} ms at an edge, "
         f"{1000 * seen.shield_fill:.0f} ms at the shield; "
         f"the machine was {seen.busy:.0f} % busy; failures: {failed}\n"
@@ -287,14 +292,14 @@ def _pair(predicted: float, measured: float) -> list[str]:
     return [number(predicted), number(measured), ratio]
 
 
-def report(who: Audience, ladder: Ladder, name: str) -> Iterator[str]:
-    """Predicted against measured, for each policy."""
+def report(behaviour: Audience, ladder: Ladder, name: str) -> Iterator[str]:
+    """Prediction and measurement for each policy."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crowd")))
         here = stack.enter_context(site(folder, name))
         for policy in POLICIES:
             edges = [_port() for _ in range(_EDGES)]
-            seen = _crowd(here, who, edges, policy)
+            seen = _crowd(here, behaviour, edges, policy)
             fleet = Fleet(_EDGES, 1, 1, 0.0, seen.edge_fill, seen.shield_fill)
-            setting = Setting(replace(who, event_age=seen.age), fleet, ladder)
-            yield from _compared(policy, who, _predicted(setting, policy), seen)
+            setting = Setting(replace(behaviour, event_age=seen.age), fleet, ladder)
+            yield from _compared(policy, behaviour, _predicted(setting, policy), seen)

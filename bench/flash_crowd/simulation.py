@@ -1,4 +1,4 @@
-"""From viewers to the origin, under each policy."""
+"""Requests from viewers to the origin, under each policy."""
 
 import functools
 import os
@@ -29,22 +29,22 @@ from .model import MEDIA, Audience, Fleet, Kind, Ladder, Policy
 _CHUNK = 20_000
 """Viewers in memory at a time, for each process."""
 BURST = 0.05
-"""Seconds that a burst is counted in."""
+"""Seconds of a bin in which bursts are counted."""
 _BINS = round(1 / BURST)
 
 
 @dataclass
 class Load:
-    """What arrives somewhere."""
+    """Counts of requests that arrive at a place."""
 
     requests: NDArray[np.int64]
     """By kind and burst bin."""
-    octets: NDArray[np.float64]
+    size: NDArray[np.float64]
     """By second."""
 
     @staticmethod
     def none(horizon: float) -> "Load":
-        """Nothing, for so many seconds."""
+        """Zero counts for a number of seconds."""
         seconds = int(np.ceil(horizon))
         return Load(
             np.zeros((len(Kind), seconds * _BINS), dtype=np.int64), np.zeros(seconds, dtype=float)
@@ -52,24 +52,24 @@ class Load:
 
     @staticmethod
     def of(keys: Keys, horizon: float, ladder: Ladder) -> "Load":
-        """What these requests are; what comes after the horizon is left out."""
+        """Counts of these requests; requests after the horizon are left out."""
         load = Load.none(horizon)
         bins, what = load.requests.shape[1], len(Kind) << TRACK_BITS
         time = times(keys) // (TICKS // _BINS)
-        # Kind and track; the view between them plays no part.
+        # Kind and track; the view in between does not matter.
         kind, track = kinds(keys), (keys >> TRACK_SHIFT) & ((1 << TRACK_BITS) - 1)
         code = (kind << TRACK_BITS | track) * bins + time
         counts = np.bincount(code[time < bins], minlength=what * bins)
         by_track = counts.reshape(len(Kind), -1, bins)
-        sizes = np.array([[ladder.octets(k, t) for t in range(ladder.sound + 1)] for k in Kind])
-        octets = np.tensordot(sizes, by_track[:, : ladder.sound + 1], 2)
+        sizes = np.array([[ladder.size(k, t) for t in range(ladder.audio + 1)] for k in Kind])
+        size = np.tensordot(sizes, by_track[:, : ladder.audio + 1], 2)
         load.requests += by_track.sum(axis=1)
-        load.octets += octets.reshape(-1, _BINS).sum(axis=1)
+        load.size += size.reshape(-1, _BINS).sum(axis=1)
         return load
 
     def __add__(self, other: "Load") -> "Load":
-        """Both."""
-        return Load(self.requests + other.requests, self.octets + other.octets)
+        """The sum of both."""
+        return Load(self.requests + other.requests, self.size + other.size)
 
     def per_second(self, *which: Kind) -> NDArray[np.int64]:
         """Requests in each second, of some kinds or all."""
@@ -88,31 +88,31 @@ class Load:
 
 @dataclass
 class Outcome:
-    """What a policy does."""
+    """The result of a policy."""
 
     policy: Policy
     edge: Load
-    """What viewers ask for."""
+    """Requests of viewers."""
     origin: Load
     edge_sent: int = 0
-    """Requests that edges send on."""
+    """Requests that edges forward."""
 
     @property
     def edge_hits(self) -> float:
-        """Share of what viewers ask for that edges have, or are fetching already."""
+        """Share of the requests of viewers that edges have, or are fetching."""
         return 1 - self.edge_sent / max(1, self.edge.total())
 
     @property
     def shield_hits(self) -> float:
-        """Share of what edges ask for that shields have."""
+        """Share of the requests of edges that shields have."""
         return 1 - self.origin.total() / max(1, self.edge_sent)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is the same for all policies."""
+    """The parameters that all policies share."""
 
-    who: Audience
+    behaviour: Audience
     fleet: Fleet
     ladder: Ladder
 
@@ -128,26 +128,26 @@ class Setting:
 
 @dataclass
 class _Part:
-    """What one chunk of viewers makes of one policy."""
+    """The result of one chunk of viewers under one policy."""
 
     edge: Load
     private: Load
-    """At the origin: what no other viewer's request has to do with."""
+    """At the origin: requests that no other viewer's request influences."""
     sent: Keys
-    """By edges, to where those of other edges arrive too."""
+    """By edges, for shields that other edges use too."""
     private_sent: int
 
 
 _Work = tuple[Sequence[Policy], tuple[float, float], Viewers]
-"""Policies that show viewers the same edge, for how long copies are kept, and some viewers."""
+"""Policies with the same live edge and copy lifetime, and some viewers."""
 
 
 def _work(setting: Setting, work: _Work) -> list[_Part]:
-    """What some viewers make of some policies."""
+    """The results of some viewers under some policies."""
     policies, staleness, viewers = work
-    asked = Demand(viewers, setting.who, setting.fleet, setting.ladder, staleness).asked()
+    asked = Demand(viewers, setting.behaviour, setting.fleet, setting.ladder, staleness).asked()
     shared = of_edges(viewers, asked)
-    load = Load.of(shared, setting.who.horizon, setting.ladder)
+    load = Load.of(shared, setting.behaviour.horizon, setting.ladder)
     media = np.isin(kinds(asked.place), [int(kind) for kind in MEDIA])
     private = {
         "nothing": np.zeros_like(media), "manifests": ~media, "all": np.ones_like(media)
@@ -155,7 +155,7 @@ def _work(setting: Setting, work: _Work) -> list[_Part]:
 
     @functools.cache
     def sent(whose: str, edge: Cache) -> tuple[Keys, Keys]:
-        """What goes on to where others' requests arrive, and what has nothing to do with them."""
+        """Requests that meet others at the shield, and requests that do not."""
         mine = only(asked, private[whose])
         own = computed(owned(mine, mine.viewer), edge)
         keys = shared if whose == "nothing" else of_edges(viewers, only(asked, ~private[whose]))
@@ -166,7 +166,7 @@ def _work(setting: Setting, work: _Work) -> list[_Part]:
         edge, shield = setting.tiers(policy)
         others, own = sent(policy.private, edge)
         arrived = own if shield is None else _through(own, shield)
-        at_origin = Load.of(arrived, setting.who.horizon, setting.ladder)
+        at_origin = Load.of(arrived, setting.behaviour.horizon, setting.ladder)
         result.append(_Part(load, at_origin, others, len(own)))
     return result
 
@@ -176,7 +176,7 @@ def _through(keys: Keys, shield: Cache) -> Keys:
 
 
 def _at_origin(setting: Setting, policy: Policy, sent: Keys) -> Keys:
-    """What arrives of what the edges send on."""
+    """Requests at the origin, of those that the edges forward."""
     _, shield = setting.tiers(policy)
     if shield is None:
         return sent
@@ -186,15 +186,15 @@ def _at_origin(setting: Setting, policy: Policy, sent: Keys) -> Keys:
 
 
 def _works(policies: Sequence[Policy]) -> Iterator[tuple[Sequence[Policy], tuple[float, float]]]:
-    """Policies that show viewers the same: one demand will do for them."""
+    """Policies that show viewers the same live edge: one demand serves all of them."""
     ordered = sorted(policies, key=lambda policy: policy.staleness)
     for staleness, some in groupby(ordered, key=lambda policy: policy.staleness):
         yield list(some), staleness
 
 
 def simulate(setting: Setting, policies: Sequence[Policy], processes: int = 0) -> list[Outcome]:
-    """What each policy does, in their order."""
-    everybody = audience(setting.who, setting.fleet, setting.ladder)
+    """The result of each policy, in order."""
+    everybody = audience(setting.behaviour, setting.fleet, setting.ladder)
     works = [
         (some, staleness, part)
         for some, staleness in _works(policies)
@@ -213,7 +213,7 @@ def simulate(setting: Setting, policies: Sequence[Policy], processes: int = 0) -
 def _outcome(setting: Setting, policy: Policy, parts: Sequence[_Part]) -> Outcome:
     sent = np.concatenate([part.sent for part in parts])
     arrived = _at_origin(setting, policy, sent)
-    origin = Load.of(arrived, setting.who.horizon, setting.ladder)
+    origin = Load.of(arrived, setting.behaviour.horizon, setting.ladder)
     return Outcome(
         policy,
         functools.reduce(Load.__add__, (part.edge for part in parts)),

@@ -1,4 +1,4 @@
-"""What came out, as Markdown."""
+"""The results as Markdown."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
@@ -20,7 +20,7 @@ def table(head: Sequence[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
 
 
 def number(value: float) -> str:
-    """Two or three digits are all that a model is good for."""
+    """A number with two or three digits: the model is no more precise."""
     if value >= 1e6:
         return f"{value / 1e6:.3g} M"
     if value >= 9950:
@@ -29,19 +29,19 @@ def number(value: float) -> str:
 
 
 def cores(load: Load, capacity: Capacity) -> float:
-    """Origin cores that the worst second keeps busy: small answers and bits cost time both."""
+    """Origin cores that the worst second needs: small responses and bits both cost time."""
     requests = load.per_second() / capacity.requests
-    bits = load.octets * 8 / (capacity.gbits * 1e9)
+    bits = load.size * 8 / (capacity.gbits * 1e9)
     return float(np.max(requests + bits))
 
 
 def origins(load: Load, capacity: Capacity) -> int:
-    """Origins for it, and as many again in case one is lost."""
+    """Origins for the load, and as many again in case one fails."""
     return 2 * max(1, ceil(cores(load, capacity) / capacity.cores))
 
 
 def by_policy(outcomes: Sequence[Outcome], capacity: Capacity) -> Iterator[str]:
-    """What reaches the origin under each policy."""
+    """Requests that reach the origin under each policy."""
     head = [
         "caches", "edge hits", "shield hits", "requests/s, mean", "99th percentile second", "peak",
         "of them manifests", "media", "time", "worst 50 ms", "Gbit/s, mean", "peak",
@@ -62,8 +62,8 @@ def _policy(outcome: Outcome, capacity: Capacity) -> Iterator[str]:
     for which in _CLASSES.values():
         yield number(origin.per_second(*which).max())
     yield number(origin.burst)
-    for octets in (origin.octets.mean(), origin.octets.max()):
-        yield f"{octets * 8 / 1e9:.3g}"
+    for size in (origin.size.mean(), origin.size.max()):
+        yield f"{size * 8 / 1e9:.3g}"
     yield f"{cores(origin, capacity):.2g}"
     yield str(origins(origin, capacity))
 
@@ -73,7 +73,7 @@ def _share(value: float) -> str:
 
 
 def by_kind(outcome: Outcome) -> Iterator[str]:
-    """What viewers ask for and what arrives, by kind."""
+    """Requests of viewers and arrivals at the origin, by kind."""
     head = ["kind", "viewers ask, requests/s, mean", "peak", "origin, mean", "99th", "peak"]
     rows = []
     for kind in Kind:

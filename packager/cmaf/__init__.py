@@ -1,1 +1,1 @@
-"""ISO base media: bytes in, chunks out; the little of ISO/IEC 14496-12 that CMAF needs."""
+"""CMAF tracks as bytes: the subset of ISO/IEC 14496-12 that CMAF needs."""

@@ -1,4 +1,4 @@
-"""The box structure of ISO/IEC 14496-12 section 4.2: sizes and four-letter names."""
+"""Boxes (ISO/IEC 14496-12 section 4.2): sizes and four-letter types."""
 
 from collections.abc import Iterator
 from struct import Struct, pack
@@ -15,7 +15,7 @@ HEADER = _HEADER.size
 
 
 class Box(msgspec.Struct, frozen=True, gc=False):
-    """One box of a buffer: `type`, where it starts, where its body starts and ends."""
+    """One box of a buffer, with the offsets of its start, its body and its end."""
 
     type: bytes
     start: int
@@ -24,7 +24,7 @@ class Box(msgspec.Struct, frozen=True, gc=False):
 
 
 def read_header(data: Buffer, at: int, limit: int) -> tuple[bytes, int, int] | None:
-    """Type, header length and whole size of the box at `at`; None if bytes are missing.
+    """Type, header size and total size of the box at `at`; None if bytes are missing.
 
     Raises:
         MediaError: the size is impossible.
@@ -44,12 +44,12 @@ def read_header(data: Buffer, at: int, limit: int) -> tuple[bytes, int, int] | N
 
 
 def printable(kind: bytes) -> str:
-    """A box type for people: letters as they are, anything else escaped."""
+    """A box type as text: letters as they are, other bytes escaped."""
     return kind.decode("latin-1").encode("unicode_escape").decode()
 
 
 def children(data: Buffer, start: int, end: int) -> Iterator[Box]:
-    """The boxes that lie one after another in `data[start:end]`.
+    """The consecutive boxes in `data[start:end]`.
 
     Raises:
         MediaError: a box does not fit.
@@ -68,7 +68,7 @@ def find(data: Buffer, start: int, end: int, *path: bytes) -> Box:
     """The first box at `path` below `data[start:end]`.
 
     Raises:
-        MediaError: there is none.
+        MediaError: there is no such box.
     """
     box: Box | None = None
     for name in path:

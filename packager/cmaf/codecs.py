@@ -1,4 +1,4 @@
-"""Codec strings (RFC 6381) and Smooth's private data, from the decoder configuration."""
+"""Codec strings (RFC 6381) and Smooth's private data, from decoder configurations."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ _START_CODE = b"\0\0\0\1"
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How manifests name a decoder configuration."""
+    """A decoder configuration, as manifests name it."""
 
     string: str
     """RFC 6381."""
     private: bytes
-    """Smooth's CodecPrivateData (MS-SSTR 2.2.2.5); empty where Smooth has none."""
+    """Smooth's CodecPrivateData (MS-SSTR 2.2.2.5); empty if Smooth has none for the codec."""
     parameter_sets: tuple[bytes, ...] = ()
     """The NAL units of the configuration, without their start codes."""
 
@@ -36,7 +36,7 @@ def avc_codec(entry: str, config: bytes) -> Codec:
 
 
 def _units(data: bytes, at: int, count: int) -> tuple[list[bytes], int]:
-    """`count` units, each behind a 16-bit length, from `at` on; and where they end."""
+    """`count` units from `at` on, each after a 16-bit length; and the offset of their end."""
     units: list[bytes] = []
     for _ in range(count):
         size = data[at] << 8 | data[at + 1]
@@ -99,7 +99,7 @@ def aac_codec(esds: bytes) -> Codec:
 
 
 def _descriptor(data: bytes, at: int) -> tuple[int, int, int]:
-    """Tag, start and size of the body of the descriptor at `at` (section 8.3.3)."""
+    """Tag, body offset and body size of the descriptor at `at` (section 8.3.3)."""
     tag, at, size = data[at], at + 1, 0
     for _ in range(4):
         byte = data[at]

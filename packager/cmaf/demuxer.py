@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from packager.cmaf.boxes import Buffer
-from packager.cmaf.init import InitFacts, read_init
+from packager.cmaf.frame_duration import FrameDurationTracker
+from packager.cmaf.init_section import InitFacts, read_init
 from packager.cmaf.parameter_sets import changed
-from packager.cmaf.run import Run, read
-from packager.cmaf.sound_pace import SoundPace
+from packager.cmaf.samples import SampleRun, read
 from packager.cmaf.splitter import InitSection, Splitter
 from packager.errors import FeedError, MediaError
 from packager.layout import init_version
@@ -16,7 +16,7 @@ from packager.track import TrackKind
 
 @dataclass(frozen=True, slots=True)
 class Init:
-    """An init section, what it says and the version that names it."""
+    """An init section, its content and its version."""
 
     data: bytes
     facts: InitFacts
@@ -26,16 +26,16 @@ class Init:
 
 @dataclass(slots=True)
 class Demuxer:
-    """The state of one track's bytes."""
+    """The demuxer of one track."""
 
     watch_parameters: bool
-    """Look for parameter sets in the samples: the feed is passed through."""
+    """Whether to look for changed parameters in the samples of a feed that is passed through."""
     _splitter: Splitter = field(default_factory=Splitter)
     _facts: InitFacts | None = None
-    _pace: SoundPace = field(default_factory=SoundPace)
+    _frame_duration: FrameDurationTracker = field(default_factory=FrameDurationTracker)
 
-    def feed(self, data: Buffer) -> Iterator[Init | Run]:
-        """What `data` completes, in order.
+    def feed(self, data: Buffer) -> Iterator[Init | SampleRun]:
+        """The init sections and runs that `data` completes, in order.
 
         Raises:
             MediaError: the bytes are not a CMAF track.
@@ -52,11 +52,11 @@ class Demuxer:
                 raise MediaError("no moov before it", box="moof")
             else:
                 run = read(event, self._facts.defaults)
-                if self.watch_parameters and self._is_other(run, self._facts):
+                if self.watch_parameters and self._has_changed(run, self._facts):
                     raise FeedError(f"the feed's parameters changed: {self._facts.kind}")
                 yield run
 
-    def _is_other(self, run: Run, facts: InitFacts) -> bool:
+    def _has_changed(self, run: SampleRun, facts: InitFacts) -> bool:
         if facts.kind is TrackKind.VIDEO:
             return run.keyframe and changed(run, facts.codec)
-        return self._pace.changed(run.durations)
+        return self._frame_duration.changed(run.durations)

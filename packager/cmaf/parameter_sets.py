@@ -1,25 +1,25 @@
-"""Parameter sets that travel in the samples: a feed that changes says so there.
+"""Parameter sets in the samples, which show a change of the feed.
 
-An encoder of our own never does that; a feed that is passed through may, and a player that was
-given the old init section cannot show what follows.
+Only a feed that is passed through may change. A player with the old init section cannot decode the
+samples after a change.
 """
 
 from collections.abc import Iterator
 
 from packager.cmaf.boxes import Buffer
 from packager.cmaf.codecs import Codec
-from packager.cmaf.run import Run
+from packager.cmaf.samples import SampleRun
 
 _LENGTH = 4
-"""Bytes before each NAL unit: what ffmpeg writes (ISO/IEC 14496-15 lengthSizeMinusOne 3)."""
+"""Bytes of a NAL unit's length, as ffmpeg writes it (ISO/IEC 14496-15 lengthSizeMinusOne 3)."""
 _AVC_SPS = 7
 _HEVC_SPS = 33
 _MAX_UNITS = 16
-"""Units looked at: parameter sets come first."""
+"""Units that are searched: parameter sets are the first ones."""
 
 
-def changed(run: Run, codec: Codec) -> bool:
-    """Whether the first sample of `run` carries a sequence parameter set that is not `codec`'s."""
+def changed(run: SampleRun, codec: Codec) -> bool:
+    """Whether the first sample of `run` has a sequence parameter set that `codec` has not."""
     hevc = codec.string.startswith(("hvc1", "hev1"))
     for unit in _units(run.payload, run.sizes[0]):
         kind = unit[0] >> 1 & 63 if hevc else unit[0] & 31

@@ -1,7 +1,7 @@
 """Bytes of one fragmented-MP4 track in, init section and fragments out.
 
-Any split of the bytes gives the same events. What lies between fragments (`styp`, `sidx`, `prft`,
-`emsg`, `free`, the closing `mfra`) is skipped.
+Any split of the bytes gives the same events. Boxes between fragments (`styp`, `sidx`, `prft`,
+`emsg`, `free`, the final `mfra`) are skipped.
 """
 
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ from packager.cmaf.boxes import Buffer, printable, read_header
 from packager.errors import MediaError
 
 MAX_BOX = 1 << 20
-"""Bytes of any box but `mdat`."""
+"""Maximum bytes of a box other than `mdat`."""
 MAX_MDAT = 64 << 20
-"""Bytes of an `mdat`: ten seconds at 50 Mbit/s."""
+"""Maximum bytes of an `mdat`: ten seconds at 50 Mbit/s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class InitSection:
 
 
 @dataclass(frozen=True, slots=True)
-class Fragment:
+class MovieFragment:
     """A `moof` and the payload of the `mdat` after it."""
 
     moof: bytes
@@ -33,16 +33,21 @@ class Fragment:
 
 @dataclass(slots=True)
 class Splitter:
-    """The state between two reads of a track's bytes."""
+    """The splitter of one track."""
 
     offset: int = 0
-    """Of the next box in the whole stream."""
+    """Offset of the next box in the stream."""
     _data: bytearray = field(default_factory=bytearray)
     _ftyp: bytes = b""
     _moof: bytes = b""
 
-    def feed(self, data: Buffer) -> Iterator[InitSection | Fragment]:
-        """What `data` completes, in order.
+    @property
+    def buffered(self) -> int:
+        """Bytes of an incomplete box that are kept for the next call."""
+        return len(self._data)
+
+    def feed(self, data: Buffer) -> Iterator[InitSection | MovieFragment]:
+        """The init sections and fragments that `data` completes, in order.
 
         Raises:
             MediaError: the bytes are not fragmented MP4, or a box is larger than allowed.
@@ -57,7 +62,7 @@ class Splitter:
             self.offset += size
             at += size
             if event is not None:
-                # The buffer is handed on with the media in it: it is not copied once more.
+                # The payload refers to this buffer, so that media is not copied: use another one.
                 self._data, at = self._data[at:], 0
                 yield event
         if at:
@@ -80,7 +85,9 @@ class Splitter:
         if not kind.isalnum():
             raise MediaError("not a media box", offset=self.offset, box=printable(kind))
 
-    def _box(self, kind: bytes, data: memoryview, length: int) -> InitSection | Fragment | None:
+    def _box(
+        self, kind: bytes, data: memoryview, length: int
+    ) -> InitSection | MovieFragment | None:
         if kind == b"mdat":
             return self._fragment(data[length:])
         if kind == b"ftyp":
@@ -91,8 +98,8 @@ class Splitter:
             self._moof = bytes(data)
         return None
 
-    def _fragment(self, payload: memoryview) -> Fragment:
+    def _fragment(self, payload: memoryview) -> MovieFragment:
         if not self._moof:
             raise MediaError("no moof before it", offset=self.offset, box="mdat")
         moof, self._moof = self._moof, b""
-        return Fragment(moof, payload)
+        return MovieFragment(moof, payload)

@@ -1,1 +1,1 @@
-"""What comes in from an encoder, before ffmpeg takes it apart: looked at, never changed."""
+"""A feed before ffmpeg demuxes it: its bytes are inspected, and the rule of failover is here."""

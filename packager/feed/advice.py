@@ -1,74 +1,83 @@
-"""What is wrong with a feed, in plain sentences: for whoever sends it.
+"""The problems of a feed in plain sentences, for the operator of its encoder.
 
-Nothing is wrong that a channel does not notice: what is asked of a feed is what its ladder needs.
+The requirements are those of the channel's ladder: a property that the channel does not need is no
+problem.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from packager.feed.container import Report
-from packager.profile import EncodeLadder, Ladder
-from packager.ticks import round_half_up
-from packager.units import format_duration
+from packager.config.ladder import EncodeLadder, Ladder
+from packager.config.quantities import format_duration
+from packager.feed.report import Report
+from packager.timing.ticks import round_half_up
 
 _SILENT_MS = 1000
 _STILL_MS = 1000
 _MUTE_MS = 2000
-_LATE_SOUND_MS = 1500
-"""Broadcast multiplexes send pictures a second ahead of their sound."""
-_EARLY_SOUND_MS = 300
+_LATE_AUDIO_MS = 1500
+"""Broadcast multiplexes send video a second ahead of its audio."""
+_EARLY_AUDIO_MS = 300
 _LONG_GROUP = Fraction(10)
-"""Seconds between keyframes after which a switch to the feed is felt to take long."""
-_SLIGHT = 1.02
-"""By how much an interval is measured too long, at most."""
+"""Seconds between keyframes from which on a switch to the feed takes noticeably long."""
+_TOLERANCE = 1.02
+"""Relative error of a measured interval."""
 _CLOCK_PPM = 50
-"""What a poor quartz is off by; a good one, and what ISO/IEC 13818-1 asks for, by 30."""
-_FASTEST_PPM = 500
-"""That `packager.drift` makes up for."""
+"""The error of a poor quartz; ISO/IEC 13818-1 allows 30 ppm."""
+_MAX_PPM = 500
+"""The error that the segmenter corrects."""
 _SAME_RATE = 0.0005
-"""Share by which the same frame rate may be measured otherwise: 29.97 and 30 are 0.001 apart."""
-_FEW_BITS = 0.5
-"""Share of the highest rung's bit rate below which the feed has nothing to fill it with."""
+"""Relative difference of equal frame rates: 29.97 and 30 differ by 0.001."""
+_LOW_BITRATE = 0.5
+"""Share of the highest rendition's bit rate below which the feed cannot fill it."""
 _DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What a channel wants of its feed, as far as it is known."""
+class FeedRequirements:
+    """The requirements of a channel on its feed. Unknown ones are None."""
 
     segment: Fraction | None = None
     """Seconds of a segment."""
     copied: frozenset[str] | None = None
-    """Codecs that can be passed through, by ffmpeg's names; None where all is encoded."""
+    """Codecs that can be passed through, by ffmpeg's names; None if the ladder encodes."""
     frame_rate: Fraction | None = None
-    """Frames a second of what is encoded; None where nothing is."""
+    """Frames a second of the ladder; None in passthrough."""
+    deinterlaces: bool = False
+    """The ladder deinterlaces an interlaced feed."""
     bitrate: int = 0
-    """Bit/s of the highest rung that is encoded."""
+    """Bit/s of the highest encoded rendition."""
     earlier: Report | None = None
-    """How the feed was some time ago: what happened before then is not told again."""
+    """An earlier report: its counters are subtracted."""
     since: int = 0
-    """Seconds from then to the report; 0 for all the time since the feed came."""
+    """Seconds from the earlier report to the report; 0 for the whole connection."""
 
 
-def facts_of(ladder: Ladder, segment: Fraction, copyable: frozenset[str]) -> Facts:
-    """What `ladder` wants, with segments of `segment` seconds; `copyable` codecs pass through."""
+def facts_of(ladder: Ladder, segment: Fraction, copyable: frozenset[str]) -> FeedRequirements:
+    """The requirements of `ladder`, with segments of `segment` seconds."""
     if isinstance(ladder, EncodeLadder):
-        bitrate = max(rung.bitrate for rung in ladder.video)
-        return Facts(segment, frame_rate=ladder.frame_rate, bitrate=bitrate)
-    return Facts(segment, copied=copyable)
+        bitrate = max(rendition.bitrate for rendition in ladder.video)
+        return FeedRequirements(
+            segment,
+            frame_rate=ladder.frame_rate,
+            deinterlaces=ladder.deinterlaces(interlaced=True),
+            bitrate=bitrate,
+        )
+    return FeedRequirements(segment, copied=copyable)
 
 
-def advice(report: Report, facts: Facts) -> list[str]:
-    """A sentence for everything that is wrong, the most serious first."""
+def advice(report: Report, facts: FeedRequirements) -> list[str]:
+    """A sentence for each problem, the most serious first."""
     if report.silent_ms >= _SILENT_MS:
-        return [f"nothing has come for {_seconds(report.silent_ms)}"]
+        return [f"no bytes for {_seconds(report.silent_ms)}"]
     return [
-        *_absent(report),
-        *_uncopied(report, facts),
-        *_lost(report, facts),
+        *_missing_media(report),
+        *_unsupported_codecs(report, facts),
+        *_fields(report, facts),
+        *_losses(report, facts),
         *_keyframes(report, facts),
-        *_times(report, facts),
+        *_timestamps(report, facts),
         *_pace(report, facts),
     ]
 
@@ -77,115 +86,135 @@ def _seconds(milliseconds: int) -> str:
     return format_duration(Fraction(round_half_up(Fraction(milliseconds, 100)), 10))[:-1] + " s"
 
 
-def _share(number: float) -> str:
-    """`number` with two digits after the point, at most."""
+def _decimal(number: float) -> str:
+    """`number` with at most two decimal places."""
     return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
-def _absent(report: Report) -> Iterator[str]:
+def _missing_media(report: Report) -> Iterator[str]:
     if not report.video:
-        yield "no picture"
+        yield "no video"
     elif report.still_ms is None:
-        yield f"no picture, though {report.video} is announced"
+        yield f"no video, although {report.video} is announced"
     elif report.still_ms >= _STILL_MS:
-        yield f"no picture for {_seconds(report.still_ms)}"
+        yield f"no video for {_seconds(report.still_ms)}"
     if not report.audio:
-        yield "no sound"
+        yield "no audio"
     elif report.mute_ms is None:
-        yield f"no sound, though {report.audio[0]} is announced"
+        yield f"no audio, although {report.audio[0]} is announced"
     elif report.mute_ms >= _MUTE_MS:
-        yield f"no sound for {_seconds(report.mute_ms)}"
+        yield f"no audio for {_seconds(report.mute_ms)}"
+    for pid in report.absent[: len(report.audio) - 1]:
+        yield f"audio {pid} is announced, but sends nothing: it is left out until it does"
 
 
-def _uncopied(report: Report, facts: Facts) -> Iterator[str]:
+def _unsupported_codecs(report: Report, facts: FeedRequirements) -> Iterator[str]:
     if facts.copied is None:
         return
     for codec in dict.fromkeys((report.video, *report.audio)):
         if codec and codec not in facts.copied:
-            yield f"codec {codec} cannot be passed through"
+            yield f"codec {codec} cannot be passed through: encode it with a ladder"
 
 
-def _lately(facts: Facts) -> str:
-    """How long the counts are over."""
+def _fields(report: Report, facts: FeedRequirements) -> Iterator[str]:
+    if not report.interlaced:
+        return
+    if facts.copied is not None:
+        yield "the video is interlaced, and most players show combs: encode it with a ladder"
+    elif facts.deinterlaces:
+        yield "the video is interlaced: the ladder deinterlaces it"
+    elif facts.frame_rate is not None:
+        yield "the video is interlaced, and viewers see combs: set `deinterlace: auto`"
+    else:
+        yield "the video is interlaced"
+
+
+def _period(facts: FeedRequirements) -> str:
+    """The period over which events are counted."""
     if not facts.since:
         return ""
     minute = 60
     return f" in the last {'minute' if facts.since == minute else f'{facts.since} s'}"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what} was" if number == 1 else f"{number} {what}s were"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun} was" if number == 1 else f"{number} {noun}s were"
 
 
-def _lost(report: Report, facts: Facts) -> Iterator[str]:
+def _losses(report: Report, facts: FeedRequirements) -> Iterator[str]:
     before = facts.earlier or Report()
     lost = report.continuity_errors - before.continuity_errors
     if lost > 0:
-        yield f"{_count(lost, 'packet')} lost or damaged on the line{_lately(facts)}"
+        yield f"{_count(lost, 'packet')} lost or damaged on the network{_period(facts)}"
     junk = report.junk_bytes - before.junk_bytes
     if junk > 0:
-        yield f"{_count(junk, 'byte')} no part of a packet{_lately(facts)}"
+        yield f"{_count(junk, 'byte')} outside all packets{_period(facts)}"
 
 
-def _keyframes(report: Report, facts: Facts) -> Iterator[str]:
+def _keyframes(report: Report, facts: FeedRequirements) -> Iterator[str]:
     interval = report.keyframe_interval
     if interval is None:
         return
-    said = _share(interval)
-    if facts.copied is not None and facts.segment and interval > facts.segment * _SLIGHT:
+    text = f"keyframe interval is {_decimal(interval)} s"
+    if facts.copied is not None and facts.segment and interval > facts.segment * _TOLERANCE:
         yield (
-            f"keyframes every {said} s: segments of {format_duration(facts.segment)[:-1]} s "
-            "cannot each start on one in passthrough"
+            f"{text}: in passthrough, segments of {format_duration(facts.segment)[:-1]} s "
+            "need a keyframe each"
         )
     elif interval > _LONG_GROUP:
-        yield f"keyframes every {said} s: for so long nobody can start, nor a fault be over"
+        yield (
+            f"{text}: a viewer cannot start, and a decoding error persists, until the next keyframe"
+        )
 
 
-def _times(report: Report, facts: Facts) -> Iterator[str]:
+def _timestamps(report: Report, facts: FeedRequirements) -> Iterator[str]:
     before = facts.earlier or Report()
     jumps = report.jumps - before.jumps
     if jumps > 0:
         times = "once" if jumps == 1 else f"{jumps} times"
-        yield f"the timestamps of pictures jumped {times}{_lately(facts)}"
+        yield f"timestamps jumped {times}{_period(facts)}"
     skew = report.skew_ms or 0
-    if skew >= _EARLY_SOUND_MS:
-        yield f"the sound is {skew} ms ahead of the picture on the line"
-    elif skew <= -_LATE_SOUND_MS:
-        yield f"the sound is {-skew} ms behind the picture on the line"
+    if skew >= _EARLY_AUDIO_MS:
+        yield f"audio arrives {skew} ms before its video"
+    elif skew <= -_LATE_AUDIO_MS:
+        yield f"audio arrives {-skew} ms after its video"
     ppm = report.clock_ppm or 0
     if abs(ppm) >= _CLOCK_PPM:
         day = round(abs(ppm) * _DAY / 1_000_000)
-        way = "fast" if ppm > 0 else "slow"
-        more = ", more than is made up for" if abs(ppm) > _FASTEST_PPM else ""
-        yield f"the feed's clock is {abs(ppm)} ppm {way}: {day} s a day{more}"
+        direction = "fast" if ppm > 0 else "slow"
+        more = ", more than can be corrected" if abs(ppm) > _MAX_PPM else ""
+        yield f"the encoder's clock is {abs(ppm)} ppm {direction}: {day} s a day{more}"
 
 
-def _pace(report: Report, facts: Facts) -> Iterator[str]:
+def _pace(report: Report, facts: FeedRequirements) -> Iterator[str]:
     before = facts.earlier or Report()
     dropped = report.dropped_frames - before.dropped_frames
     if dropped > 0:
-        yield f"{_count(dropped, 'picture')} left out by the encoder or lost{_lately(facts)}"
+        yield f"{_count(dropped, 'frame')} dropped by the encoder or lost{_period(facts)}"
     late = report.late_frames - before.late_frames
     if late > 0:
-        yield f"{_count(late, 'picture')} late by half a second or more{_lately(facts)}"
+        yield f"{_count(late, 'frame')} late by half a second or more{_period(facts)}"
     if report.unsteady:
-        yield "the frame rate varies: pictures are not all equally far apart"
+        yield "the frame rate varies: set a constant frame rate in the encoder"
     yield from _frame_rate(report, facts)
     bitrate = report.bitrate
-    if bitrate is not None and bitrate < facts.bitrate * _FEW_BITS:
-        has, wants = _share(bitrate / 1e6), _share(facts.bitrate / 1e6)
-        yield f"{has} Mbit/s go into a rung of {wants}: it looks no better than the feed"
+    if bitrate is not None and bitrate < facts.bitrate * _LOW_BITRATE:
+        has, wants = _decimal(bitrate / 1e6), _decimal(facts.bitrate / 1e6)
+        yield (
+            f"the feed has {has} Mbit/s, the highest rendition {wants} Mbit/s: "
+            "the rendition looks no better than the feed"
+        )
 
 
-def _frame_rate(report: Report, facts: Facts) -> Iterator[str]:
+def _frame_rate(report: Report, facts: FeedRequirements) -> Iterator[str]:
     rate, wanted = report.frame_rate, facts.frame_rate
     if rate is None or wanted is None or report.unsteady:
         return
     ratio = rate / float(wanted)
     if abs(ratio - 1) <= _SAME_RATE:
         return
-    becomes = "dropped" if ratio > 1 else "repeated"
+    effect = "dropped" if ratio > 1 else "repeated"
     yield (
-        f"{_share(rate)} frames/s go into a ladder of {_share(float(wanted))}: "
-        f"pictures are {becomes}"
+        f"the feed has {_decimal(rate)} frames/s, the ladder {_decimal(float(wanted))}: "
+        f"frames are {effect}"
     )

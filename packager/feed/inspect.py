@@ -1,12 +1,18 @@
-"""Which inspector looks at which container."""
+"""The inspector of each container."""
 
-from packager.feed.container import Container, Inspector
 from packager.feed.flv import FlvInspector
-from packager.feed.ts import TsInspector
+from packager.feed.mpegts import TsInspector
+from packager.feed.report import Container, Inspector
 
 
-def inspector(container: Container, program: int | None = None) -> Inspector:
-    """A new one, for one connection; `program` is that of a transport stream with several."""
+def inspector(
+    container: Container, program: int | None = None, video: int | None = None
+) -> Inspector:
+    """An inspector for one connection.
+
+    In a transport stream, `program` is a program's number, and `video` a stream's PID: it selects
+    its program too.
+    """
     if container is Container.TS:
-        return TsInspector(program)
+        return TsInspector(program, video)
     return FlvInspector()

@@ -1,1 +1,1 @@
-"""What ffmpeg is told and what it says: arguments and output lines, never a process."""
+"""The arguments and the output of ffmpeg; no processes."""

@@ -1,19 +1,19 @@
-"""Lists of files, as ffmpeg's concat demuxer plays them: each at the end of the one before.
+"""Lists of files for ffmpeg's concat demuxer, which plays them one after the other.
 
-It matches streams by their index and takes codecs and time bases from the first file; a file that
-has others would play at a wrong speed, or not at all.
+The demuxer matches streams by index and takes codecs and time bases from the first file. A file
+with other ones would play at a wrong speed, or not at all.
 """
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from pathlib import PurePath
+from posixpath import basename
 
 from packager.errors import FeedError
 from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream
 
 
 def concat_list(files: Sequence[str]) -> str:
-    """The text that names `files` to the demuxer."""
+    """The list of `files`, in the demuxer's format."""
     quoted = (file.replace("'", "'\\''") for file in files)
     return "ffconcat version 1.0\n" + "".join(f"file '{file}'\n" for file in quoted)
 
@@ -23,14 +23,14 @@ def common(files: Sequence[str], infos: Sequence[SourceInfo], *, encoded: bool) 
 
     Args:
         files: their paths.
-        infos: what is in each.
-        encoded: pictures may then differ in size and frame rate.
+        infos: the streams of each file.
+        encoded: the feed is encoded, so frame size and frame rate may differ.
 
     Raises:
-        FeedError: one differs from the first in what cannot be joined.
+        FeedError: a file differs from the first in a way that prevents joining.
     """
     for file, info in zip(files, infos, strict=True):
-        _check_alike(infos[0], PurePath(file).name, info, encoded=encoded)
+        _check_alike(infos[0], basename(file), info, encoded=encoded)
     video = min((info.video for info in infos), key=len)
     audio = min((info.audio for info in infos), key=len)
     known = [info.duration for info in infos if info.duration is not None]
@@ -39,17 +39,18 @@ def common(files: Sequence[str], infos: Sequence[SourceInfo], *, encoded: bool) 
 
 def _check_alike(first: SourceInfo, name: str, other: SourceInfo, *, encoded: bool) -> None:
     if bool(other.audio) != bool(first.audio):
-        raise FeedError(f"{name}: of the files of a list, all or none have sound")
+        raise FeedError(f"{name}: either all files of a list have audio, or none")
     pairs = zip(_streams(first, encoded=encoded), _streams(other, encoded=encoded), strict=False)
     for wanted, found in pairs:
         if found != wanted:
             raise FeedError(
-                f"{name}: the files of a list must be alike: {found}, in the first {wanted}"
+                f"{name}: the files of a list must have equal streams: here {found}, "
+                f"in the first file {wanted}"
             )
 
 
 def _streams(info: SourceInfo, *, encoded: bool) -> Iterator[str]:
-    """What must be the same of each stream that is used."""
+    """The properties of each used stream that must be equal."""
     streams: list[VideoStream | AudioStream] = [*info.video, *info.audio]
     if encoded:
         streams = [*info.video[:1], *info.audio]

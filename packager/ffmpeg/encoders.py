@@ -1,8 +1,8 @@
-"""The H.264 encoders of a ladder: ffmpeg's name of each, what it needs, and what it is told.
+"""The H.264 encoders of a ladder: ffmpeg's name, requirements and options of each.
 
-All are told the same in their own words: keyframes where they are forced and nowhere else, each an
-IDR picture with a closed group of pictures behind it, the rung's average and maximum rate with its
-buffer. Options are those that ffmpeg 5.1 and later have (`ffmpeg -h encoder=NAME`).
+The options of all encoders mean the same. Keyframes appear only where they are forced, each an IDR
+frame with a closed group of pictures. The rendition sets average rate, maximum rate and buffer.
+ffmpeg 5.1 and later have all options (`ffmpeg -h encoder=NAME`).
 """
 
 import re
@@ -11,29 +11,29 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import assert_never
 
-from packager.profile import EncodeLadder, EncoderName, Latency, VideoRung
+from packager.config.ladder import EncodeLadder, EncoderName, Latency, VideoRendition
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """What an encoder cannot be without."""
+class EncoderNeeds:
+    """The requirements of an encoder."""
 
     codec: str
-    """ffmpeg's name of it."""
+    """ffmpeg's name."""
     maker: str
-    """Whose device, in words; empty where none is needed."""
+    """The maker or API of the device; empty without a device."""
     devices: str
-    """A pattern of names below /dev; one is enough."""
+    """A pattern of names below /dev, of which one must exist."""
     usual: str
-    """The first such name."""
+    """The usual name."""
 
 
-NEEDS: Mapping[EncoderName, Needs] = MappingProxyType(
+NEEDS: Mapping[EncoderName, EncoderNeeds] = MappingProxyType(
     {
-        "x264": Needs("libx264", "", "", ""),
-        "nvenc": Needs("h264_nvenc", "NVIDIA", "nvidia[0-9]*", "nvidia0"),
-        "qsv": Needs("h264_qsv", "Intel", "dri/render*", "dri/renderD128"),
-        "vaapi": Needs("h264_vaapi", "VA-API", "dri/render*", "dri/renderD128"),
+        "x264": EncoderNeeds("libx264", "", "", ""),
+        "nvenc": EncoderNeeds("h264_nvenc", "NVIDIA", "nvidia[0-9]*", "nvidia0"),
+        "qsv": EncoderNeeds("h264_qsv", "Intel", "dri/render*", "dri/renderD128"),
+        "vaapi": EncoderNeeds("h264_vaapi", "VA-API", "dri/render*", "dri/renderD128"),
     }
 )
 
@@ -46,9 +46,9 @@ _NVENC = {
     "medium": "p6",
     "slow": "p7",
 }
-"""NVIDIA's presets, by ours."""
+"""NVIDIA's presets, by the ladder's."""
 _QSV = {"ultrafast": "veryfast", "superfast": "veryfast"}
-"""Intel's, where they are called otherwise."""
+"""Intel's presets, where their names differ."""
 _VAAPI = {
     "ultrafast": 7,
     "superfast": 7,
@@ -58,18 +58,18 @@ _VAAPI = {
     "medium": 4,
     "slow": 3,
 }
-"""Intel's scale of `quality`: from 1, the best, to 7. Other drivers have one of their own."""
+"""Intel's scale of `quality`: from 1, the best, to 7. Other drivers have other scales."""
 
-_AT_ONCE: Mapping[EncoderName, Mapping[str, object]] = MappingProxyType(
+_LOW_LATENCY: Mapping[EncoderName, Mapping[str, object]] = MappingProxyType(
     {
-        # Without looking ahead, and slices in threads: frames in threads are out late.
+        # No lookahead, and threads by slices: threads by frames delay the output.
         "x264": {"tune": "zerolatency"},
         "nvenc": {"tune": "ll", "rc-lookahead": 0, "delay": 0, "zerolatency": 1},
         "qsv": {"async_depth": 1, "look_ahead": 0},
         "vaapi": {"async_depth": 1},
     }
 )
-"""What has a picture out before the next one is in."""
+"""Options with which a frame is encoded before the next one arrives."""
 
 _ENCODER = re.compile(r"^ V[.A-Z]{5} (\S+)", re.MULTILINE)
 
@@ -80,19 +80,19 @@ def read_encoders(text: str) -> frozenset[str]:
 
 
 def device_options(ladder: EncodeLadder) -> list[str]:
-    """What ffmpeg is told, once, of the devices that the rungs of `ladder` are encoded on."""
-    used = {ladder.encoder_of(rung) for rung in ladder.video}
+    """The global options for the devices that encode `ladder`."""
+    used = {ladder.encoder_of(rendition) for rendition in ladder.video}
     options: list[str] = []
     if "qsv" in used:
         options += ["-init_hw_device", "qsv=quick"]
     if "vaapi" in used:
-        # The first that can be opened; only filters have to be told which is meant.
+        # The first device that can be opened; filters need its name.
         options += ["-init_hw_device", "vaapi=gpu", "-filter_hw_device", "gpu"]
     return options
 
 
 def last_filters(encoder: EncoderName) -> tuple[tuple[str, ...], ...]:
-    """Filters, each with its arguments, that make a picture what the encoder takes."""
+    """Filters, each with its arguments, that convert frames to the encoder's input format."""
     match encoder:
         case "x264" | "nvenc":
             return (("format", "yuv420p"),)
@@ -106,67 +106,79 @@ def last_filters(encoder: EncoderName) -> tuple[tuple[str, ...], ...]:
 
 def encoder_options(
     encoder: EncoderName,
-    rung: VideoRung,
+    rendition: VideoRendition,
     frames: int,
     threads: int,
     latency: Latency = "standard",
 ) -> dict[str, object]:
-    """How `rung` is encoded, with a keyframe every `frames` pictures where one is forced."""
+    """The options for `rendition`, with a forced keyframe every `frames` frames."""
     low = latency == "low"
     return {
         "c:v": NEEDS[encoder].codec,
-        "b:v": rung.bitrate,
-        "maxrate": rung.maxrate,
-        "bufsize": rung.bufsize,
-        "bf": 0 if low or rung.profile == "baseline" else rung.bframes,
+        "b:v": rendition.bitrate,
+        "maxrate": rendition.maxrate,
+        "bufsize": rendition.bufsize,
+        "bf": 0 if low or rendition.profile == "baseline" else rendition.bframes,
         "g": frames,
         "flags": "+cgop+bitexact",
-        **_own_options(encoder, rung, frames, threads),
-        **(_AT_ONCE[encoder] if low else {}),
+        **_own_options(encoder, rendition, frames, threads),
+        **(_LOW_LATENCY[encoder] if low else {}),
     }
 
 
 def _own_options(
-    encoder: EncoderName, rung: VideoRung, frames: int, threads: int
+    encoder: EncoderName, rendition: VideoRendition, frames: int, threads: int
 ) -> dict[str, object]:
     match encoder:
         case "x264":
-            return {
-                "preset": rung.preset,
-                "profile:v": rung.profile,
-                "threads": threads,
-                "keyint_min": frames,
-                "sc_threshold": 0,
-                "forced-idr": 1,
-            }
+            return _x264_options(rendition, frames, threads)
         case "nvenc":
             return {
-                "preset": _NVENC[rung.preset],
-                "profile:v": rung.profile,
+                "preset": _NVENC[rendition.preset],
+                "profile:v": rendition.profile,
                 "rc": "vbr",
                 "no-scenecut": 1,
                 "strict_gop": 1,
                 "forced-idr": 1,
             }
         case "qsv":
-            # A maximum above the average makes it VBR, else CBR. Where I pictures come and how
-            # many B pictures, it would decide itself; with 0 every I picture is an IDR.
-            return {
-                "preset": _QSV.get(rung.preset, rung.preset),
-                "profile:v": rung.profile,
-                "adaptive_i": 0,
-                "adaptive_b": 0,
-                "idr_interval": 0,
-                "forced_idr": 1,
-            }
+            return _qsv_options(rendition)
         case "vaapi":
-            # It has no scene cut, and what is forced is an IDR.
-            profile = "constrained_baseline" if rung.profile == "baseline" else rung.profile
-            return {
-                "quality": _VAAPI[rung.preset],
-                "profile:v": profile,
-                "rc_mode": "VBR",
-                "idr_interval": 0,
-            }
+            return _vaapi_options(rendition)
         case _:
             assert_never(encoder)
+
+
+def _x264_options(rendition: VideoRendition, frames: int, threads: int) -> dict[str, object]:
+    return {
+        "preset": rendition.preset,
+        "profile:v": rendition.profile,
+        "threads": threads,
+        "keyint_min": frames,
+        "sc_threshold": 0,
+        "forced-idr": 1,
+    }
+
+
+def _qsv_options(rendition: VideoRendition) -> dict[str, object]:
+    # A maximum above the average selects VBR, otherwise CBR. adaptive_i and adaptive_b would let
+    # the encoder place I and B frames; idr_interval 0 makes every I frame an IDR frame.
+    return {
+        "preset": _QSV.get(rendition.preset, rendition.preset),
+        "profile:v": rendition.profile,
+        "adaptive_i": 0,
+        "adaptive_b": 0,
+        "idr_interval": 0,
+        "forced_idr": 1,
+    }
+
+
+def _vaapi_options(rendition: VideoRendition) -> dict[str, object]:
+    # No scene cut detection; forced keyframes are IDR frames.
+    profile = "constrained_baseline" if rendition.profile == "baseline" else rendition.profile
+    return {
+        "quality": _VAAPI[rendition.preset],
+        "profile:v": profile,
+        "rc_mode": "VBR",
+        "idr_interval": 0,
+    }

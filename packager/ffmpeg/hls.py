@@ -1,7 +1,7 @@
-"""Somebody's HLS, as ffmpeg is told to fetch it: the best variant alone, as a transport stream.
+"""The arguments with which ffmpeg fetches HLS: the best variant alone, as a transport stream.
 
-What playlists say is hostile until it is looked at; ffmpeg gets a multivariant playlist of our
-own, in which nothing stands but what is wanted.
+Upstream playlists are untrusted input. ffmpeg therefore reads a generated multivariant playlist
+that contains only the checked URLs of the selected variant.
 """
 
 import re
@@ -17,11 +17,11 @@ from packager.errors import FeedError
 from packager.ffmpeg.progress import read_message
 
 PROTOCOLS = "data,http,https,tcp,tls,crypto"
-"""All that ffmpeg may use: our own playlist is `data`. No playlist has it read a file."""
+"""The protocols that ffmpeg may use; `data` for the generated playlist, and never `file`."""
 _FORMATS = "hls,mpegts,mov,aac,mp3,ac3,eac3"
 _BEHIND = 3
-"""Segments behind the live edge: RFC 8216, section 6.3.3 forbids to begin nearer."""
-_MOST_RENDITIONS = 16
+"""Segments behind the live edge: RFC 8216, section 6.3.3 forbids a nearer start."""
+_MAX_RENDITIONS = 16
 _URL = re.compile(r"https?://[!#-~]{1,4000}")
 _LANGUAGE = re.compile(r"[A-Za-z0-9-]{1,35}")
 _USER = re.compile(r"(?<=://)[^\s/?'\"]*@")
@@ -30,8 +30,8 @@ _DATA = re.compile(r"data:[^\s'\"]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """A rendition of the sound that has a playlist of its own."""
+class AudioRenditionPlaylist:
+    """An audio rendition with its own playlist."""
 
     url: str
     language: str
@@ -39,32 +39,32 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What is fetched of a presentation."""
+    """The selected variant of a presentation."""
 
     url: str
-    """Of its media playlist."""
+    """URL of its media playlist."""
     bandwidth: int = 1
     """Bit/s, as announced."""
-    sounds: tuple[Sound, ...] = ()
+    audio: tuple[AudioRenditionPlaylist, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LivePlaylist:
-    """What a media playlist says of its end."""
+    """The end of a live media playlist."""
 
     target_duration: float
-    """Seconds that its longest segment lasts."""
+    """Seconds of the longest segment."""
     newest: int
     """The media sequence number of its last segment."""
 
 
 def best_variant(text: str, url: str) -> Variant:
-    """Of the multivariant playlist `text`, found at `url`, the one with the most bits.
+    """The variant with the highest bandwidth in the multivariant playlist `text` from `url`.
 
-    A media playlist is its own and only variant.
+    A media playlist is its own only variant.
 
     Raises:
-        FeedError: it is no playlist, or names nothing that may be fetched.
+        FeedError: `text` is no playlist, or has no URL that may be fetched.
     """
     playlist = _read(text)
     if not playlist.is_variant:
@@ -73,49 +73,49 @@ def best_variant(text: str, url: str) -> Variant:
     if not variants:
         raise FeedError("the playlist has no variants")
     best = max(variants, key=lambda variant: _whole(variant.stream_info.bandwidth))
-    sounds = [
-        Sound(_allowed(url, media.uri), _language(media.language))
+    audio = [
+        AudioRenditionPlaylist(_allowed(url, media.uri), _language(media.language))
         for media in playlist.media
         if media.type == "AUDIO" and media.uri and media.group_id == best.stream_info.audio
     ]
     bandwidth = max(_whole(best.stream_info.bandwidth), 1)
-    return Variant(_allowed(url, best.uri), bandwidth, tuple(sounds[:_MOST_RENDITIONS]))
+    return Variant(_allowed(url, best.uri), bandwidth, tuple(audio[:_MAX_RENDITIONS]))
 
 
 def live_playlist(text: str, url: str) -> LivePlaylist:
-    """What the media playlist `text`, found at `url`, says.
+    """The end of the media playlist `text` from `url`.
 
     Raises:
-        FeedError: it is none, is not live, or names what may not be fetched.
+        FeedError: `text` is no live media playlist, or has a URL that may not be fetched.
     """
     playlist = _read(text)
     if playlist.is_variant:
-        raise FeedError("a multivariant playlist where a media playlist should be")
+        raise FeedError("a multivariant playlist in place of a media playlist")
     segments = list(playlist.segments)
     if not segments:
         raise FeedError("the playlist has no segments")
     if playlist.is_endlist:
         raise FeedError("the playlist is not live: it has an end (EXT-X-ENDLIST)")
-    for uri in _named(segments):
+    for uri in _uris(segments):
         _allowed(url, uri)
     newest = _whole(playlist.media_sequence) + len(segments) - 1
     return LivePlaylist(float(_whole(playlist.target_duration)), newest)
 
 
 def hls_arguments(variant: Variant, write_end: int, *, any_name: bool) -> list[str]:
-    """Bring `variant` to the descriptor `write_end` as a transport stream, at the pace of time.
+    """Arguments of an ffmpeg that writes `variant` to the descriptor `write_end`, in real time.
 
-    With `any_name` files may be called anything: ffmpeg has options for it, but old ones have not.
+    `any_name`: this ffmpeg has the options that allow segments with any file name.
     """
     names = ("-allowed_extensions", "ALL", "-allowed_segment_extensions", "ALL")
-    ours = b64encode(_multivariant(variant).encode()).decode()
+    playlist = b64encode(_multivariant(variant).encode()).decode()
     return [
         *("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+warning"),
         *("-protocol_whitelist", PROTOCOLS, "-format_whitelist", _FORMATS),
         *((*names, "-extension_picky", "0") if any_name else names[:2]),
-        # Segments come at once; their media is to come as it was made.
+        # Segments arrive in bursts; readrate evens them out.
         *("-readrate", "1", "-live_start_index", str(-_BEHIND)),
-        *("-f", "hls", "-i", f"data:application/vnd.apple.mpegurl;base64,{ours}"),
+        *("-f", "hls", "-i", f"data:application/vnd.apple.mpegurl;base64,{playlist}"),
         *("-map", "0:v:0?", "-map", "0:a?", "-c", "copy"),
         *("-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0", "-flush_packets", "1"),
         f"pipe:{write_end}",
@@ -123,7 +123,7 @@ def hls_arguments(variant: Variant, write_end: int, *, any_name: bool) -> list[s
 
 
 def read_hls(line: str) -> str | None:
-    """What a line of ffmpeg complains of, without the queries of URLs: they have tokens in them."""
+    """The warning or error in a line of ffmpeg's log, without the queries of URLs (tokens)."""
     message = read_message(line)
     if message is None or message.level not in ("warning", "error", "fatal"):
         return None
@@ -131,39 +131,39 @@ def read_hls(line: str) -> str | None:
 
 
 def host_of(url: str) -> str:
-    """Whom `url` asks: its host, and its port if it names one."""
+    """The host of `url`, with its port if it has one."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def without_secrets(text: str) -> str:
-    """`text` with each URL in it cut off at its query, and without who asks."""
+    """`text` with all URLs in it without query and user."""
     return _USER.sub("", _QUERY.sub(r"\1", text))
 
 
 def _multivariant(variant: Variant) -> str:
     lines = ["#EXTM3U"]
-    for index, sound in enumerate(variant.sounds):
+    for index, rendition in enumerate(variant.audio):
         lines.append(
             f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="{index}"'
-            + (f',LANGUAGE="{sound.language}"' if sound.language else "")
-            + f',URI="{sound.url}"'
+            + (f',LANGUAGE="{rendition.language}"' if rendition.language else "")
+            + f',URI="{rendition.url}"'
         )
-    group = ',AUDIO="sound"' if variant.sounds else ""
+    group = ',AUDIO="sound"' if variant.audio else ""
     lines += [f"#EXT-X-STREAM-INF:BANDWIDTH={variant.bandwidth}{group}", variant.url, ""]
     return "\n".join(lines)
 
 
 def _read(text: str) -> Any:  # noqa: ANN401 -- the library has no types
     if not text.lstrip("\ufeff \t\r\n").startswith("#EXTM3U"):
-        raise FeedError("what is there is no HLS playlist")
+        raise FeedError("the response is no HLS playlist")
     try:
         return m3u8.loads(text)
-    except Exception as error:  # the library raises what comes
+    except Exception as error:  # the library raises many types
         raise FeedError("the HLS playlist cannot be read") from error
 
 
-def _named(segments: Iterable[Any]) -> Iterator[str]:
-    """All that is named by `segments`."""
+def _uris(segments: Iterable[Any]) -> Iterator[str]:
+    """The URIs of `segments`, their keys and their init sections."""
     for segment in segments:
         yield cast("str", segment.uri or "")
         for other in (segment.key, segment.init_section):
@@ -172,18 +172,18 @@ def _named(segments: Iterable[Any]) -> Iterator[str]:
 
 
 def _allowed(base: str, uri: object) -> str:
-    """Where `uri`, named at `base`, leads.
+    """The absolute URL of `uri` in a playlist at `base`.
 
     Raises:
-        FeedError: not to HTTP.
+        FeedError: the URL is neither http nor https.
     """
     try:
         url = urljoin(base, str(uri or ""))
     except ValueError:
         url = ""
     if _URL.fullmatch(url) is None:
-        said = without_secrets(str(uri))[:80].encode("ascii", "backslashreplace").decode()
-        raise FeedError(f"the playlist names {said}: only http and https are fetched")
+        shown = without_secrets(str(uri))[:80].encode("ascii", "backslashreplace").decode()
+        raise FeedError(f"the playlist contains {shown}: only http and https are fetched")
     return url
 
 

@@ -1,15 +1,15 @@
-"""What ffmpeg's banner says of an input: its streams, read from `ffmpeg -i INPUT`.
+"""The streams of an input, read from the banner of `ffmpeg -i INPUT`.
 
-The wheel that brings ffmpeg brings no ffprobe; the banner has been the same for fifteen years.
+The wheel with ffmpeg has no ffprobe. The banner has had the same format for fifteen years.
 """
 
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from packager.config.quantities import parse_frame_rate
 from packager.errors import FeedError
 from packager.track import UNDETERMINED
-from packager.units import parse_frame_rate
 
 _STREAM = re.compile(
     r"^ {2,}(?:Program (?P<program>\d+) ?$|No Program$|Stream #\d+:(?P<index>\d+)"
@@ -21,53 +21,57 @@ _LANGUAGE = re.compile(r"[a-z]{3}")
 _SIZE = re.compile(r", (\d{1,5})x(\d{1,5})")
 _RATE = re.compile(r", ([0-9.]+)(k?) (?:fps|tbr)\b")
 _TIME_BASE = re.compile(r", (\d+)(k?) tbn\b")
-_SOUND = re.compile(r", (\d+) Hz, ([^,]+)")
+_INTERLACED = re.compile(r"\([^()]*\b(?:top|bottom) (?:coded )?first\b[^()]*")
+"""A field order among the properties of the pixel format."""
+_AUDIO_FORMAT = re.compile(r", (\d+) Hz, ([^,]+)")
 _DURATION = re.compile(r"^ {2,}Duration: (\d{1,5}):(\d\d):(\d\d\.\d\d)", re.MULTILINE)
 _VERSION = re.compile(r"^ffmpeg version n?(\d+)\.(\d+)")
 
 OLDEST = (5, 1)
-"""The first ffmpeg whose options are all that is used here."""
+"""The first version of ffmpeg with all options that Ringside uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoStream:
-    """A picture stream of an input."""
+    """A video stream of an input."""
 
     codec: str
-    """ffmpeg's name of it."""
+    """ffmpeg's name."""
     width: int
     height: int
     frame_rate: Fraction | None
-    """Frames a second, where the input says."""
+    """Frames a second; None if the input does not state it."""
     index: int = 0
-    """Among all streams of the input."""
+    """Index among all streams of the input."""
     time_base: int = 0
-    """Ticks a second of its timestamps."""
+    """Ticks a second of the timestamps."""
     pid: int | None = None
     """Of a transport stream."""
     program: int | None = None
-    """Of a transport stream: the first that has it."""
+    """Of a transport stream: the first program that contains it."""
+    interlaced: bool = False
+    """Its frames consist of two fields, taken one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioStream:
-    """A sound stream of an input."""
+    """An audio stream of an input."""
 
     codec: str
     language: str
     index: int = 1
-    """Among all streams of the input."""
+    """Index among all streams of the input."""
     sample_rate: int = 0
     layout: str = ""
-    """Of the channels, as ffmpeg calls it."""
+    """The channel layout, by ffmpeg's name."""
     pid: int | None = None
     """Of a transport stream."""
     program: int | None = None
-    """Of a transport stream: the first that has it."""
+    """Of a transport stream: the first program that contains it."""
 
 
 SILENCE = -1
-"""The index of a sound that the input has not: silence takes its place."""
+"""The index of an audio stream that the input lacks: silence replaces it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +81,19 @@ class SourceInfo:
     video: tuple[VideoStream, ...]
     audio: tuple[AudioStream, ...]
     duration: Fraction | None = None
-    """Seconds, where the input says."""
+    """Seconds; None if the input does not state it."""
+
+    @property
+    def is_interlaced(self) -> bool:
+        """Whether the first video stream says that it is interlaced."""
+        return bool(self.video) and self.video[0].interlaced
 
 
 def read_banner(text: str, name: str) -> SourceInfo:
     """The streams that ffmpeg's output `text` lists for the input called `name`.
 
     Raises:
-        FeedError: no media, or no video.
+        FeedError: the input has no media, or no video.
     """
     video: list[VideoStream] = []
     audio: list[AudioStream] = []
@@ -95,7 +104,7 @@ def read_banner(text: str, name: str) -> SourceInfo:
             program = int(match["program"]) if match["program"] else None
             continue
         if match["index"] in seen:
-            continue  # in several programmes
+            continue  # in several programs
         seen.add(match["index"])
         if match["kind"] == "Audio":
             audio.append(_audio(match, program))
@@ -120,6 +129,7 @@ def _video(match: re.Match[str], width: int, height: int, program: int | None) -
         height=height,
         frame_rate=_frame_rate(match["rest"]),
         index=int(match["index"]),
+        interlaced=_INTERLACED.search(match["rest"]) is not None,
         time_base=int(ticks[1]) * (1000 if ticks[2] else 1) if ticks else 0,
         pid=_pid(match),
         program=program,
@@ -127,21 +137,21 @@ def _video(match: re.Match[str], width: int, height: int, program: int | None) -
 
 
 def _audio(match: re.Match[str], program: int | None) -> AudioStream:
-    sound = _SOUND.search(match["rest"])
+    audio = _AUDIO_FORMAT.search(match["rest"])
     return AudioStream(
         codec=match["codec"],
         language=_language(match["language"] or ""),
         index=int(match["index"]),
-        sample_rate=int(sound[1]) if sound else 0,
-        layout=sound[2] if sound else "",
+        sample_rate=int(audio[1]) if audio else 0,
+        layout=audio[2] if audio else "",
         pid=_pid(match),
         program=program,
     )
 
 
-def _language(said: str) -> str:
-    """The ISO 639-2 code of what a feed says, the first of several; undetermined if it is none."""
-    first = said.lower().partition(",")[0].strip()
+def _language(text: str) -> str:
+    """The first ISO 639-2 code in `text`; undetermined without one."""
+    first = text.lower().partition(",")[0].strip()
     return first if _LANGUAGE.fullmatch(first) else UNDETERMINED
 
 
@@ -164,7 +174,7 @@ def _frame_rate(rest: str) -> Fraction | None:
 
 
 def _complaint(text: str) -> str:
-    """The last line in which ffmpeg says what is wrong, without its decoration."""
+    """The last error message of ffmpeg, without its prefix."""
     lines = [line for line in text.splitlines() if "rror" in line or "Invalid" in line]
     if not lines:
         return "no media in it"

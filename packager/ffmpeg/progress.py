@@ -1,4 +1,4 @@
-"""What ffmpeg says while it runs: `-progress` blocks and log lines."""
+"""The output of a running ffmpeg: `-progress` blocks and log lines."""
 
 import re
 from dataclasses import dataclass, field
@@ -11,19 +11,19 @@ class Progress:
 
     frames: int
     speed: float | None
-    """Seconds of media a second; None before ffmpeg knows."""
+    """Seconds of media a second; None before ffmpeg has measured it."""
     dropped: int
     duplicated: int
 
 
 @dataclass(slots=True)
 class ProgressReader:
-    """Lines in, a `Progress` at the end of each block."""
+    """Reads lines, and returns a `Progress` at the end of each block."""
 
     _values: dict[str, str] = field(default_factory=dict[str, str])
 
     def line(self, text: str) -> Progress | None:
-        """Take a `key=value` line; the progress if it closes a block."""
+        """Read a `key=value` line. Returns: the progress if the line ends a block."""
         key, _, value = text.strip().partition("=")
         if key != "progress":
             if len(self._values) < 200:  # noqa: PLR2004 - a block has some twenty keys
@@ -51,8 +51,8 @@ def _ratio(text: str | None) -> float | None:
         return None
 
 
-class Trouble(StrEnum):
-    """What a log line of ffmpeg means for the channel."""
+class FfmpegWarning(StrEnum):
+    """The meaning of a log line of ffmpeg for the channel."""
 
     NO_MEDIA = "no media"
     NO_INPUT = "input cannot be opened"
@@ -64,14 +64,14 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class FfmpegMessage:
     """A log line of ffmpeg."""
 
     level: str
-    """ffmpeg's own: info, warning, error, fatal, …"""
+    """ffmpeg's log level: info, warning, error, fatal, …"""
     text: str
-    trouble: Trouble | None
-    """None for what needs nobody's attention."""
+    trouble: FfmpegWarning | None
+    """None if the line needs no attention."""
 
 
 _LEVEL = re.compile(
@@ -80,23 +80,35 @@ _LEVEL = re.compile(
 _COMPONENT = re.compile(r"^(?:\[[^\]]*? @ 0x[0-9a-f]+\] ?)+")
 _MAX_TEXT = 400
 
-_TABLE: tuple[tuple[re.Pattern[str], Trouble], ...] = tuple(
+_TABLE: tuple[tuple[re.Pattern[str], FfmpegWarning], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), trouble)
     for pattern, trouble in (
-        (r"Reconfiguring filter graph because", Trouble.PARAMETERS),
-        (r"non-existing [SP]PS|no frame!|missing picture|mmco: unref short", Trouble.NO_KEYFRAME),
-        (r"decode_slice_header error|co located POCs|keyframe not found", Trouble.NO_KEYFRAME),
-        (r"PES packet size mismatch|Packet corrupt|corrupt (?:input|decoded)", Trouble.CORRUPT),
-        (r"error while decoding|concealing|error submitting packet to decoder", Trouble.CORRUPT),
-        (r"changing video frame properties|max resync size|invalid NAL", Trouble.CORRUPT),
-        (r"Non.monoton|timestamp discontinuity|Invalid DTS|out of order", Trouble.TIMESTAMPS),
-        (r"No such file|Permission denied|Connection refused|timed out", Trouble.NO_INPUT),
-        (r"Invalid data found|moov atom not found|could not find codec", Trouble.NO_MEDIA),
+        (r"Reconfiguring filter graph because", FfmpegWarning.PARAMETERS),
+        (
+            r"non-existing [SP]PS|no frame!|missing picture|mmco: unref short",
+            FfmpegWarning.NO_KEYFRAME,
+        ),
+        (
+            r"decode_slice_header error|co located POCs|keyframe not found",
+            FfmpegWarning.NO_KEYFRAME,
+        ),
+        (
+            r"PES packet size mismatch|Packet corrupt|corrupt (?:input|decoded)",
+            FfmpegWarning.CORRUPT,
+        ),
+        (
+            r"error while decoding|concealing|error submitting packet to decoder",
+            FfmpegWarning.CORRUPT,
+        ),
+        (r"changing video frame properties|max resync size|invalid NAL", FfmpegWarning.CORRUPT),
+        (r"Non.monoton|timestamp discontinuity|Invalid DTS|out of order", FfmpegWarning.TIMESTAMPS),
+        (r"No such file|Permission denied|Connection refused|timed out", FfmpegWarning.NO_INPUT),
+        (r"Invalid data found|moov atom not found|could not find codec", FfmpegWarning.NO_MEDIA),
     )
 )
 
 
-def read_message(line: str) -> Message | None:
+def read_message(line: str) -> FfmpegMessage | None:
     """The message in a line of ffmpeg's log (`-loglevel level+info`); None for an empty one."""
     line = line.rstrip()
     match = _LEVEL.search(line)
@@ -107,5 +119,5 @@ def read_message(line: str) -> Message | None:
         return None
     trouble = next((kind for pattern, kind in _TABLE if pattern.search(text)), None)
     if trouble is None and level in ("error", "fatal", "panic"):
-        trouble = Trouble.OTHER
-    return Message(level, text, trouble)
+        trouble = FfmpegWarning.OTHER
+    return FfmpegMessage(level, text, trouble)

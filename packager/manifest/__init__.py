@@ -1,1 +1,1 @@
-"""The three manifest writers: `(window, options) -> bytes`, each in its own room."""
+"""Manifests: windows of a timeline, rendered as HLS, DASH and Smooth."""

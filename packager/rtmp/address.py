@@ -1,32 +1,33 @@
-"""What a publisher calls itself: the app and the name of its stream."""
+"""The app and the stream name that a publisher sends, and the stream key in them."""
 
 from urllib.parse import unquote
 
 APP = "live"
-_LONGEST = 256
-"""Characters of a key."""
+_MAX_KEY_LENGTH = 256
 
 
 def below(app: str) -> str | None:
-    """What lies below our app in the one that an encoder asks for; None if that is another.
+    """The path below the server's app in the requested app; None for another app.
 
-    Encoders cut a URL where they will: of `live/a/b`, some take `live/a` for the app.
+    Encoders split a URL at different places: of `live/a/b`, some send `live/a` as the app.
     """
     first, _, rest = app.partition("?")[0].strip("/").partition("/")
     return rest if first == APP else None
 
 
 def keys(prefix: str, name: str) -> tuple[str, ...]:
-    """The stream keys that `name`, in an app with `prefix` below it, may mean, likeliest first.
+    """The stream keys that `name`, with `prefix` below the app, may mean, the likeliest first.
 
-    It comes with or without percent encoding, and may carry a query: all of that may also be the
-    key itself. None of them is one that nobody can have.
+    Encoders send a name with or without percent encoding, and with or without a query. Both may
+    also be part of the key itself. Texts that cannot be a key are left out.
     """
-    said = f"{prefix}/{name}" if prefix else name
-    plain = said.partition("?")[0]
-    forms = (said, plain, unquote(said), unquote(plain))
-    return tuple(dict.fromkeys(filter(_possible, forms)))
+    path = f"{prefix}/{name}" if prefix else name
+    plain = path.partition("?")[0]
+    forms = (path, plain, unquote(path), unquote(plain))
+    return tuple(dict.fromkeys(filter(_can_be_key, forms)))
 
 
-def _possible(key: str) -> bool:
-    return 0 < len(key) <= _LONGEST and key.isascii() and key.isprintable() and " " not in key
+def _can_be_key(key: str) -> bool:
+    return (
+        0 < len(key) <= _MAX_KEY_LENGTH and key.isascii() and key.isprintable() and " " not in key
+    )

@@ -6,11 +6,11 @@ from struct import Struct
 from packager.rtmp.error import RtmpError
 
 Value = float | bool | str | None | list["Value"] | dict[str, "Value"]
-"""A value; what AMF0 knows beyond these becomes the nearest of them, or None."""
+"""A value; other types of AMF0 become the nearest of these, or None."""
 
 
 class _Marker(IntEnum):
-    """What a value begins with (AMF 0, section 2.1)."""
+    """The type markers of values (AMF 0, section 2.1)."""
 
     NUMBER = 0
     BOOLEAN = 1
@@ -29,20 +29,20 @@ class _Marker(IntEnum):
     TYPED_OBJECT = 16
 
 
-_DEEPEST = 16
-_MOST = 4096
+_MAX_DEPTH = 16
+_MAX_VALUES = 4096
 """Values in one message."""
 _DOUBLE = Struct(">d")
 _SHORT = Struct(">H")
 _LONG = Struct(">I")
-_LONGEST_SHORT = 0xFFFF
+_MAX_SHORT = 0xFFFF
 
 
 def read_values(data: bytes) -> list[Value]:
     """All values of a message.
 
     Raises:
-        RtmpError: it is no AMF0, or more of it than a command or a description has.
+        RtmpError: `data` is not AMF0, or has more values than any command or metadata.
     """
     reader, values = _Reader(data), list[Value]()
     while reader.at < len(data):
@@ -51,20 +51,20 @@ def read_values(data: bytes) -> list[Value]:
 
 
 def write_values(*values: Value) -> bytes:
-    """The same the other way: a dict becomes an object."""
+    """The encoded values; a dict becomes an object."""
     return b"".join(map(_written, values))
 
 
 class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._left = _MOST
+        self._left = _MAX_VALUES
         self.at = 0
 
     def value(self, depth: int) -> Value:
         self._left -= 1
-        if depth > _DEEPEST or self._left < 0:
-            raise RtmpError("AMF values that are too many or too deep in each other")
+        if depth > _MAX_DEPTH or self._left < 0:
+            raise RtmpError("too many or too deeply nested AMF values")
         (marker,) = self._take(1)
         match marker:
             case _Marker.NUMBER:
@@ -85,7 +85,7 @@ class _Reader:
             case _Marker.OBJECT:
                 return self._properties(depth)
             case _Marker.ECMA_ARRAY:
-                self._take(_LONG.size)  # how many there are, which some encoders do not know
+                self._take(_LONG.size)  # a count, which some encoders get wrong
                 return self._properties(depth)
             case _Marker.STRICT_ARRAY:
                 return [self.value(depth) for _ in range(self._number(_LONG))]
@@ -99,7 +99,7 @@ class _Reader:
                 self._take(_SHORT.size)
                 return None
             case _:
-                raise RtmpError(f"no AMF0 value begins with {marker}")
+                raise RtmpError(f"unknown AMF0 type marker {marker}")
 
     def _properties(self, depth: int) -> dict[str, Value]:
         found: dict[str, Value] = {}
@@ -148,12 +148,12 @@ def _written(value: Value) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    octets = text.encode("utf-8", "replace")
-    if len(octets) > _LONGEST_SHORT:
-        return bytes([_Marker.LONG_STRING]) + _LONG.pack(len(octets)) + octets
-    return bytes([_Marker.STRING]) + _SHORT.pack(len(octets)) + octets
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) > _MAX_SHORT:
+        return bytes([_Marker.LONG_STRING]) + _LONG.pack(len(encoded)) + encoded
+    return bytes([_Marker.STRING]) + _SHORT.pack(len(encoded)) + encoded
 
 
 def _name(text: str) -> bytes:
-    octets = text.encode("utf-8", "replace")[:_LONGEST_SHORT]
-    return _SHORT.pack(len(octets)) + octets
+    encoded = text.encode("utf-8", "replace")[:_MAX_SHORT]
+    return _SHORT.pack(len(encoded)) + encoded

@@ -1,7 +1,7 @@
-"""What ends a connection."""
+"""The error that ends a connection."""
 
 from packager.errors import FeedError
 
 
 class RtmpError(FeedError):
-    """Bytes that no encoder sends; one line, with nothing in it that came from outside."""
+    """Bytes that no encoder sends; the text is one line and quotes no received bytes."""

@@ -1,7 +1,7 @@
 """The handshake (specification 1.0, section 5.2), from the server's side.
 
-Clients of the handshake with digests, which is in no specification, go on with this one when they
-see that the server's version is 0.
+There is an undocumented handshake with digests. Its clients fall back to this one when the
+server's version is 0.
 """
 
 from packager.rtmp.error import RtmpError
@@ -11,34 +11,34 @@ LENGTH = 1536
 """Bytes of C1, C2, S1 and S2."""
 _TLS_HANDSHAKE = 0x16
 _S1 = bytes(8) + bytes(range(1, 192)) * 8
-"""Time 0, version 0, and what should be random: it is sent back and tells nothing."""
+"""Time 0, version 0, and a constant instead of random bytes: the client only echoes them."""
 
 
 class Handshake:
-    """What has come of it so far."""
+    """The state of one handshake."""
 
     def __init__(self) -> None:
-        self._come = bytearray()
-        self._answered = False
+        self._received = bytearray()
+        self._replied = False
 
     def receive(self, data: bytes) -> tuple[bytes, bytes | None]:
-        """What is to be sent, and what came behind the handshake; None while it lasts.
+        """The bytes to send, and the bytes behind the handshake; None until it is complete.
 
         Raises:
-            RtmpError: this is no RTMP.
+            RtmpError: the client does not speak RTMP.
         """
-        self._come += data
-        answer = b""
-        if self._come and self._come[0] != VERSION:
-            raise RtmpError(_otherwise(self._come[0]))
-        if not self._answered and len(self._come) > LENGTH:
-            self._answered = True
-            answer = bytes([VERSION]) + _S1 + self._come[1 : 1 + LENGTH]
-        over = 1 + 2 * LENGTH
-        return answer, bytes(self._come[over:]) if len(self._come) >= over else None
+        self._received += data
+        reply = b""
+        if self._received and self._received[0] != VERSION:
+            raise RtmpError(_other_protocol(self._received[0]))
+        if not self._replied and len(self._received) > LENGTH:
+            self._replied = True
+            reply = bytes([VERSION]) + _S1 + self._received[1 : 1 + LENGTH]
+        end = 1 + 2 * LENGTH
+        return reply, bytes(self._received[end:]) if len(self._received) >= end else None
 
 
-def _otherwise(first: int) -> str:
+def _other_protocol(first: int) -> str:
     if first == _TLS_HANDSHAKE:
-        return "TLS came where plain RTMP is spoken"
+        return "the encoder speaks TLS: use rtmp:// at this port, rtmps:// at the RTMPS port"
     return f"not RTMP: the first byte is 0x{first:02x}"

@@ -1,19 +1,19 @@
-"""Messages, and how they are written (specification 1.0, sections 5.3.1 and 6.1)."""
+"""Messages and their encoding (specification 1.0, sections 5.3.1 and 6.1)."""
 
 from dataclasses import dataclass
 from enum import IntEnum
 from struct import pack
 
 CHUNK_SIZE = 128
-"""Bytes of payload in a chunk until somebody says otherwise; we never do."""
+"""Bytes of payload in a chunk by default; the server never changes it."""
 WRAP = 0xFFFFFFFF
-"""The last timestamp, in milliseconds, before they start from 0."""
+"""The last timestamp, in milliseconds, before the counter wraps to 0."""
 EXTENDED = 0xFFFFFF
-"""In a field for a timestamp: it lies behind the header."""
+"""In a timestamp field: the timestamp follows the header."""
 
 
-class Kind(IntEnum):
-    """What a message is: its type ID."""
+class MessageType(IntEnum):
+    """Message type IDs."""
 
     SET_CHUNK_SIZE = 1
     ABORT = 2
@@ -32,29 +32,29 @@ class Kind(IntEnum):
     AGGREGATE = 22
 
 
-KINDS = frozenset(Kind)
+KINDS = frozenset(MessageType)
 
 
 @dataclass(slots=True)
-class Message:
-    """A message that has come whole."""
+class RtmpMessage:
+    """A complete message."""
 
     kind: int
     timestamp: int
     """Milliseconds, 32 bit."""
     stream: int
-    """The message stream it belongs to; 0 is the connection itself."""
+    """The ID of its message stream; 0 for the connection itself."""
     parts: list[bytes | bytearray]
     length: int
     """Bytes of all `parts`."""
 
     @property
     def payload(self) -> bytes:
-        """The parts in one."""
+        """All parts, joined."""
         return b"".join(self.parts)
 
 
-def written(kind: Kind, payload: bytes, *, stream: int = 0, chunk_stream: int = 3) -> bytes:
+def written(kind: MessageType, payload: bytes, *, stream: int = 0, chunk_stream: int = 3) -> bytes:
     """A message with timestamp 0 in chunks; `chunk_stream` is 2 to 63."""
     head = pack(">BxxxBHB", chunk_stream, len(payload) >> 16, len(payload) & 0xFFFF, kind)
     chunks = [head, stream.to_bytes(4, "little"), payload[:CHUNK_SIZE]]
@@ -63,6 +63,6 @@ def written(kind: Kind, payload: bytes, *, stream: int = 0, chunk_stream: int = 
     return b"".join(chunks)
 
 
-def control(kind: Kind, payload: bytes) -> bytes:
-    """A message of the protocol itself, which has a chunk stream of its own."""
+def control(kind: MessageType, payload: bytes) -> bytes:
+    """A protocol control message, on chunk stream 2."""
     return written(kind, payload, chunk_stream=2)

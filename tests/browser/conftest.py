@@ -1,4 +1,4 @@
-"""A browser, the page that watches a player, and the channels to watch."""
+"""A browser, the page that watches a player, and the channels to play."""
 
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
@@ -9,16 +9,13 @@ import pytest_asyncio
 from playwright.async_api import BrowserContext
 
 from tests.browser.stage import chromium, page_server
-from tests.paths import FEEDS
+from tests.support import footage
 from tests.support.service import Service, service
 
 LADDER = Path(__file__).parent / "ladder.yaml"
-SOURCES = {
-    "pattern": "{type: pattern, width: 640, height: 360}",
-    "harbour": f"{{type: file, file: {FEEDS}/harbour-1080p25.ts, loop: true}}",
-    "train": f"{{type: file, file: {FEEDS}/train-360p30.ts, loop: true}}",
-}
-CHANNELS = tuple(SOURCES)
+SHORT = Path(__file__).parent / "ladder_short.yaml"
+FEEDS = {"harbour": footage.harbour, "train": footage.train}
+CHANNELS = ("pattern", *FEEDS)
 
 MEASURED = "measured"
 """A property of a test: a line that the summary shows."""
@@ -37,15 +34,22 @@ async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bro
         yield context
 
 
+def source_of(name: str) -> str:
+    """The source of a channel, in YAML's flow style."""
+    if name in FEEDS:
+        return f"{{type: file, file: {FEEDS[name]()}, loop: true}}"
+    return "{type: pattern, width: 640, height: 360}"
+
+
 @contextmanager
-def on_air(folder: Path, name: str, options: str = "") -> Iterator[Service]:
+def on_air(folder: Path, name: str, options: str = "", ladder: Path = LADDER) -> Iterator[Service]:
     """One channel by itself: two cores carry its encoder and five players, but not three such.
 
     `options` are more of its configuration, in YAML's flow style.
     """
     folder.mkdir()
     with service(
-        folder, f"  {name}: {{source: {SOURCES[name]}, ladder: {LADDER}{options}}}"
+        folder, f"  {name}: {{source: {source_of(name)}, ladder: {ladder}{options}}}"
     ) as running:
         running.wait_for_segments(name, 5)
         yield running

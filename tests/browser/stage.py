@@ -10,7 +10,7 @@ from threading import Thread
 import font_roboto
 from playwright.async_api import BrowserContext, async_playwright
 
-from origin.runtime import players
+from origin.runtime.control import players
 from tests.browser.viewer import PAGE
 from tests.paths import ROOT
 
@@ -29,8 +29,8 @@ ARGUMENTS = [
 ]
 FONT = font_roboto.RobotoMedium
 """The file of the font that the test pattern's clock is written in."""
-STEADY = ROOT / "origin/runtime/page/steady.js"
-"""What a page does for its player, as the status page does it."""
+PLAYER_RECOVERY = ROOT / "origin/page/player-recovery.js"
+"""The script that helps a player to recover, as on the status page."""
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -39,22 +39,22 @@ class _Handler(SimpleHTTPRequestHandler):
     def translate_path(self, path: str) -> str:
         if path == "/pattern.ttf":
             return FONT
-        if path == "/page/steady.js":
-            return str(STEADY)
+        if path == "/page/player-recovery.js":
+            return str(PLAYER_RECOVERY)
         name = path.removeprefix("/players/")
         if name != path:
             return str(players.path_of(name) or PAGE / "missing")
         return super().translate_path(path)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log no request."""
 
 
 @contextmanager
 def page_server() -> Iterator[str]:
-    """Serve the page that watches; gives its address."""
+    """Serve the page that watches players; yields its address."""
     missing = [name for name in players.FILES if players.path_of(name) is None]
-    assert not missing, f"{missing} missing: run python -m origin.runtime.players"
+    assert not missing, f"{missing} missing: run python -m origin.runtime.control.players"
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=PAGE)) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
@@ -67,7 +67,7 @@ def page_server() -> Iterator[str]:
 
 @asynccontextmanager
 async def chromium(profile: Path) -> AsyncIterator[BrowserContext]:
-    """A browser that keeps what it has to keep in the folder `profile`."""
+    """A browser with its profile in the folder `profile`."""
     assert CHROMIUM.exists(), f"{CHROMIUM} is missing: run tests/system-packages"
     async with async_playwright() as playwright:
         context = await playwright.chromium.launch_persistent_context(

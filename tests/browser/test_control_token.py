@@ -7,13 +7,13 @@ import pytest
 from aiohttp.test_utils import TestServer
 from playwright.async_api import BrowserContext
 
-from origin.control_guard import ControlGuard
-from origin.runtime.control import ControlHandlers
-from origin.runtime.follow import FollowedChannel
-from packager.clock import SystemClock
-from packager.secret import Secret
+from origin.access.control_port import ControlGuard
+from origin.runtime.control.api import ControlAccess, ControlHandlers
+from origin.runtime.journal.follower import FollowedChannel
+from packager.config.secret import Secret
+from packager.timing.clock import SystemClock
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.extended, pytest.mark.asyncio(loop_scope="session")]
 
 TOKEN = "correct-horse-battery"
 
@@ -21,7 +21,7 @@ TOKEN = "correct-horse-battery"
 async def test_the_page_asks_for_the_token_once(browser: BrowserContext, tmp_path: Path) -> None:
     channel = FollowedChannel("tv", tmp_path / "tv", Fraction(60), Fraction(600))
     guard = ControlGuard("0.0.0.0", Secret(TOKEN.encode()))
-    handlers = ControlHandlers({"tv": channel}, tmp_path, 1, SystemClock(), guard)
+    handlers = ControlHandlers({"tv": channel}, tmp_path, 1, SystemClock(), ControlAccess(guard))
     async with TestServer(handlers.application()) as server:
         page = await browser.new_page()
         failures: list[str] = []

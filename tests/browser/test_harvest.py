@@ -1,4 +1,4 @@
-"""What was harvested is played to its end from a file server that knows nothing of media."""
+"""Players play a harvested event to its end from a plain file server."""
 
 import asyncio
 import subprocess
@@ -8,21 +8,22 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext
 
-from packager.ticks import Grid, iso8601
-from tests.browser.test_kill import CHANNEL, newest, wait_for_growth, wait_for_mid_segment
-from tests.browser.test_rewind import LADDER_SEGMENT, order
+from packager.timing.grid import Grid
+from packager.timing.ticks import iso8601
 from tests.browser.viewer import PLAYERS, Viewer
 from tests.paths import ROOT
+from tests.support.event_orders import LADDER_SEGMENT, order
 from tests.support.file_server import file_server
+from tests.support.pattern_channel import CHANNEL, newest, wait_for_growth, wait_for_mid_segment
 from tests.support.service import Service
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.extended, pytest.mark.asyncio(loop_scope="session")]
 
 EVENT = "reaped"
 
 
 def harvest(running: Service, out: Path) -> None:
-    """Harvest an event of what was there before a kill and after it."""
+    """Harvest an event that spans a kill of ffmpeg."""
     edge = wait_for_mid_segment(running)
     running.kill("ffmpeg")
     wait_for_growth(running, edge)
@@ -42,7 +43,7 @@ async def test_a_harvest_is_played_to_its_end(
     with file_server(tmp_path / "reaped") as base:
         # There is no Smooth without an origin.
         engines = [engine for engine in PLAYERS if engine != "smooth"]
-        viewers = [await Viewer.come(browser, watching, engine) for engine in engines]
+        viewers = [await Viewer.open(browser, watching, engine, closely=True) for engine in engines]
         for viewer in viewers:
             await viewer.load(base)
         for viewer in viewers:

@@ -1,55 +1,66 @@
-"""An encoder that drops and comes back, as it was or as another: viewers go on by themselves."""
+"""Players resume by themselves after an encoder reconnects, with the same or other settings."""
 
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
+import m3u8
 import pytest
 from playwright.async_api import BrowserContext
 
-from tests.browser.conftest import LADDER
+from tests.browser.conftest import SHORT
 from tests.browser.viewer import Viewer
-from tests.support.encoder import Look, encoder
+from tests.support.encoder import Encoder, Look, encoder
 from tests.support.service import Service, fetch, free_port, service, wait_until
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.extended, pytest.mark.asyncio(loop_scope="session")]
 
 ENGINES = ("hls", "dash", "smooth")
 KEY = "a-long-key-of-the-arena"
+OLD_ENOUGH = 23.0
+"""Seconds of media in the list before a player loads it: see test_kill.py."""
 WITHIN = 30.0
 """Seconds from the encoder's return to a picture made after it."""
 ON = 3.0
-"""Seconds that have to be played after that."""
+"""Seconds that a player has to play after that."""
 BEFORE = Look(pattern=True, size="640x360", gop=48)
 
 
 @dataclass(frozen=True)
 class Return:
-    """How an encoder comes back."""
+    """How an encoder reconnects."""
 
+    name: str
     look: Look
     away: float = 1.0
     """Seconds, about."""
-    channel: str = "encoded"
 
 
 RETURNS = {
-    "timestamps restart": Return(BEFORE),
-    "absurd timestamps, other size and frame rate": Return(
-        Look(pattern=True, size="480x270", frame_rate="30", gop=60, offset=95_000)
-    ),
-    "no sound": Return(Look(pattern=True, size="640x360", gop=48, audio=False)),
-    "other rate of sound, after a filler": Return(
-        Look(pattern=True, size="640x360", gop=48, audio_rate=44_100), away=12.0, channel="filled"
-    ),
-    "passed through, other size and frame rate": Return(
-        Look(pattern=True, size="480x270", frame_rate="30", gop=60), channel="passed"
-    ),
+    "encoded": [
+        Return("timestamps restart", BEFORE),
+        Return(
+            "absurd timestamps, other size and frame rate",
+            Look(pattern=True, size="480x270", frame_rate="30", gop=60, offset=95_000),
+        ),
+        Return("no sound", Look(pattern=True, size="640x360", gop=48, audio=False)),
+    ],
+    "filled": [
+        Return(
+            "other rate of sound, after a filler",
+            Look(pattern=True, size="640x360", gop=48, audio_rate=44_100),
+            away=12.0,
+        )
+    ],
+    "passed": [
+        Return(
+            "other size and frame rate", Look(pattern=True, size="480x270", frame_rate="30", gop=60)
+        )
+    ],
 }
-
-
-_KEYS = {"encoded": 1, "passed": 2, "filled": 3}
+"""Channel -> how its encoder reconnects, in this order. No player is loaded again."""
 
 
 @pytest.fixture(scope="module")
@@ -60,71 +71,80 @@ def port() -> int:
 @pytest.fixture(scope="module")
 def arena(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Service]:
     channels = f"""
-  encoded: {{source: {{type: rtmp, key: {KEY}-1}}, ladder: {LADDER}}}
-  filled: {{source: {{type: rtmp, key: {KEY}-3}}, ladder: {LADDER}, loss: {{filler: slate}}}}
-  passed: {{source: {{type: rtmp, key: {KEY}-2}}, ladder: passthrough}}
+  encoded: {{source: {{type: rtmp, key: {KEY}-encoded}}, ladder: {SHORT}}}
+  filled: {{source: {{type: rtmp, key: {KEY}-filled}}, ladder: {SHORT}, loss: {{filler: slate}}}}
+  passed: {{source: {{type: rtmp, key: {KEY}-passed}}, ladder: passthrough}}
 ingest: {{host: 127.0.0.1, rtmp_port: {port}}}
 """
     with service(tmp_path_factory.mktemp("arena"), channels) as started:
-        wait_until(lambda: len(started.events("channel.state")) >= 3, "the channels wait")
+        wait_until(lambda: len(started.events("channel.state_changed")) >= 3, "the channels wait")
         yield started
 
 
-@pytest.mark.parametrize("name", RETURNS)
+@pytest.fixture(scope="module")
+def encoders(arena: Service, port: int) -> Iterator[dict[str, Encoder]]:
+    """The first encoder of each channel, once the channels are old enough."""
+    with ExitStack() as stack:
+        running = {
+            name: stack.enter_context(encoder(_address(port, name), BEFORE)) for name in RETURNS
+        }
+        wait_until(lambda: all(_is_old(arena.live(name)) for name in RETURNS), "old media", 60)
+        yield running
+
+
+@pytest.mark.parametrize("channel", RETURNS)
 async def test_viewers_go_on_by_themselves(
-    name: str,
+    channel: str,
     browser: BrowserContext,
     watching: str,
     arena: Service,
+    encoders: dict[str, Encoder],
     port: int,
     measure: list[str],
 ) -> None:
-    case = RETURNS[name]
-    key = f"{KEY}-{_KEYS[case.channel]}"
-    live = arena.live(case.channel)
-    url = f"rtmp://127.0.0.1:{port}/live/{key}"
-    viewers = [await Viewer.come(browser, watching, engine) for engine in ENGINES]
-    with encoder(url, BEFORE):
-        await asyncio.to_thread(_until_segments, live, 6)
-        for viewer in viewers:
-            await viewer.load(live)
-        for viewer in viewers:
-            assert await viewer.played(1, 20), (await viewer.report()).seen
-    await asyncio.to_thread(_until_away, case.away)
-    returned = time.time() * 1000
-    with encoder(url, case.look):
-
-        async def goes_on(viewer: Viewer) -> tuple[bool, bool]:
-            past = await viewer.until(f"watch.shownAt() > {returned}", WITHIN)
-            goal = returned + ON * 1000
-            return past, past and await viewer.until(f"watch.shownAt() > {goal}", 3 * ON)
-
-        went_on = await asyncio.gather(*map(goes_on, viewers))
+    viewers = [await Viewer.open(browser, watching, engine) for engine in ENGINES]
+    for viewer in viewers:
+        await viewer.load(arena.live(channel), recovers=True)
+    for viewer in viewers:
+        assert await viewer.played(1, 20), (await viewer.report()).seen
+    encoders[channel].kill()
+    for case in RETURNS[channel]:
+        await asyncio.to_thread(_until_away, case.away)
+        returned = time.time() * 1000
+        with encoder(_address(port, channel), case.look):
+            went_on = await asyncio.gather(*(_goes_on(viewer, returned) for viewer in viewers))
         for viewer, (past, on) in zip(viewers, went_on, strict=True):
             report = await viewer.report()
             stalls = ", ".join(f"{stall.ms:.0f}" for stall in report.stalls)
-            measure.append(f"back: {name:44} {viewer.engine:7} stalls [{stalls}] ms")
-            assert past, f"{viewer.engine} stayed behind\n{report.seen}"
-            assert on, f"{viewer.engine} stopped again\n{report.seen}"
-            await viewer.page.close()
+            measure.append(
+                f"{channel}: {case.name:44} {viewer.engine:7} stalls so far [{stalls}] ms"
+            )
+            assert past, f"{case.name}: {viewer.engine} stayed behind\n{report.seen}"
+            assert on, f"{case.name}: {viewer.engine} stopped again\n{report.seen}"
+    for viewer in viewers:
+        await viewer.page.close()
 
 
-def _until_segments(live: str, count: int) -> None:
-    """Until players have something to begin with, in each of the formats."""
-
-    def there() -> bool:
-        answers = [fetch(f"{live}/{file}") for file in ("index.m3u8", "index.ism/Manifest")]
-        text = fetch(f"{live}/{_lead(live)}/index.m3u8").text
-        return all(answer.status == 200 for answer in answers) and text.count(".m4s") >= count
-
-    wait_until(there, "segments")
+async def _goes_on(viewer: Viewer, returned: float) -> tuple[bool, bool]:
+    """Whether it shows a picture made after `returned`, and whether it plays on after that."""
+    past = await viewer.until(f"watch.shownAt() > {returned}", WITHIN)
+    goal = returned + ON * 1000
+    return past, past and await viewer.until(f"watch.shownAt() > {goal}", 3 * ON)
 
 
-def _lead(live: str) -> str:
-    return "v0" if live.endswith("/passed") else "360p"
+def _address(port: int, channel: str) -> str:
+    return f"rtmp://127.0.0.1:{port}/live/{KEY}-{channel}"
+
+
+def _is_old(live: str) -> bool:
+    """Whether the channel lists enough media, and Smooth has a manifest."""
+    lead = "v0" if live.endswith("/passed") else "360p"
+    listed = m3u8.loads(fetch(f"{live}/{lead}/index.m3u8").text).segments
+    smooth = fetch(f"{live}/index.ism/Manifest").status
+    return smooth == 200 and sum(segment.duration for segment in listed) >= OLD_ENOUGH
 
 
 def _until_away(seconds: float) -> None:
-    """Until the encoder is away for so long."""
+    """Wait until the encoder has been away for so long."""
     end = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() >= end, "the encoder's return")

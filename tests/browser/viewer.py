@@ -14,16 +14,16 @@ MANIFESTS = {
     "shaka-hls": "index.m3u8",
     "shaka-dash": "index.mpd",
 }
-"""Player -> what it is given."""
+"""Player -> file of the manifest."""
 PLAYERS = tuple(MANIFESTS)
 LOW_LATENCY = tuple(player for player in PLAYERS if player != "smooth")
-"""Those for whose formats there is such a thing."""
+"""The players whose formats have low latency."""
 
 PAGE = Path(__file__).parent / "page"
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """An error a player named; `at` in milliseconds since it was loaded."""
+    """An error that a player reported; `at` in milliseconds since its load."""
 
     at: float
     text: str
@@ -32,7 +32,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """What a player or its <video> told."""
+    """An event of a player or its <video>."""
 
     at: float
     name: str
@@ -44,19 +44,23 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What the clock in the picture said: milliseconds from its making to its being shown."""
+    """One reading of the clock in the picture: glass-to-glass latency in milliseconds."""
 
     at: float
     latency: float | None
-    """None where it could not be read."""
+    """None: the clock could not be read."""
+    timeline: float
+    """The latency by the player's own timeline at that moment, in milliseconds."""
 
 
 class Stall(msgspec.Struct, frozen=True):
-    """The playhead stood still for `ms`."""
+    """The playhead stood still for `ms` milliseconds."""
 
     at: float
     ms: float
     time: float
+    ahead: float
+    """Seconds of media that the player held when it stopped."""
 
 
 class Report(msgspec.Struct, frozen=True, rename="camel"):
@@ -90,7 +94,7 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def seen(self) -> str:
-        """What happened, for the reader of a failure."""
+        """The last events, errors and stalls, for the reader of a failure."""
         lines = [str(event) for event in self.events[-60:]]
         lines += [f"error {fault}" for fault in self.errors[-10:]]
         lines += [f"stall {stall}" for stall in self.stalls[-10:]]
@@ -104,19 +108,23 @@ class Viewer:
 
     engine: str
     page: Page
+    closely: bool = False
+    """Whether it measures the sound and the flashes of the test pattern: that costs CPU."""
     refused: list[str] = field(default_factory=list)
     """Answers of 400 and above, and requests without an answer."""
     fetched: list[str] = field(default_factory=list)
     """URLs that were answered well."""
 
     @classmethod
-    async def come(cls, context: BrowserContext, base: str, engine: str) -> "Viewer":
+    async def open(
+        cls, context: BrowserContext, base: str, engine: str, *, closely: bool = False
+    ) -> "Viewer":
         """Open the page and load the player's libraries."""
-        viewer = cls(engine, await context.new_page())
+        viewer = cls(engine, await context.new_page(), closely)
         viewer.page.on("response", viewer._answered)
         viewer.page.on("requestfailed", viewer._failed)
         await viewer.page.goto(base)
-        await viewer.page.evaluate("engine => watch.prepare(engine)", engine)
+        await viewer.page.evaluate("args => watch.prepare(...args)", [engine, closely])
         return viewer
 
     def _answered(self, response: Response) -> None:
@@ -126,24 +134,31 @@ class Viewer:
             self.fetched.append(response.url)
 
     def _failed(self, request: Request) -> None:
-        # A player that changes its mind takes a request back: that is no failure of ours.
+        # A player cancels requests that it does not need any more: that is not a failure.
         if request.failure != "net::ERR_ABORTED":
             self.refused.append(f"{request.failure} {request.url}")
 
     async def load(
-        self, channel: str, view: str = "", start: float | None = None, *, low: bool = False
+        self,
+        channel: str,
+        view: str = "",
+        start: float | None = None,
+        *,
+        low: bool = False,
+        recovers: bool = False,
     ) -> None:
         """Press play; `channel` is its address, `start` in seconds from the view's beginning.
 
-        `low`: the player is told to be as close to live as it can.
+        `low` sets the player up for low latency, `recovers` adds player-recovery.js.
         """
         url, clock = f"{channel}{view}/{MANIFESTS[self.engine]}", f"{channel}/time"
-        flashes = channel.endswith("/pattern")
-        arguments = [self.engine, url, clock, flashes, start, low]
+        flashes = self.closely and channel.endswith("/pattern")
+        options = {"start": start, "low": low, "recovers": recovers}
+        arguments = [self.engine, url, clock, flashes, options]
         await self.page.evaluate("args => watch.load(...args)", arguments)
 
     async def until(self, condition: str, seconds: float) -> bool:
-        """Wait for a condition in the page; whether it came true in time."""
+        """Wait for a condition in the page; whether it became true in time."""
         try:
             await self.page.wait_for_function(condition, timeout=seconds * 1000, polling=100)
         except TooLate:
@@ -155,7 +170,7 @@ class Viewer:
         return await self.until("watch.started()", seconds)
 
     async def played(self, media_seconds: float, within: float) -> bool:
-        """Wait until the playhead has come that far since the start."""
+        """Wait until the playhead has advanced by `media_seconds` since the start."""
         return await self.until(f"watch.played() >= {media_seconds}", within)
 
     async def heights(self) -> list[int]:
@@ -172,7 +187,7 @@ class Viewer:
         await self.page.evaluate("height => watch.readClock(height)", height)
 
     async def readings(self, seconds: float) -> list[Reading]:
-        """What was read of the clock in the last `seconds`."""
+        """Readings of the clock in the last `seconds`."""
         found = await self.page.evaluate("seconds => watch.readings(seconds)", seconds)
         return msgspec.convert(found, list[Reading])
 

@@ -1,4 +1,4 @@
-"""Whatever a feed is like: it is named, everything else goes on, what was published stays."""
+"""A bad feed is named in the log; other channels go on, and published media stays."""
 
 import json
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from pathlib import Path
 import m3u8
 import pytest
 
-from tests.paths import FEEDS, ROOT
-from tests.support import material
+from tests.paths import ROOT
+from tests.support import footage, material
 from tests.support.service import Service, fetch, service, wait_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.extended]
 
 SMALL = f"{ROOT}/tests/support/small.yaml"
 
@@ -31,7 +31,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "short": small,
         "change": material.joined(folder / "change.ts", small, large),
         "sound": material.joined(folder / "sound.ts", small, slower),
-        "mpeg2": FEEDS / "sample_h262_mpeg_audio.ts",
+        "mpeg2": footage.mpeg2(),
     }
     channels = [
         f"  {name}: {{source: {{type: file, file: {file}}}, ladder: {SMALL}}}"
@@ -45,14 +45,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     usual = material.made_up(folder / "25.mp4", 320, 240)
     unlike = f"{{type: file, file: [{usual}, {smooth}], loop: true}}"
     channels += [f"  unlike: {{source: {unlike}, ladder: {SMALL}}}"]
-    good = f"{{type: file, file: {FEEDS}/train-360p30.ts, loop: true}}"
+    good = f"{{type: file, file: {footage.train()}, loop: true}}"
     channels += [f"  good: {{source: {good}, ladder: passthrough}}"]
     with service(folder, "\n".join(channels)) as started:
         yield started
 
 
 def problems(service: Service, channel: str) -> set[str]:
-    """What the log says of a channel."""
+    """The problems of a channel in the log."""
     lines = (line for line in service.log.splitlines() if line.startswith("{"))
     events = map(json.loads, lines)
     return {str(e["problem"]) for e in events if e.get("channel") == channel and "problem" in e}
@@ -66,7 +66,7 @@ def status(service: Service, channel: str) -> dict[str, object]:
 
 
 def wait_for_problem(service: Service, channel: str, problem: str) -> None:
-    """Until it is in the log; the channel's status has the newest of what is there."""
+    """Wait until a problem is in the log, and the status has a problem of the log."""
     wait_until(lambda: any(problem in said for said in problems(service, channel)), problem, 60)
     wait_until(lambda: status(service, channel)["problem"] in problems(service, channel), "status")
 
@@ -89,11 +89,11 @@ def wait_for_end(service: Service, channel: str) -> None:
         ("junk-copied", "corrupt input"),
         ("change-copied", "the feed's parameters changed: video"),
         ("sound-copied", "the feed's parameters changed: audio"),
-        ("unlike", "50.mp4: the files of a list must be alike"),
+        ("unlike", "50.mp4: the files of a list must have equal streams"),
         ("mpeg2-copied", "mpeg2video cannot be passed through"),
     ],
 )
-def test_what_is_wrong_is_named(running: Service, channel: str, problem: str) -> None:
+def test_a_problem_of_a_feed_is_logged(running: Service, channel: str, problem: str) -> None:
     wait_for_problem(running, channel, problem)
 
 
@@ -138,7 +138,7 @@ def test_a_feed_without_sound_has_no_audio_in_any_format(running: Service) -> No
 
 
 @pytest.mark.parametrize("channel", ["noise", "blind"])
-def test_what_never_had_a_picture_is_unavailable_not_unknown(
+def test_a_channel_without_any_media_is_unavailable_not_unknown(
     running: Service, channel: str
 ) -> None:
     answer = fetch(f"{running.live(channel)}/index.m3u8")
@@ -146,7 +146,7 @@ def test_what_never_had_a_picture_is_unavailable_not_unknown(
     assert int(answer.headers["Retry-After"]) >= 1
 
 
-def test_what_was_published_before_a_failure_stays(running: Service) -> None:
+def test_media_published_before_a_failure_stays(running: Service) -> None:
     wait_for_problem(running, "change-copied", "the feed's parameters changed")
     media = m3u8.loads(fetch(f"{running.live('change-copied')}/v0/index.m3u8").text)
     first = next(segment for segment in media.segments if not segment.gap_tag)

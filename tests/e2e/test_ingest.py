@@ -1,4 +1,4 @@
-"""Encoders of all kinds, and what becomes of a channel when one goes."""
+"""Encoders of all kinds, and a channel whose encoder disconnects."""
 
 import json
 import os
@@ -18,7 +18,8 @@ import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.paths import ROOT
-from tests.support.encoder import TRAIN, Encoder, Look, encoder
+from tests.support import footage
+from tests.support.encoder import Encoder, Look, encoder
 from tests.support.obs import obs
 from tests.support.service import Service, fetch, free_port, service, wait_until
 
@@ -100,7 +101,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[
     folder = tmp_path_factory.mktemp("ingest")
     (folder / "small.yaml").write_text(SMALL)
     with service(folder, config(ports)) as started:
-        wait_until(lambda: len(started.events("channel.state")) >= 11, "all channels wait")
+        wait_until(lambda: len(started.events("channel.state_changed")) >= 11, "all channels wait")
         yield started
         assert not started.events("channel.crashed")
         for name in ("first", "second", "filled", "hidden", "rtmp", "srt", "push", "cmaf"):
@@ -157,6 +158,7 @@ def test_any_line_brings_a_feed(running: Service, ports: Ports, kind: str) -> No
         assert fetch(segment).status == 200
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("name", "tracks"), [("spoken", ["a0", "a1"]), ("dubbed", ["audio", "audio2"])]
 )
@@ -196,10 +198,11 @@ def _smooth(live: str) -> str:
     return answer.text if answer.status == 200 else ""
 
 
+@pytest.mark.extended
 def test_a_line_that_loses_jumps_and_breaks_off(running: Service, ports: Ports) -> None:
-    """Faults that are made on purpose: what is left of the feed goes on."""
+    """A channel goes on with the remaining media of a feed that has injected faults."""
     faults = ["loss=1%", "jump=4s+3600s", "reconnect=7s+3s,absurd"]
-    command = [sys.executable, "-m", "packager", "send", str(TRAIN)]
+    command = [sys.executable, "-m", "packager", "send", str(footage.train())]
     command += [f"udp://127.0.0.1:{ports.rough}", "--loop"]
     for fault in faults:
         command += ["--fault", fault]
@@ -220,13 +223,14 @@ def test_a_line_that_loses_jumps_and_breaks_off(running: Service, ports: Ports) 
 
 
 def _feed_again(running: Service, channel: str) -> dict[str, Any]:
-    """The status of a channel's first source, if its encoder came again; else nothing."""
+    """The status of a channel's first source; empty before its encoder has reconnected."""
     status = json.loads(fetch(f"{running.control}/api/status").body)
     said = next(one for one in status["channels"] if one["name"] == channel)
     feed: dict[str, Any] = said["feeds"][0]
     return feed if feed.get("reconnects") else {}
 
 
+@pytest.mark.extended
 def test_a_ladder_that_is_pushed_ready(running: Service, ports: Ports) -> None:
     base = f"http://127.0.0.1:{ports.http}/cmaf/{KEY.format('cmaf')}"
     segment = Fraction("0.96")
@@ -249,13 +253,13 @@ def test_a_ladder_that_is_pushed_ready(running: Service, ports: Ports) -> None:
     assert fetch(f"{running.live('cmaf')}/sound/{newest(text)}.m4s").status == 200
 
 
-def test_the_second_takes_over_and_the_first_comes_back(running: Service, ports: Ports) -> None:
+def test_the_second_takes_over_until_the_first_returns(running: Service, ports: Ports) -> None:
     with ExitStack() as stack:
         first: Encoder = stack.enter_context(encoder(ports.rtmp_url("first"), PATTERN))
         wait_until(lambda: len(chosen(running, "two")) == 1, "the first is on air")
         grown(running, "two", 2)
         stack.enter_context(encoder(ports.rtmp_url("second"), PATTERN))
-        wait_until(lambda: len(running.events("feed.known")) >= 2, "the second is known")
+        wait_until(lambda: len(running.events("feed.streams_found")) >= 2, "the second is known")
         first.freeze()
         wait_until(lambda: len(chosen(running, "two")) == 2, "the second is on air")
         text = grown(running, "two", 2)
@@ -272,6 +276,7 @@ def test_the_second_takes_over_and_the_first_comes_back(running: Service, ports:
         assert [*before, *after] == pytest.approx([0.96] * len([*before, *after]))
 
 
+@pytest.mark.extended
 def test_a_filler_keeps_the_timeline_going(running: Service, ports: Ports) -> None:
     with encoder(ports.rtmp_url("filled"), PATTERN) as sending:
         wait_until(lambda: "rtmp" in chosen(running, "filled"), "the encoder is on air")
@@ -284,7 +289,8 @@ def test_a_filler_keeps_the_timeline_going(running: Service, ports: Ports) -> No
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_filler_that_nobody_shall_see(running: Service, ports: Ports) -> None:
+@pytest.mark.extended
+def test_a_hidden_filler_is_not_served(running: Service, ports: Ports) -> None:
     def status() -> int:
         return fetch(f"{running.live('hidden')}/index.m3u8").status
 
@@ -297,6 +303,7 @@ def test_a_filler_that_nobody_shall_see(running: Service, ports: Ports) -> None:
     wait_until(lambda: status() == 503, "the filler is not")
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "look",
     [
@@ -306,18 +313,19 @@ def test_a_filler_that_nobody_shall_see(running: Service, ports: Ports) -> None:
     ],
     ids=["size and rate", "sound's rate", "no sound"],
 )
-def test_an_encoder_that_comes_back_as_another(running: Service, ports: Ports, look: Look) -> None:
+def test_an_encoder_returns_with_other_settings(running: Service, ports: Ports, look: Look) -> None:
     with encoder(ports.rtmp_url("rtmp"), PATTERN):
         grown(running, "rtmp", 2, "v0")
     with encoder(ports.rtmp_url("rtmp"), look):
         text = grown(running, "rtmp", 3, "v0")
     assert "#EXT-X-DISCONTINUITY\n" in text
     assert fetch(f"{running.live('rtmp')}/index.mpd").status == 200
-    states = [e["state"] for e in running.events("channel.state") if e["channel"] == "rtmp"]
+    states = [e["state"] for e in running.events("channel.state_changed") if e["channel"] == "rtmp"]
     assert "backing-off" not in states
 
 
-def test_obs_comes_and_comes_back(running: Service, ports: Ports, tmp_path: Path) -> None:
+@pytest.mark.extended
+def test_obs_connects_and_reconnects(running: Service, ports: Ports, tmp_path: Path) -> None:
     def stream() -> AbstractContextManager[None]:
         return obs(tmp_path, f"rtmp://127.0.0.1:{ports.rtmp}/live", KEY.format("obs"))
 
@@ -337,9 +345,10 @@ def test_obs_comes_and_comes_back(running: Service, ports: Ports, tmp_path: Path
     assert len(periods(playlist(running, "obs", "a0"))) == len(periods(after))
 
 
+@pytest.mark.extended
 def test_after_a_packager_died_encoders_find_another(running: Service, ports: Ports) -> None:
     def begun() -> int:
-        said = running.events("channel.state")
+        said = running.events("channel.state_changed")
         return [e["state"] for e in said if e["channel"] == "rtmp"].count("waiting")
 
     before = begun()

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from packager.errors import FeedError, RingsideError
-from packager.runtime import ffmpeg_program, trial
-from tests.paths import FEEDS, ROOT
+from packager.runtime.ffmpeg import program as ffmpeg_program
+from packager.runtime.tools import ladder_trial
+from tests.paths import ROOT
+from tests.support import footage
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.extended]
 
 TINY = f"{ROOT}/tests/support/tiny.yaml"
 
@@ -31,7 +33,7 @@ def ladder(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[
 
 
 def test_a_small_ladder_is_tried_with_a_file(tmp_path: Path) -> None:
-    feed = f"{FEEDS}/train-360p30.ts"
+    feed = str(footage.train())
     done = ladder(TINY, "--source", feed, "--seconds", "8", "--json", TMPDIR=str(tmp_path))
     said = json.loads(done.stdout)
     # Whether it holds is the machine's affair, but the words and the code agree.
@@ -52,11 +54,11 @@ def test_a_small_ladder_is_tried_with_a_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 
-def test_what_cannot_be_tried_is_one_line() -> None:
+def test_an_impossible_trial_is_reported_in_one_line() -> None:
     done = ladder("passthrough")
     assert done.returncode == 2
     assert done.stderr == (
-        "ringside: there is nothing to pass through in a test pattern: name a --source\n"
+        "ringside: a passthrough ladder needs a source: name a file with --source\n"
     )
     assert not done.stdout
 
@@ -65,19 +67,21 @@ def test_what_cannot_be_tried_is_one_line() -> None:
     ("name", "source", "seconds", "said"),
     [
         ("nosuch", None, 20, "no ladder 'nosuch'"),
-        (TINY, None, 7, "--seconds 7: from 8, for this ladder, to 600"),
-        (TINY, None, 601, "--seconds 601: from 8, for this ladder, to 600"),
+        (TINY, None, 7, "--seconds 7: not between 8 and 600 for this ladder"),
+        (TINY, None, 601, "--seconds 601: not between 8 and 600 for this ladder"),
         (TINY, "none.ts", 20, "none.ts: no such file"),
         (TINY, __file__, 20, "test_ladder.py: no media"),
     ],
 )
-async def test_what_is_refused(name: str, source: str | None, seconds: int, said: str) -> None:
-    job = trial.Job(name, source, seconds, ffmpeg_program.find(None))
+async def test_invalid_trials_are_refused(
+    name: str, source: str | None, seconds: int, said: str
+) -> None:
+    job = ladder_trial.TrialJob(name, source, seconds, ffmpeg_program.find(None))
     with pytest.raises(RingsideError, match=said):
-        await trial.run(job)
+        await ladder_trial.run(job)
 
 
-async def test_an_ffmpeg_that_fails_says_why(tmp_path: Path) -> None:
+async def test_the_error_of_a_failed_ffmpeg_is_reported(tmp_path: Path) -> None:
     """One that is as it should be until it is to encode."""
     program = ffmpeg_program.find(None)
     broken = tmp_path / "ffmpeg"
@@ -87,4 +91,4 @@ async def test_an_ffmpeg_that_fails_says_why(tmp_path: Path) -> None:
     )
     broken.chmod(0o755)
     with pytest.raises(FeedError, match=r"\Affmpeg: the roof fell in\Z"):
-        await trial.run(trial.Job(TINY, None, 20, str(broken)))
+        await ladder_trial.run(ladder_trial.TrialJob(TINY, None, 20, str(broken)))

@@ -1,4 +1,4 @@
-"""`ringside probe`, as it is run by hand."""
+"""`ringside probe` as a real process."""
 
 import subprocess
 import sys
@@ -6,33 +6,46 @@ from pathlib import Path
 
 import pytest
 
-from tests.paths import FEEDS, ROOT
+from tests.paths import ROOT
+from tests.support import footage
+from tests.support.file_server import file_server
 
 pytestmark = pytest.mark.e2e
 
-TRAIN = str(FEEDS / "train-360p30.ts")
+TRAIN = str(footage.SMALL / "train.ts")
 
 
 def probe(target: object, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "packager", "probe", str(target), *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
-def test_a_feed_that_is_well_is_0_and_a_table() -> None:
+def test_a_feed_without_problems_is_exit_code_0_and_a_table() -> None:
     done = probe(TRAIN)
     assert (done.returncode, done.stderr) == (0, "")
-    for said in ("640x360, 30 frames/s", "1.14 Mbit/s", "2.0 s", "nothing is wrong"):
-        assert said in done.stdout
+    for text in ("192x108, 30 frames/s", "0.0817 Mbit/s", "2.0 s", "no problems found"):
+        assert text in done.stdout
 
 
-def test_what_is_wrong_is_1_and_sentences() -> None:
+def test_a_problem_is_exit_code_1_and_a_sentence() -> None:
     done = probe(TRAIN, "--ladder", "passthrough")
-    said = "- keyframes every 2 s: segments of 1.92 s cannot each start on one in passthrough\n"
+    line = "- keyframe interval is 2 s: in passthrough, segments of 1.92 s need a keyframe each\n"
     assert done.returncode == 1
-    assert done.stdout.endswith(said)
+    assert done.stdout.endswith(line)
 
 
-def test_what_cannot_be_read_is_2_and_one_line(tmp_path: Path) -> None:
+def test_a_feed_over_http_that_is_left_early_ends_without_a_traceback() -> None:
+    """The server sends faster than real time: bytes are left in the pipe of ffmpeg."""
+    feed = footage.train()
+    with file_server(feed.parent) as server:
+        done = probe(f"{server}/{feed.name}", "--seconds", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "640x360, 30 frames/s" in done.stdout
+
+
+def test_a_missing_file_is_exit_code_2_and_one_line(tmp_path: Path) -> None:
     done = probe(tmp_path / "none.ts")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"ringside: {tmp_path}/none.ts: No such file or directory\n"

@@ -9,18 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from packager.feed.recording import Reader
-from packager.feed.schedule import Received
-from packager.runtime.media_file import extract
+from packager.impairment.recording import RecordingReader
+from packager.impairment.schedule import Received
+from packager.runtime.tools.media_file import extract
 from tests.paths import ROOT
-from tests.support import programs
-from tests.support.encoder import TRAIN, Look, encoder
+from tests.support import footage, programs
+from tests.support.encoder import Look, encoder
 from tests.support.service import free_port, wait_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.extended]
 
 AT_SMALL = Look(size="320x180", gop=10, audio_rate=44_100)
 RINGSIDE = [sys.executable, "-m", "packager"]
+TRAIN = footage.train()
 
 
 def ringside(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -60,7 +61,7 @@ def test_a_feed_is_recorded_taken_apart_and_sent_again_byte_for_byte(tmp_path: P
     assert done.returncode == 0, done.stderr
     assert f"{size(TRAIN)} bytes" in done.stdout
     assert (tmp_path / "out" / "001.ts").read_bytes() == TRAIN.read_bytes()
-    events = Reader().feed(path.read_bytes())
+    events = RecordingReader().feed(path.read_bytes())
     instants = [event.at for event in events if isinstance(event, Received)]
     assert abs(instants[0] - time.time_ns() // 1000) < 120_000_000
     # Sent at five times its pace: the times are those of its arrival.

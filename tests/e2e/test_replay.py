@@ -5,40 +5,34 @@ import subprocess
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from origin.decide import decide
-from origin.known import ChannelView
-from origin.plan import ServeManifest
-from origin.render import render
-from origin.request import Manifest, ManifestKind
-from packager.fold import fold
-from packager.journal import Reader
-from packager.manifest.text import Tapes
-from packager.ticks import parse_iso8601
-from packager.timeline import Timeline
-from tests.paths import FEEDS, ROOT
-from tests.support import material, programs
+from origin.decision.channel_state import ChannelSnapshot
+from origin.decision.decide import decide
+from origin.decision.plan import ServeManifest
+from origin.http.render import render
+from origin.urls.request import Manifest, ManifestKind
+from packager.journal.format import JournalReader
+from packager.manifest.incremental import ListCaches
+from packager.timeline.apply import fold
+from packager.timeline.model import Timeline
+from packager.timing.ticks import parse_iso8601
+from tests.paths import EXTRA_FEEDS, ROOT
+from tests.support import footage, material, programs
+from tests.support.replays import FEED_OF, START, replay
 
 pytestmark = pytest.mark.e2e
 
-START = "2026-01-01T00:00:00Z"
-FEED_OF = {"harbour": FEEDS / "harbour-1080p25.ts", "train": FEEDS / "train-360p30.ts"}
-
-
-def replay(out: Path, channel: str, *options: str, feed: Path | None = None) -> Path:
-    """The folder of a channel made of its feed."""
-    command = [sys.executable, "-m", "packager", "replay", str(feed or FEED_OF[channel])]
-    command += ["--channel", channel, "--start", START, "--out", str(out), *options]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return out / channel
+CAMERA_FEEDS: list[footage.Feed] = [
+    *(partial(Path, path) for path in FEED_OF.values()),
+    *(footage.train, footage.harbour),
+    *(partial(Path, path) for path in EXTRA_FEEDS if path.stat().st_size > 10**6),
+]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -50,7 +44,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def timeline_of(journal: bytes) -> Timeline:
-    reader = Reader()
+    reader = JournalReader()
     timeline = fold(reader.feed(journal))
     assert not reader.damaged
     return timeline
@@ -58,11 +52,11 @@ def timeline_of(journal: bytes) -> Timeline:
 
 def smooth(timeline: Timeline) -> bytes:
     """The Smooth manifest of a replay: it is made by the origin, on request."""
-    view = ChannelView(timeline, window=timeline.grid.duration * 1000, retention=Fraction(3600))
+    view = ChannelSnapshot(timeline, window=timeline.grid.duration * 1000, retention=Fraction(3600))
     request = Manifest(timeline.channel, ManifestKind.SMOOTH)
     plan = decide(request, view, parse_iso8601(START))
     assert isinstance(plan, ServeManifest)
-    return render(plan, Tapes()).plain()
+    return render(plan, ListCaches()).plain()
 
 
 @pytest.fixture(scope="module", params=sorted(FEED_OF))
@@ -70,7 +64,7 @@ def replayed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return replay(tmp_path_factory.mktemp("replay"), request.param)
 
 
-def test_what_is_written_is_what_was_agreed(
+def test_replayed_files_equal_the_golden_ones(
     replayed: Path, golden: Callable[[str, bytes], None]
 ) -> None:
     found = files(replayed)
@@ -86,11 +80,11 @@ def test_what_is_written_is_what_was_agreed(
     golden(f"replay/{replayed.name}/media.json", json.dumps(digests, indent=1).encode() + b"\n")
 
 
-def test_a_live_window_of_it_is_what_was_agreed(
+def test_live_manifests_of_a_replay_equal_the_golden_ones(
     replayed: Path, golden: Callable[[str, bytes], None]
 ) -> None:
     timeline = replace(timeline_of((replayed / "journal").read_bytes()), ended=False)
-    view = ChannelView(timeline, window=timeline.grid.duration * 3, retention=Fraction(3600))
+    view = ChannelSnapshot(timeline, window=timeline.grid.duration * 3, retention=Fraction(3600))
     now = timeline.grid.micros(timeline.edge + 1)
     tracks = ("", "", "", *timeline.tracks)
     kinds = (ManifestKind.DASH, ManifestKind.SMOOTH, ManifestKind.HLS_MULTIVARIANT)
@@ -100,9 +94,10 @@ def test_a_live_window_of_it_is_what_was_agreed(
     ):
         plan = decide(Manifest(timeline.channel, kind, track), view, now)
         assert isinstance(plan, ServeManifest)
-        golden(f"replay/{replayed.name}/live/{name}", render(plan, Tapes()).plain())
+        golden(f"replay/{replayed.name}/live/{name}", render(plan, ListCaches()).plain())
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("ladder", ["passthrough", f"{ROOT}/tests/support/small.yaml"])
 def test_the_same_bytes_every_time(tmp_path: Path, ladder: str) -> None:
     first, second = (
@@ -122,17 +117,24 @@ def test_start_is_moved_to_the_grid_and_the_same_instant_has_the_same_number(
     assert timeline.period.anchor.utc == timeline.grid.micros(number)
 
 
-def test_the_oldest_ffmpeg_cuts_the_same_segments(replayed: Path, tmp_path: Path) -> None:
+@pytest.mark.extended
+@pytest.mark.parametrize("feed", CAMERA_FEEDS)
+def test_the_oldest_ffmpeg_cuts_the_same_segments(feed: footage.Feed, tmp_path: Path) -> None:
     """Debian 12's is 5.1; its init sections differ, and so the names of theirs."""
-    other = replay(tmp_path, replayed.name, "--ffmpeg", "/usr/bin/ffmpeg")
+    programs = ((), ("--ffmpeg", "/usr/bin/ffmpeg"))
+    folders = [
+        replay(tmp_path / str(number), "camera", *options, feed=feed())
+        for number, options in enumerate(programs)
+    ]
     for playlist in ("v0/index.m3u8", "a0/index.m3u8"):
         one, two = (
             [line for line in (folder / playlist).read_text().splitlines() if "MAP" not in line]
-            for folder in (replayed, other)
+            for folder in folders
         )
         assert one == two
 
 
+@pytest.mark.extended
 def test_a_picture_whose_pixels_are_not_square_is_shown_as_it_was_meant(tmp_path: Path) -> None:
     feed = material.anamorphic(tmp_path / "white.mp4")
     ladder = f"{ROOT}/tests/support/small.yaml"
@@ -147,7 +149,8 @@ def test_a_picture_whose_pixels_are_not_square_is_shown_as_it_was_meant(tmp_path
     assert 'sar="4:3"' in (copied / "index.mpd").read_text()
 
 
-def test_what_cannot_be_replayed_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.extended
+def test_an_impossible_replay_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "noise.ts").write_bytes(bytes(range(256)) * 100)
     (tmp_path / "there" / "x").mkdir(parents=True)
     feed = str(FEED_OF["train"])
@@ -158,7 +161,7 @@ def test_what_cannot_be_replayed_is_one_line(tmp_path: Path) -> None:
         ([feed, "--start", "9999-12-31T23:59:59Z"], "not between the years 1970 and 2100"),
         ([feed, "--start", "1969-12-31T23:59:59Z"], "not between the years 1970 and 2100"),
         ([feed, "--ladder", "nosuch"], "no ladder 'nosuch'"),
-        ([feed, "--out", str(tmp_path / "there")], "exists: a replay starts with nothing"),
+        ([feed, "--out", str(tmp_path / "there")], "exists: remove it, or name another folder"),
         ([str(tmp_path / "noise.ts")], "noise.ts: no media"),
     ):
         command = [sys.executable, "-m", "packager", "replay", "--channel", "x", "--start", START]

@@ -1,4 +1,4 @@
-"""What cannot start says why in one line, with exit code 2, before anything is started."""
+"""A command that cannot start: one line, exit code 2, nothing started."""
 
 import socket
 import subprocess
@@ -28,18 +28,18 @@ def ringside(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 def config(folder: Path, **changes: str) -> Path:
     """A configuration that would run, but for `changes`: a key of the top level to its YAML."""
-    said = {
+    values = {
         "data": "data",
         "origin": f"{{host: 127.0.0.1, port: {free_port()}, control_port: {free_port()}}}",
         "channels": "{bars: {source: {type: pattern}, ladder: demo}}",
     }
     path = folder / "ringside.yaml"
-    path.write_text("".join(f"{key}: {value}\n" for key, value in (said | changes).items()))
+    path.write_text("".join(f"{key}: {value}\n" for key, value in (values | changes).items()))
     return path
 
 
 def refused(path: Path, command: str = "run") -> str:
-    """The one line that `command` says on its way to exit code 2."""
+    """The only line of `command` before exit code 2."""
     done = ringside(command, "-c", str(path))
     assert (done.returncode, done.stdout) == (2, "")
     line, end, more = done.stderr.partition("\n")
@@ -56,11 +56,15 @@ def taken() -> Iterator[int]:
 @pytest.mark.parametrize("key", ["port", "control_port"])
 def test_a_port_in_use(tmp_path: Path, key: str) -> None:
     with taken() as port:
-        path = config(tmp_path, origin=f"{{host: 127.0.0.1, {key}: {port}}}")
-        assert refused(path) == f"ringside: port {port} on 127.0.0.1: Address already in use"
+        other = "control_port" if key == "port" else "port"
+        ports = f"{key}: {port}, {other}: {free_port()}"
+        path = config(tmp_path, origin=f"{{host: 127.0.0.1, {ports}}}")
+        remedy = "stop the program that uses it, or configure another port"
+        reason = f"port {port} on 127.0.0.1: Address already in use: {remedy}"
+        assert refused(path) == f"ringside: {reason}"
 
 
-def test_a_host_that_nobody_knows(tmp_path: Path) -> None:
+def test_an_unknown_host_is_refused(tmp_path: Path) -> None:
     path = config(tmp_path, origin="{host: nobody.invalid, port: 8080}")
     assert refused(path).startswith("ringside: port 8080 on nobody.invalid: ")
 
@@ -95,7 +99,7 @@ def test_a_data_directory_that_another_packager_works_in(tmp_path: Path) -> None
         wait_until(lambda: b"ffmpeg.started" in (tmp_path / "log").read_bytes(), "the first")
         for command in ("run", "packager"):
             line = refused(path, command)
-            assert line.endswith("/data: another packager is at work there")
+            assert line.endswith("/data: another packager uses it")
     finally:
         first.terminate()
         first.wait(timeout=20)
@@ -105,22 +109,21 @@ def test_an_unknown_ladder(tmp_path: Path) -> None:
     path = config(tmp_path, channels="{bars: {source: {type: pattern}, ladder: nosuch}}")
     for command in ("run", "check", "packager"):
         line = refused(path, command)
-        assert line.startswith(f"ringside: {path}: channels.bars.ladder: no ladder 'nosuch'")
+        assert line.startswith(f"{path}:3:52: channels.bars.ladder: no ladder 'nosuch'")
         assert "sports-1080p50" in line
 
 
 def test_a_configuration_that_is_not_there(tmp_path: Path) -> None:
     for command in ("run", "check", "packager", "origin"):
-        assert refused(tmp_path / "none.yaml", command).endswith(
-            "none.yaml: No such file or directory"
-        )
+        path = tmp_path / "none.yaml"
+        assert refused(path, command).startswith(f"{path}: No such file or directory: ")
 
 
 def test_a_ffmpeg_that_is_missing(tmp_path: Path) -> None:
     path = config(tmp_path, ffmpeg="/nowhere/ffmpeg")
     for command in ("run", "check", "packager"):
         line = refused(path, command)
-        assert line == "ringside: ffmpeg: /nowhere/ffmpeg is missing or cannot be run"
+        assert line.startswith("ringside: ffmpeg: /nowhere/ffmpeg is missing or cannot be run: ")
 
 
 def script(folder: Path, text: str) -> Path:
@@ -133,16 +136,16 @@ def script(folder: Path, text: str) -> Path:
 def test_a_ffmpeg_that_is_too_old(tmp_path: Path) -> None:
     program = script(tmp_path, "echo ffmpeg version 4.3.6-0+deb11u1 Copyright")
     line = refused(config(tmp_path, ffmpeg=str(program)))
-    assert line == f"ringside: ffmpeg: {program} is version 4.3, at least 5.1 is needed"
+    assert line.startswith(f"ringside: ffmpeg: {program} is version 4.3, at least 5.1 is needed: ")
 
 
 def test_a_ffmpeg_that_is_something_else(tmp_path: Path) -> None:
     program = script(tmp_path, "echo hello")
     line = refused(config(tmp_path, ffmpeg=str(program)))
-    assert line == f"ringside: ffmpeg: {program} is not ffmpeg"
+    assert line.startswith(f"ringside: ffmpeg: {program} is not ffmpeg: ")
 
 
-def test_check_says_that_all_is_right(tmp_path: Path) -> None:
+def test_check_accepts_a_valid_configuration(tmp_path: Path) -> None:
     path = config(tmp_path)
     done = ringside("check", "-c", str(path))
     assert (done.returncode, done.stderr) == (0, "")
@@ -155,8 +158,9 @@ def test_the_shipped_configurations_are_right() -> None:
         assert ringside("check", "-c", str(path)).returncode == 0
 
 
-def test_no_command_shows_what_there_is() -> None:
+def test_ringside_without_a_command_shows_its_usage() -> None:
     done = ringside()
     assert done.returncode == 2
-    assert "usage: ringside" in done.stderr
+    assert done.stderr.startswith("usage: ringside")
+    assert done.stderr.endswith("ringside: no command given\n")
     assert ringside("--version").stdout.strip().count(".") == 2

@@ -12,7 +12,7 @@ import m3u8
 import pytest
 from lxml import etree
 
-from packager.ticks import MICROS, UtcMicros, iso8601, parse_iso8601
+from packager.timing.ticks import MICROS, UtcMicros, iso8601, parse_iso8601
 from tests.paths import ROOT
 from tests.support import programs
 from tests.support.file_server import file_server
@@ -152,13 +152,13 @@ def without_following(url: str) -> Answer:
     return Answer(int(status.split()[1]), dict(line.split(": ", 1) for line in lines), body)
 
 
-def test_what_is_not_there_says_why(running: Service) -> None:
+def test_an_unavailable_view_gives_its_reason(running: Service) -> None:
     for view, status, reason in (
-        ("event/past/", 404, "it left the retention"),
-        ("event/future/", 404, "it has not begun yet"),
+        ("event/past/", 404, "the view left the retention"),
+        ("event/future/", 404, "the view has not begun yet"),
         ("event/none/", 404, "no such event"),
         ("from/1/to/2/", 404, "left the retention|nothing was recorded then"),
-        ("from/4000000000/", 404, "it has not begun yet"),
+        ("from/4000000000/", 404, "the view has not begun yet"),
         ("from/01/", 400, "not a view"),
     ):
         answer = fetch(f"{running.live('bars')}/{view}index.mpd")
@@ -195,7 +195,7 @@ def test_an_event_from_its_beginning_to_its_end(running: Service) -> None:
     ("words", "reason"),
     [
         (("start", "bars", "UPPER"), "an event's name is at most 32|a channel's or event's name"),
-        (("start", "none", "x"), "no such channel at work"),
+        (("start", "none", "x"), "channel is not running"),
         (("list", "none"), "no such channel"),
         (("start", "bars", "x", "--at", "yesterday"), "yesterday"),
         (("end", "bars", "all", "--at", "2000-01-01T00:00:00Z"), "which is not after"),
@@ -222,7 +222,7 @@ def test_an_order_that_cannot_be_is_one_line(
 
 
 @pytest.mark.parametrize("order", ["end", "remove"])
-def test_what_never_began_cannot_end(running: Service, order: str) -> None:
+def test_an_unknown_event_cannot_end(running: Service, order: str) -> None:
     done = ringside(running, order, "bars", "nothing")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "ringside: no such event\n")
     assert "nothing" not in ringside(running, "list", "bars").stdout
@@ -248,6 +248,7 @@ def test_a_proxy_of_the_environment_is_for_the_world(
     assert ringside(running, "list", "bars").returncode == 0
 
 
+@pytest.mark.extended
 def test_events_outlive_everything(running: Service) -> None:
     assert ringside(running, "start", "bars", "kept").returncode == 0
     before = ringside(running, "list", "bars").stdout
@@ -271,6 +272,7 @@ def harvest(running: Service, *words: str) -> "subprocess.CompletedProcess[str]"
     )  # fmt: skip
 
 
+@pytest.mark.extended
 def test_a_harvest_is_all_that_a_file_server_needs(running: Service, tmp_path: Path) -> None:
     first = first_of(running)
     start, end = (iso8601(UtcMicros(n * 1_920_000)) for n in (first, first + 3))
@@ -294,7 +296,8 @@ def test_a_harvest_is_all_that_a_file_server_needs(running: Service, tmp_path: P
     assert not out.with_name("reaped.partial").exists()
 
 
-def test_a_harvest_of_less_than_was_asked_for_says_so(running: Service, tmp_path: Path) -> None:
+@pytest.mark.extended
+def test_a_partial_harvest_is_reported(running: Service, tmp_path: Path) -> None:
     begins = iso8601(UtcMicros(first_of(running) * 1_920_000))
     end = iso8601(UtcMicros((first_of(running) + 2) * 1_920_000))
     ringside(running, "start", "bars", "early", "--at", "2001-01-01T00:00:00Z", "--end", end)
@@ -303,19 +306,23 @@ def test_a_harvest_of_less_than_was_asked_for_says_so(running: Service, tmp_path
     assert (done.returncode, done.stdout) == (0, f"harvested to {tmp_path / 'early'}\n")
     (said,) = (line for line in done.stderr.splitlines() if line.startswith("ringside: "))
     assert said == (
-        f"ringside: the event early lasts from 2001-01-01T00:00:00.000Z to {end}: "
-        f"harvested is what is there of it, from {begins} to {end}"
+        f"ringside: the event early lasts from 2001-01-01T00:00:00.000Z to {end}; "
+        f"only {begins} to {end} was available and is harvested"
     )
 
 
-def test_what_cannot_be_harvested_is_one_line(running: Service, tmp_path: Path) -> None:
+@pytest.mark.extended
+def test_an_impossible_harvest_is_reported_in_one_line(running: Service, tmp_path: Path) -> None:
     for words, reason in (
         (["none", "--out", str(tmp_path / "x")], "no event none in bars"),
         (["all", "--out", str(tmp_path / "x")], "the event all is not over"),
-        (["past", "--out", str(tmp_path / "x")], "nothing is left of the event past"),
+        (["past", "--out", str(tmp_path / "x")], "the retention has deleted the whole event past"),
         (["future", "--out", str(tmp_path / "x")], "the event future is not over yet"),
-        (["past", "--out", str(tmp_path)], "nothing is left|a harvest starts with nothing"),
-        (["past", "--channel", "no", "--out", str(tmp_path / "x")], "--channel no: no such"),
+        (
+            ["past", "--out", str(tmp_path)],
+            "deleted the whole event past|a harvest starts with nothing",
+        ),
+        (["past", "--channel", "no", "--out", str(tmp_path / "x")], "--channel 'no': no such"),
     ):
         done = harvest(running, *words)
         assert done.returncode == 2

@@ -13,15 +13,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from packager.counting import forget
-from packager.records import Ended
-from packager.ticks import UtcMicros
+from packager.host.metrics_folder import clear
+from packager.timeline.records import SourceEnded
+from packager.timing.ticks import UtcMicros
 from tests.paths import ROOT
 from tests.support.channel import FIRST, WHOLE, channel
 from tests.support.service import fetch, free_port, wait_until
 from tests.support.site import read_answer, request
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.extended]
 
 PATHS = (f"/live/tv/v0/{FIRST}.m4s", "/live/tv/v0/index.m3u8", "/live/tv/index.mpd")
 
@@ -40,7 +40,7 @@ class Origin:
         return sorted(child.pid for child in children if _is_at_work(child))
 
     def clients_of(self, worker: int) -> set[int]:
-        """The ports of those who are connected to a worker."""
+        """The ports of the clients that are connected to a worker."""
         connections = psutil.Process(worker).net_connections("tcp")
         return {c.raddr.port for c in connections if c.raddr and c.laddr.port == self.port}
 
@@ -55,7 +55,7 @@ def _is_at_work(child: psutil.Process) -> bool:
 @contextmanager
 def an_origin(folder: Path, workers: int = 2) -> Iterator[Origin]:
     made = channel(folder / "data")
-    made.note(Ended(UtcMicros(made.grid.micros(made.journal.timeline.edge + 1))))
+    made.note(SourceEnded(UtcMicros(made.grid.micros(made.journal.timeline.edge + 1))))
     port, control_port = free_port(), free_port()
     config = folder / "ringside.yaml"
     config.write_text(
@@ -69,12 +69,12 @@ def an_origin(folder: Path, workers: int = 2) -> Iterator[Origin]:
         )
     origin = Origin(port, control_port, process)
     try:
-        wait_until(lambda: log.read_text().count("origin.serving") == workers, "all workers")
+        wait_until(lambda: log.read_text().count("origin.started") == workers, "all workers")
         yield origin
     finally:
         process.terminate()
         process.wait(20)
-        forget(folder / "data")
+        clear(folder / "data")
 
 
 @dataclass
@@ -85,7 +85,7 @@ class Crowd:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     answers: int = 0
     renewed: int = 0
-    """Connections that an answer said to be over."""
+    """Connections that a response closed."""
     broken: set[int] = field(default_factory=set)
     """Local ports of connections that broke in the middle of a request."""
 
@@ -117,7 +117,7 @@ class Crowd:
             await asyncio.sleep(0)
 
     async def gone_on(self, more: int) -> None:
-        """Until so many more answers have come."""
+        """Wait for so many more responses."""
         until = self.answers + more
         async with asyncio.timeout(30):
             while self.answers < until:
@@ -146,7 +146,7 @@ async def test_a_killed_worker_costs_its_own_connections_and_is_replaced(tmp_pat
         assert crowd.broken <= lost
 
 
-async def test_who_waits_at_a_worker_that_stands_still_is_served_by_another(
+async def test_requests_to_a_stopped_worker_are_served_by_another(
     tmp_path: Path,
 ) -> None:
     with an_origin(tmp_path) as origin:
@@ -191,7 +191,7 @@ async def test_workers_are_as_many_as_before_when_renewed_while_one_is_away(
 ) -> None:
     with an_origin(tmp_path) as origin:
         for _ in range(3):
-            # Each time it is away for longer before it is started anew.
+            # Each time the restart waits longer.
             os.kill(origin.workers()[-1], signal.SIGKILL)
             wait_until(lambda: len(origin.workers()) == 2, "the worker")
         before = {*origin.workers()}

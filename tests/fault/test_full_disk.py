@@ -1,4 +1,4 @@
-"""A disk that is full for a while: what was named stays, and it goes on by itself."""
+"""A disk that is full for a while: listed media stays, and the channel goes on by itself."""
 
 import re
 import resource
@@ -7,11 +7,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.fault.test_processes import CHANNELS, NAMES, SMALL, TRACK, published, went_on
 from tests.support.full_disk import fill, small_disk
 from tests.support.service import Service, fetch, service, wait_until
+from tests.support.two_channels import CHANNELS, NAMES, SMALL, TRACK, published, went_on
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.extended]
 
 NO_ROOM = (20_000, resource.RLIM_INFINITY)
 """Bytes: the log and the journal still go on."""
@@ -78,7 +78,7 @@ def test_a_retention_that_the_disk_has_no_room_for_is_as_long_as_it_can_be(tmp_p
     bars = f"  bars: {{source: {{type: pattern, width: 320, height: 180}}, ladder: {ladder}}}"
     with small_disk(tmp_path / "data", "1200k"), service(tmp_path, bars) as running:
         running.wait_for_segments("bars", 2)
-        wait_until(lambda: len(running.events("disk.full")) >= 2, "a full disk", 60)
+        wait_until(lambda: len(running.events("disk.filled")) >= 2, "a full disk", 60)
         full = published(running, "bars")
         wait_until(lambda: published(running, "bars").newest > full.newest + 2, "growth of bars")
         assert published(running, "bars").period == 0
@@ -94,8 +94,8 @@ def test_a_retention_that_the_disk_has_no_room_for_is_as_long_as_it_can_be(tmp_p
         assert float(found[1]) > 0
 
 
-def test_a_disk_full_of_what_is_pinned_is_named(tmp_path: Path) -> None:
-    """What an event has stays; the channel says that it has no room, though the disk is full."""
+def test_a_disk_full_of_pinned_media_is_reported(tmp_path: Path) -> None:
+    """Media of an event stays on a full disk, and the channel reports that it has no room."""
     bars = f"""
   bars:
     source: {{type: pattern, width: 320, height: 180}}

@@ -1,4 +1,4 @@
-"""Kill -9 at any instant, of anything: what was named stays, and time goes on."""
+"""Kill -9 of any process at any instant: listed media stays, and time goes on."""
 
 import random
 import re
@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from origin.view import From, path_of
-from packager.fold import fold
-from packager.journal import Reader
+from origin.urls.view import StartOverView, path_of
+from packager.journal.format import JournalReader
 from packager.layout import JOURNAL
-from packager.timeline import Timeline
-from tests.fault.test_processes import SMALL, no_process_left
+from packager.timeline.apply import fold
+from packager.timeline.model import Timeline
 from tests.support.service import Service, fetch, service, wait_until
+from tests.support.two_channels import SMALL, no_process_left
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.fault, pytest.mark.extended, pytest.mark.timeout(3600)]
 
 CHANNEL = f"""
   bars:
@@ -34,7 +34,7 @@ LONGEST = 4.0
 
 @dataclass
 class Watch:
-    """What a viewer knows, and what was written down before a kill."""
+    """A viewer's knowledge of a channel, and the records from before a kill."""
 
     running: Service
     chance: random.Random
@@ -43,12 +43,12 @@ class Watch:
 
     @property
     def journal(self) -> bytes:
-        """As far as its records are whole."""
+        """The journal up to its last whole record."""
         data = (self.running.folder / "data" / "bars" / JOURNAL).read_bytes()
         return data[: data.rfind(b"\n") + 1]
 
     def timeline(self) -> Timeline:
-        return fold(Reader().feed(self.journal))
+        return fold(JournalReader().feed(self.journal))
 
     def get(self, path: str) -> bytes:
         answer = fetch(f"{self.running.live('bars')}/{path}")
@@ -56,7 +56,7 @@ class Watch:
         return answer.body
 
     def kill_anywhen(self, victims: tuple[str, ...]) -> bytes:
-        """The journal as it was just before."""
+        """Kill `victims` at a random instant; the journal just before."""
         for name in ALL:
             self.running.pid_of(name)
         time.sleep(self.chance.uniform(0, LONGEST))
@@ -70,8 +70,8 @@ class Watch:
         return before
 
     def all_is_there(self, before: bytes) -> None:
-        """Wait until the channel has gone on; see that it has all that was named before."""
-        was = fold(Reader().feed(before))
+        """Wait until the channel goes on; check that all segments listed before are served."""
+        was = fold(JournalReader().feed(before))
         wait_until(lambda: self._edge() > was.last_number + 1, "new segments", 60)
         assert self.journal.startswith(before)
         now = self.timeline()
@@ -98,7 +98,7 @@ class Watch:
 
     def _from_the_first_second(self, was: Timeline) -> None:
         first = was.periods[0].number
-        view = path_of(From(was.grid.micros(first)))
+        view = path_of(StartOverView(was.grid.micros(first)))
         for track in was.tracks.values():
             text = self.get(f"{view}{track.id}/index.m3u8").decode()
             numbers = [int(n) for n in re.findall(r"(\d+)\.m4s$", text, re.MULTILINE)]
@@ -111,7 +111,9 @@ class Watch:
             assert passed >= was.periods[-1].index
 
 
-def test_whatever_is_killed_whenever(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_any_process_may_be_killed_at_any_instant(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     chance = random.Random(SEED)
     left = request.config.getoption("--kills")
     before = b""

@@ -1,4 +1,4 @@
-"""A journal that is damaged or taken away: it is named, and the channel goes on."""
+"""A damaged or removed journal is reported, and the channel goes on."""
 
 import re
 import shutil
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.test_processes import CHANNELS, NAMES, TRACK, Published, published, went_on
 from tests.support.service import Service, fetch, service, wait_until
+from tests.support.two_channels import CHANNELS, NAMES, TRACK, Published, published, went_on
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.extended]
 
 
 def wait_for_newer(running: Service, name: str, before: Published) -> None:
@@ -21,7 +21,7 @@ def wait_for_newer(running: Service, name: str, before: Published) -> None:
     wait_until(is_newer, f"growth of {name}", 40)
 
 
-def test_a_folder_taken_away_from_under_a_channel_is_made_anew(tmp_path: Path) -> None:
+def test_a_removed_channel_folder_is_recreated(tmp_path: Path) -> None:
     with service(tmp_path, CHANNELS) as running:
         for name in NAMES:
             running.wait_for_segments(name, 2)
@@ -33,7 +33,7 @@ def test_a_folder_taken_away_from_under_a_channel_is_made_anew(tmp_path: Path) -
         assert running.events("process.died") == []
 
 
-def test_a_damaged_journal_is_set_aside_and_no_number_comes_again(tmp_path: Path) -> None:
+def test_a_damaged_journal_is_set_aside_and_no_number_is_reused(tmp_path: Path) -> None:
     with service(tmp_path, CHANNELS) as running:
         for name in NAMES:
             running.wait_for_segments(name, 3)
@@ -52,8 +52,8 @@ def test_a_damaged_journal_is_set_aside_and_no_number_comes_again(tmp_path: Path
             kept = before[name].etags.keys() & after.etags.keys()
             assert all(before[name].etags[number] == after.etags[number] for number in kept)
             assert (tmp_path / "data" / name / "journal.damaged").exists()
-            # Media that only the damaged journal names stays as long as that does.
+            # Media that only the damaged journal lists stays as long as that journal.
             folder = tmp_path / "data" / name / TRACK[name]
             assert all((folder / f"{number}.m4s").exists() for number in before[name].etags)
-        named = running.events("journal.damaged")
+        named = running.events("journal.damage_found")
         assert {event["channel"] for event in named} == set(NAMES)

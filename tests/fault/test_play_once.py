@@ -6,16 +6,16 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-from tests.paths import FEEDS
+from tests.support import footage
 from tests.support.service import Service, fetch, service, wait_until
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.extended]
 
 
 def clip(out: Path) -> Path:
     """A few segments of a recording."""
     program = imageio_ffmpeg.get_ffmpeg_exe()
-    command = [program, "-v", "error", "-nostdin", "-i", str(FEEDS / "train-360p30.ts")]
+    command = [program, "-v", "error", "-nostdin", "-i", str(footage.train())]
     subprocess.run([*command, "-t", "5", "-c", "copy", str(out)], check=True, timeout=60)
     return out
 
@@ -32,7 +32,7 @@ def playlist(running: Service) -> str:
 
 
 def times_ended(running: Service) -> int:
-    events = running.events("channel.state")
+    events = running.events("channel.state_changed")
     return sum(event["state"] == "ended" for event in events)
 
 
@@ -43,7 +43,7 @@ def wait_for_the_end(running: Service, times: int) -> str:
     )
 
 
-def test_what_has_ended_is_not_played_again(tmp_path: Path) -> None:
+def test_an_ended_source_is_not_played_again(tmp_path: Path) -> None:
     channels = once(clip(tmp_path / "match.ts"))
     with service(tmp_path, channels) as first:
         whole = wait_for_the_end(first, 1)

@@ -1,4 +1,4 @@
-"""What a power loss leaves: a journal cut at any byte, segments of any length."""
+"""After a power loss: a journal cut at any byte, and segments of any length."""
 
 import os
 import random
@@ -7,14 +7,14 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from packager.fold import fold
-from packager.journal import Reader
+from packager.journal.format import JournalReader
 from packager.layout import JOURNAL
-from tests.fault.test_processes import SMALL
+from packager.timeline.apply import fold
 from tests.support.power_loss import GONE, Before, Name, before, lengths, survive
 from tests.support.service import fetch, service, wait_until
+from tests.support.two_channels import SMALL
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.extended]
 
 END = 4096
 """Bytes of a journal that may not be on the disk yet."""
@@ -79,13 +79,13 @@ def test_it_is_named_and_the_channel_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "bars"
     with service(tmp_path, CHANNEL) as running:
         running.wait_for_segments("bars", 4)
-    was = fold(Reader().feed((folder / JOURNAL).read_bytes()))
+    was = fold(JournalReader().feed((folder / JOURNAL).read_bytes()))
     hurt = was.tracks["270p"].segments[-2].number
     os.truncate(folder / "270p" / f"{hurt}.m4s", 1000)
     with (folder / JOURNAL).open("ab") as journal:
         journal.write(bytes(300))
     with service(tmp_path, CHANNEL) as running:
-        problem = "not whole in the store, as after a power loss: 1 segment of 270p"
+        problem = "incomplete in the store, as after a power failure: 1 segment of 270p"
         wait_until(lambda: problem in running.log, "the problem")
         assert [event["level"] for event in running.events("store.lost")] == ["warning"]
         wait_until(lambda: running.status("bars")["state"] == "live", "the channel")

@@ -2,7 +2,7 @@
 
     python -m tests.fuzz TARGET SECONDS
 
-What covers something new is kept in tests/out/fuzz/TARGET; what fails lies there too.
+Inputs that cover new code, and inputs that fail, are kept in tests/out/fuzz/TARGET.
 """
 
 import sys

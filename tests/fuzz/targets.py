@@ -1,4 +1,4 @@
-"""What is fuzzed: each target takes any bytes, and fails where a law is broken.
+"""The fuzz targets: each takes any bytes, and fails where a law is broken.
 
 Every input is accepted, or refused with the exception that is documented for that.
 """
@@ -13,28 +13,29 @@ from functools import cache
 from pathlib import Path
 from zlib import crc32
 
-from origin import wire
-from origin.caching import Policy
-from origin.encoding import wants_gzip
-from origin.ranges import Unsatisfiable, parse_range
-from origin.request import Manifest, parse
-from origin.runtime.access_log import AccessLog
-from origin.runtime.answers import Answers
-from origin.runtime.connection import Connection
-from origin.runtime.follow import FollowedChannel
-from origin.runtime.headers import Stamps
-from origin.runtime.hot import HotPath, Outcome
-from origin.runtime.quality import Quality
-from origin.view import path_of
-from packager.clock import ManualClock
+from origin.http import http1
+from origin.http.cache_policy import CachePolicy
+from origin.http.content_coding import wants_gzip
+from origin.http.ranges import Unsatisfiable, parse_range
+from origin.runtime.content.responder import Responder
+from origin.runtime.journal.follower import FollowedChannel
+from origin.runtime.server.connection.connection import Connection
+from origin.runtime.server.exchange import Exchange
+from origin.runtime.server.fast_path import FastPath, FastPathOutcome
+from origin.runtime.server.held_requests import HeldRequests
+from origin.runtime.telemetry.access_log import AccessLog
+from origin.runtime.telemetry.cmcd_metrics import CmcdMetrics
+from origin.urls.request import Manifest, parse
+from origin.urls.view import path_of
 from packager.errors import JournalError
-from packager.fold import apply
-from packager.journal import Reader, encode
-from packager.rtmp.session import Ended, Media, PublishWanted, Send, Session
-from packager.timeline import Timeline
-from tests.support.answers import heads
+from packager.journal.format import JournalReader, encode
+from packager.rtmp.session import PublishWanted, RtmpMedia, RtmpSession, SendBytes, SessionEnded
+from packager.timeline.apply import apply
+from packager.timeline.model import Timeline
+from packager.timing.clock import ManualClock
 from tests.support.channel import a_feed, packager, publish
 from tests.support.requests import SEPARATOR, parsed
+from tests.support.responses import heads
 from tests.support.rtmp import GREETING, ChunkWriter, connecting, opening
 
 _ROOM = 1 << 22
@@ -44,12 +45,15 @@ _STATUS = re.compile(rb"HTTP/1\.1 [1-5][0-9]{2} [A-Za-z -]+")
 
 
 class _Owner:
-    """Who looks after a connection of which nobody reads."""
+    """The owner of a connection whose client reads later."""
 
     tick = 0.0
 
     def requests(self, connection: Connection, data: bytes) -> None:
         raise AssertionError((connection, data))
+
+    def aiohttp_protocol(self) -> asyncio.Protocol:
+        raise AssertionError
 
     def forget(self, connection: Connection) -> None:
         raise AssertionError(connection)
@@ -66,11 +70,11 @@ class _Site:
         channel = FollowedChannel("tv", made.folder, Fraction(20), Fraction(3600))
         channel.catch_up()
         clock = ManualClock(made.grid.micros(made.first + 4))
-        answers = Answers({"tv": channel}, data, Policy(), clock, _ROOM)
-        self.hot = HotPath(
-            answers, clock, Stamps(clock), AccessLog("full", lambda _: None), Quality()
-        )
-        self.hot._begin()
+        responder = Responder({"tv": channel}, data, CachePolicy(), _ROOM)
+        log = AccessLog("full", lambda _: None)
+        exchange = Exchange(responder, clock, log, CmcdMetrics())
+        self.hot = FastPath(exchange, HeldRequests(exchange))
+        self.hot.begin_batch()
         self.client, server = socket.socketpair()
         for end in (self.client, server):
             end.settimeout(0)
@@ -78,10 +82,10 @@ class _Site:
         self.connection = Connection(server, "", _Owner())
         self.loop = asyncio.new_event_loop()
 
-    def ask(self, head: bytes) -> tuple[Outcome, bytes]:
-        """What becomes of a request, and what is said to it."""
+    def ask(self, head: bytes) -> tuple[FastPathOutcome, bytes]:
+        """The outcome of a request, and the bytes of its response."""
         outcome = self.hot.answer(self.connection, head)
-        self.hot._count()
+        self.hot.end_batch()
         try:
             return outcome, self.client.recv(_ROOM)
         except BlockingIOError:
@@ -94,14 +98,14 @@ def _site() -> _Site:
 
 
 def hot(data: bytes) -> None:
-    """What is answered at once is what a full parser reads, and the answer is one."""
+    """A full parser reads the same request as the fast path, which sends one response."""
     site = _site()
     for part in data.split(SEPARATOR)[:-1]:
         head = part + SEPARATOR
         outcome, said = site.ask(head)
-        if outcome is not Outcome.SENT:
+        if outcome is not FastPathOutcome.SENT:
             assert not said
-            return  # what follows is aiohttp's to read
+            return  # aiohttp reads the rest
         found = parsed(head, site.loop)
         assert found is not None
         (message,), whole = found
@@ -121,15 +125,15 @@ def hot(data: bytes) -> None:
 def lines(data: bytes) -> None:
     """Header lines that are plain are those that a full parser reads."""
     for length in range(min(len(data), 40)):
-        wire.may_become_plain(data[:length])
+        http1.may_become_plain(data[:length])
     block = data.partition(SEPARATOR)[0] + SEPARATOR
-    read = wire.read_lines(block)
+    read = http1.read_lines(block)
     if read is None:
         return
     found = parsed(b"GET / HTTP/1.1\r\n" + block, _site().loop)
     assert found is not None
     (message,), _ = found
-    assert wire.lines_of({n.lower(): v for n, v in message.headers.items()}) == read
+    assert http1.lines_of({n.lower(): v for n, v in message.headers.items()}) == read
 
 
 def path(data: bytes) -> None:
@@ -143,7 +147,7 @@ def path(data: bytes) -> None:
 
 
 def ranges(data: bytes) -> None:
-    """A range lies within its body, or is none, or is outside."""
+    """A range lies within its body, is ignored, or is refused."""
     size, text = len(data) * 257 % 5000, data.decode("latin-1")
     wants_gzip(text)
     try:
@@ -156,17 +160,17 @@ def ranges(data: bytes) -> None:
 
 
 def journal(data: bytes) -> None:
-    """Lines are records or damage, however they come; what was read can be written and read."""
+    """Any split of the lines gives the same records or damage; records survive a round trip."""
     whole = b"".join(b"%08x %b\n" % (crc32(body), body) for body in data.split(b"\n"))
-    reader, timeline = Reader(), Timeline()
+    reader, timeline = JournalReader(), Timeline()
     try:
         records = list(reader.feed(whole))
     except JournalError:
         return
     assert reader.damaged or reader.offset == len(whole)
-    octets = Reader()
+    octets = JournalReader()
     assert [one for octet in whole for one in octets.feed(bytes([octet]))] == records
-    assert list(Reader().feed(b"".join(map(encode, records)))) == records
+    assert list(JournalReader().feed(b"".join(map(encode, records)))) == records
     try:
         for record in records:
             timeline = apply(timeline, record)
@@ -176,24 +180,24 @@ def journal(data: bytes) -> None:
 
 @cache
 def _begun() -> tuple[bytes, ...]:
-    """What an encoder has said before."""
+    """The bytes that an encoder sent before."""
     return b"", GREETING, connecting(ChunkWriter()), opening(ChunkWriter(), size=200)
 
 
 def _heard(parts: list[bytes]) -> tuple[bytes, bytes, list[str]]:
-    """What is said to an encoder that says this, the media that it brings, and why it ended."""
-    session, sent, media, ended = Session(), b"", b"", list[str]()
+    """The bytes sent to the encoder, its media, and the reasons for the end of the session."""
+    session, sent, media, ended = RtmpSession(), b"", b"", list[str]()
     for part in parts:
         events = session.receive(part)
         while events:
             event = events.pop(0)
             assert not ended
             match event:
-                case Send(data):
+                case SendBytes(data):
                     sent += data
-                case Media(data):
+                case RtmpMedia(data):
                     media += data
-                case Ended(reason):
+                case SessionEnded(reason):
                     ended.append(reason)
                 case PublishWanted():
                     assert not events
@@ -202,7 +206,7 @@ def _heard(parts: list[bytes]) -> tuple[bytes, bytes, list[str]]:
 
 
 def rtmp(data: bytes) -> None:
-    """However a connection's bytes come, the same comes of them: media in whole tags, or an end."""
+    """Any split of a connection's bytes gives the same media in whole tags, or the same end."""
     if len(data) < 2:
         return
     prefix, said = _begun()[data[0] % 4], data[2:]

@@ -1,4 +1,4 @@
-"""Real caches in front of real origins: what a CDN is made of, on this machine.
+"""Real caches in front of real origins: the parts of a CDN on one machine.
 
     viewers -> edge -> shield -> origin A, or else origin B
 
@@ -25,8 +25,8 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 from yarl import URL
 
-from packager.clock import SystemClock
-from packager.counting import forget
+from packager.host.metrics_folder import clear
+from packager.timing.clock import SystemClock
 from tests.paths import ROOT
 from tests.support.channel import GRID, Packager, packager
 from tests.support.service import fetch, free_port, wait_until
@@ -38,18 +38,18 @@ DEPLOY = ROOT / "deploy"
 HOLDS = "3s"
 """How long the shield lets an origin think: longer than any of these origins holds a request."""
 PATIENCE = 30.0
-"""Seconds in which anything that is to happen has happened."""
+"""Seconds: the longest wait for any step."""
 
 
 def program(name: str) -> str:
-    """Where a program is that Debian keeps from the path of who is not root."""
+    """The path of a program that Debian leaves out of the PATH of users other than root."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     assert found, f"{name} is not there: tests/system-packages installs it"
     return found
 
 
 def filled_in(template: str, folder: Path, **values: str | int) -> str:
-    """A shipped template with these values, made as docs/cdn.md says."""
+    """A shipped template with these values, filled in as docs/cdn.md describes."""
     environment = folder / "values.env"
     lines = [f"{name}={shlex.quote(str(value))}\n" for name, value in values.items()]
     environment.write_text("".join(lines))
@@ -59,9 +59,9 @@ def filled_in(template: str, folder: Path, **values: str | int) -> str:
 
 @contextmanager
 def running(command: Sequence[str], log: Path) -> "Iterator[subprocess.Popen[bytes]]":
-    """A program that is there until left; what it says is shown where that is too early."""
-    with log.open("ab") as said:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
+    """Run a program until the end of the block; an early exit shows its output."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
     try:
         yield process
     except BaseException:
@@ -78,7 +78,7 @@ def running(command: Sequence[str], log: Path) -> "Iterator[subprocess.Popen[byt
 
 
 def serves(port: int) -> bool:
-    """Whether /healthz is answered with 200."""
+    """Whether /healthz answers with 200."""
     with suppress(OSError):
         return fetch(f"http://127.0.0.1:{port}/healthz").status == 200
     return False
@@ -88,7 +88,7 @@ def serves(port: int) -> bool:
 def cache(
     kind: Kind, folder: Path, behind: Sequence[int], timeout: str, failover_on: str
 ) -> Iterator[int]:
-    """A cache in front of what listens on two ports; gives its own."""
+    """A cache in front of the servers on two ports; yields the cache's own port."""
     folder.mkdir()
     port = free_port()
     values = {
@@ -112,10 +112,10 @@ def _nginx(folder: Path, values: Mapping[str, str]) -> list[str]:
     shutil.copy(DEPLOY / "nginx" / "nginx.conf", folder)
     text = filled_in("nginx/ringside.conf.template", folder, **values)
     (folder / "ringside.conf").write_text(text)
-    said = f"daemon off; pid {folder}/nginx.pid;"
+    directives = f"daemon off; pid {folder}/nginx.pid;"
     if os.geteuid() == 0:
-        said += " user root;"  # the folders of a test are nobody else's
-    return [program("nginx"), "-e", "stderr", "-c", str(folder / "nginx.conf"), "-g", said]
+        directives += " user root;"  # only root can read the folders of a test
+    return [program("nginx"), "-e", "stderr", "-c", str(folder / "nginx.conf"), "-g", directives]
 
 
 def _varnish(folder: Path, values: Mapping[str, str]) -> list[str]:
@@ -143,7 +143,7 @@ class Origin:
         return self.folder / "data"
 
     def start(self) -> None:
-        """Serve; also again after a kill."""
+        """Start the origin, also after a kill."""
         self.folder.mkdir(exist_ok=True)
         config = self.folder / "ringside.yaml"
         config.write_text(
@@ -159,19 +159,19 @@ class Origin:
         wait_until(lambda: serves(self.port), f"an origin on port {self.port}")
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal; after SIGKILL it is gone."""
+        """Send a signal; after SIGKILL, wait for the end of the process."""
         assert self.process is not None
         self.process.send_signal(number)
         if number is signal.SIGKILL:
             self.process.wait()
 
     def stop(self) -> None:
-        """End whatever of it there is."""
+        """End the process if it runs, and forget its data."""
         self.stack.close()
-        forget(self.data)
+        clear(self.data)
 
     def count(self, channel: str, *kinds: str, status: int = 0) -> int:
-        """Requests that it answered: of these kinds and this status, or of any."""
+        """The number of answered requests of these kinds and this status; by default of any."""
         text = fetch(f"http://127.0.0.1:{self.control_port}/metrics").text
         samples = [
             sample
@@ -191,7 +191,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Feed:
-    """A channel that several packagers publish alike, each for its origin."""
+    """A channel that several packagers publish with equal content, each for its own origin."""
 
     name: str
     made: tuple[Packager, ...]
@@ -208,19 +208,24 @@ class Feed:
                 one.whole(number, size=size)
 
     def trim(self, number: int) -> None:
-        """Let go of the segments before this number."""
+        """Trim the segments before this number."""
         for one in self.made:
             one.trim(number)
 
+    def catch_up(self) -> None:
+        """Publish the segments up to now: a live edge that stays is refused after a while."""
+        now = self.made[0].grid.number_at_micros(SystemClock().now())
+        self.publish(*range(self.edge + 1, now + 1))
+
     def resume(self) -> None:
-        """Go on now, in a new period."""
+        """Continue at the current time in a new period."""
         now = self.made[0].grid.number_at_micros(SystemClock().now())
         for one in self.made:
             one.begin(1, now - 1)
         self.publish(now - 1, now)
 
     def path(self, file: str) -> str:
-        """Of a file of the channel."""
+        """The path of a file of the channel."""
         return f"/live/{self.name}/{file}"
 
     def segment(self, number: int) -> str:
@@ -236,17 +241,11 @@ class Chain:
     shield: int
     origins: tuple[Origin, Origin]
     kinds: tuple[Kind, Kind]
-    """Of edge and shield."""
+    """The kinds of edge and shield."""
 
     def count(self, channel: str, *kinds: str, status: int = 0) -> int:
-        """Requests that the origins answered, both together."""
+        """The number of requests that both origins answered."""
         return sum(origin.count(channel, *kinds, status=status) for origin in self.origins)
-
-    def counted(self, channel: str, *kinds: str, status: int = 0) -> int:
-        """The same once there are any: an origin counts after it has answered."""
-        return wait_until(
-            lambda: self.count(channel, *kinds, status=status), f"requests for {channel}"
-        )
 
     def feed(
         self,
@@ -267,12 +266,14 @@ class Chain:
         for origin in chosen:
             url = f"http://127.0.0.1:{origin.port}{feed.segment(edge)}"
             wait_until(lambda url=url: fetch(url, "HEAD").status == 200, f"{name} at its origin")
+        # An origin counts a request after its response.
+        wait_until(lambda: all(one.count(name, "segment", status=200) for one in chosen), "counts")
         return feed
 
 
 @contextmanager
 def chain(folder: Path, edge: Kind, shield: Kind, channels: Sequence[str]) -> Iterator[Chain]:
-    """An edge and a shield, of a kind each, in front of two origins of these channels."""
+    """An edge and a shield of the given kinds in front of two origins of these channels."""
     with ExitStack() as stack:
         origins = (Origin(folder / "a", channels), Origin(folder / "b", channels))
         for origin in origins:
@@ -288,7 +289,7 @@ def chain(folder: Path, edge: Kind, shield: Kind, channels: Sequence[str]) -> It
 
 @dataclass(frozen=True)
 class Viewers:
-    """Who asks one port."""
+    """Viewers that send requests to one port."""
 
     port: int
     session: aiohttp.ClientSession
@@ -296,11 +297,11 @@ class Viewers:
     async def ask(
         self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Ask for a path; what holds of every answer is checked."""
+        """Request a path, and check the rules that hold for every response."""
         url = URL(f"http://127.0.0.1:{self.port}{path}", encoded=True)
         async with self.session.request(method, url, headers=headers, allow_redirects=False) as got:
             answer = Answer(got.status, got.headers, await got.read())
-        # nginx says it twice of a range that lies outside.
+        # nginx repeats the header for a range outside of the body.
         (caching,) = set(answer.headers.getall("Cache-Control"))
         assert re.fullmatch(r"no-store|public, max-age=\d+(, immutable)?", caching), answer.headers
         assert answer.one("Access-Control-Allow-Origin") == "*"
@@ -311,11 +312,11 @@ class Viewers:
     async def crowd(
         self, paths: Sequence[str], headers: Mapping[str, str] | None = None
     ) -> list[Answer]:
-        """Ask for all of these at once."""
+        """Request all of these paths at once."""
         return await asyncio.gather(*(self.ask(path, headers=headers) for path in paths))
 
     async def until(self, path: str, wanted: Callable[[Answer], bool]) -> list[Answer]:
-        """Ask again and again until an answer is as wanted; all of them, that one the last."""
+        """Repeat a request until a response is as wanted; all responses, that one last."""
         answers: list[Answer] = []
         async with asyncio.timeout(PATIENCE):
             while not answers or not wanted(answers[-1]):
@@ -326,7 +327,7 @@ class Viewers:
 
 @asynccontextmanager
 async def viewers(port: int) -> AsyncIterator[Viewers]:
-    """As many as wanted."""
+    """A client session for any number of viewers."""
     async with aiohttp.ClientSession(
         auto_decompress=False,
         connector=aiohttp.TCPConnector(limit=0),
@@ -337,10 +338,10 @@ async def viewers(port: int) -> AsyncIterator[Viewers]:
 
 
 def word(answer: Answer) -> str:
-    """What the edge says of an answer: its word is the last."""
+    """The edge's own verdict on a response: the last item of `X-Cache`."""
     return answer.one("X-Cache").rpartition(", ")[2]
 
 
 def was_hit(answer: Answer) -> bool:
-    """Whether the edge had it."""
+    """Whether the edge served its own copy."""
     return word(answer) == "HIT"

@@ -7,7 +7,9 @@ from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
 
-from packager.records import (
+from packager.runtime.storage.journal_writer import JournalWriter
+from packager.runtime.storage.media_store import MediaStore
+from packager.timeline.records import (
     Anchor,
     ChunkAdded,
     PeriodStarted,
@@ -16,13 +18,20 @@ from packager.records import (
     TrackAdded,
     Trimmed,
 )
-from packager.runtime.journal_writer import JournalWriter
-from packager.runtime.media_store import MediaStore
-from packager.smooth_clock import smooth_time
-from packager.ticks import MICROS, Grid, Ticks, UtcMicros
+from packager.timing.grid import Grid
+from packager.timing.smooth_time import smooth_time
+from packager.timing.ticks import MICROS, Ticks, UtcMicros
 from packager.track import Track
-from tests.feeds import START, Played, audio_track, begin, in_media_order, play, video_track
-from tests.strategies import described, init_data
+from tests.support.made_feeds import (
+    START,
+    Played,
+    audio_track,
+    begin,
+    in_media_order,
+    play,
+    video_track,
+)
+from tests.support.strategies import described, init_data
 
 GRID = Grid(Fraction(48, 25))
 FIRST = GRID.number_at_micros(START) + 1
@@ -36,7 +45,7 @@ MANIFESTS = ["index.m3u8", "v0/index.m3u8", "a0/index.m3u8", "index.mpd", "index
 
 @dataclass(frozen=True)
 class Script:
-    """Records of a channel; its tracks are v0 and a0 unless said otherwise."""
+    """Records of a channel; its tracks are v0 and a0 by default."""
 
     grid: Grid
 
@@ -47,7 +56,7 @@ class Script:
             yield TrackAdded(track)
 
     def chunk(self, track: Track, number: int, index: int, of: int, size: int) -> ChunkAdded:
-        """Chunk `index` of a segment that has `of`."""
+        """Chunk `index` of a segment of `of` chunks."""
         start, stop = (self.grid.boundary(n, track.timescale) for n in (number, number + 1))
         begin, end = (start + (stop - start) * i // of for i in (index, index + 1))
         return ChunkAdded(track.id, number, Ticks(begin), Ticks(end - begin), size)
@@ -55,7 +64,7 @@ class Script:
     def chunks(
         self, number: int, track: Track, count: int = 1, of: int = 1
     ) -> Iterator[ChunkAdded]:
-        """The first `count` chunks of a segment that has `of`."""
+        """The first `count` chunks of a segment of `of` chunks."""
         for index in range(count):
             yield self.chunk(track, number, index, of, 1000 + index)
 
@@ -133,7 +142,7 @@ class Packager:
             self.end(track, number)
 
     def trim(self, number: int) -> None:
-        """Let go of the segments before this number."""
+        """Trim the segments before this number."""
         gone = [
             (track.id, segment.number)
             for track in self.journal.timeline.tracks.values()
@@ -145,7 +154,7 @@ class Packager:
             self.store.remove(track_id, old)
 
     def path(self, track: str, number: int) -> Path:
-        """Where the bytes of a segment lie."""
+        """The file of a segment."""
         return self.folder / track / f"{number}.m4s"
 
     def fragment(self, index: int) -> str:
@@ -171,7 +180,7 @@ def channel(
 
 
 def low(data: Path, segment: Fraction = GRID.duration) -> Packager:
-    """The same with low latency: its parts are halves of segments."""
+    """The same channel with low latency: each part is half a segment."""
     return channel(data, segment, part=round(segment * MICROS / 2))
 
 

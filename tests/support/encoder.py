@@ -6,35 +6,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import imageio_ffmpeg
 
-from tests.paths import FEEDS
+from tests.support import footage
 
-TRAIN = FEEDS / "train-360p30.ts"
-HARBOUR = FEEDS / "harbour-1080p25.ts"
 _CONTAINERS = {"rtmp": "flv", "rtmps": "flv"}
 _PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
 class Look:
-    """How the feed is encoded; with nothing said it is sent as it is, which costs nothing."""
+    """How the feed is encoded; by default it is sent without encoding."""
 
     size: str | None = None
     """Such as 320x180."""
     frame_rate: str | None = None
     """Such as 25 or 30000/1001."""
     gop: int | None = None
-    """Pictures from keyframe to keyframe."""
+    """Frames from keyframe to keyframe."""
     audio_rate: int | None = None
     """Hz."""
     audio: bool = True
     offset: int = 0
-    """Seconds that timestamps begin at."""
+    """Seconds of the first timestamp."""
     pattern: bool = False
-    """A made-up picture and tone, endless, in place of the feed."""
+    """An endless generated picture and tone, in place of the feed."""
 
     @property
     def copies_video(self) -> bool:
@@ -49,7 +46,7 @@ AS_IT_IS = Look()
 
 
 def arguments(
-    url: str, look: Look = AS_IT_IS, feed: Path = TRAIN, *, loop: bool = True
+    url: str, look: Look = AS_IT_IS, feed: Path | None = None, *, loop: bool = True
 ) -> list[str]:
     """The command of an encoder that sends `feed` to `url`: rtmp(s), srt, udp, rtp or http(s)."""
     scheme = url.partition(":")[0]
@@ -61,7 +58,7 @@ def arguments(
         command += ["-map", "0:v", "-map", "1:a"]
     else:
         command += ["-stream_loop", "-1"] if loop else []
-        command += ["-re", "-i", str(feed), "-map", "0:v:0", "-map", "0:a:0"]
+        command += ["-re", "-i", str(feed or footage.train()), "-map", "0:v:0", "-map", "0:a:0"]
     if look.copies_video:
         command += ["-c:v", "copy"]
     else:
@@ -91,21 +88,21 @@ class Encoder:
     process: "subprocess.Popen[bytes]"
 
     def kill(self) -> None:
-        """As when its power goes: nothing more is said."""
+        """Kill it, as in a power failure: the connection is not closed."""
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> None:
-        """Politely: the stream is ended as its protocol wants it."""
+        """End the stream as its protocol requires."""
         self.process.send_signal(signal.SIGINT)
         self.process.wait(_PATIENCE)
 
     def freeze(self) -> None:
-        """It stays connected, and sends nothing."""
+        """Stop sending, and stay connected."""
         self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It goes on, with all that it has to make up for."""
+        """Continue, and send the delayed media."""
         self.process.send_signal(signal.SIGCONT)
 
     @property
@@ -117,16 +114,14 @@ class Encoder:
 def encoder(
     url: str,
     look: Look = AS_IT_IS,
-    feed: Path = TRAIN,
+    feed: Path | None = None,
     *,
     loop: bool = True,
-    said: IO[bytes] | None = None,
 ) -> Iterator[Encoder]:
-    """An encoder at work; killed when left. What it complains of goes to `said`."""
+    """Run an encoder until the end of the block."""
     command = arguments(url, look, feed, loop=loop)
-    stderr = subprocess.DEVNULL if said is None else said
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     running = Encoder(process)
     try:

@@ -9,19 +9,19 @@ from threading import Thread
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """A page that plays its files is of another origin."""
+    """A handler with CORS: the page that plays the files has another origin."""
 
     def end_headers(self) -> None:
         self.send_header("Access-Control-Allow-Origin", "*")
         super().end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log no request."""
 
 
 @contextmanager
 def file_server(folder: Path) -> Iterator[str]:
-    """Serve `folder`; gives its address."""
+    """Serve `folder`; yields its address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=folder)) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()

@@ -1,4 +1,4 @@
-"""Flashes and beeps that belong together: how far sound and picture are apart where it counts."""
+"""The distance in time between audio and video, measured by matching flashes and beeps."""
 
 import subprocess
 from array import array
@@ -8,25 +8,25 @@ from itertools import pairwise
 
 import imageio_ffmpeg
 
-from packager.cmaf.init import read_init
-from packager.cmaf.run import Defaults
-from packager.cmaf.whole import runs_of
+from packager.cmaf.init_section import read_init
+from packager.cmaf.samples import SampleDefaults
+from packager.cmaf.single_file import runs_of
 
 _BRIGHT = 128
-"""Of 256: what is on the bright side is a flash."""
+"""Of 256: a brighter frame is a flash."""
 _LOUD = 3000
-"""Of 32768: what is above it is a beep."""
+"""Of 32768: a louder sample is part of a beep."""
 _QUIET = Fraction(1, 20)
-"""Seconds of silence before a beep: a sine passes through nought too."""
+"""Seconds of silence before a beep: single samples of a sine are 0 too."""
 _FRAME = 1024
-"""Samples of a frame of sound."""
+"""Samples of an audio frame."""
 _PATIENCE = 60
 """Seconds."""
-_NONE = Defaults(0, 0, 0)
+_NONE = SampleDefaults(0, 0, 0)
 
 
 def sample_times(init: bytes, segments: Sequence[bytes]) -> list[Fraction]:
-    """When each sample of a track is shown or heard, in seconds since the epoch, in order."""
+    """Presentation times of a track's samples in seconds since the epoch, in order."""
     timescale = read_init(init).timescale
     times: list[Fraction] = []
     for run in (run for segment in segments for run in runs_of(segment, _NONE)):
@@ -69,17 +69,21 @@ def of_sound(init: bytes, segments: Sequence[bytes]) -> list[Fraction]:
     times = sample_times(init, segments)
     assert len(heard) == len(times) * _FRAME, "not all sound was decoded"
     begun: list[Fraction] = []
-    loud = Fraction(0)
-    for index, level in enumerate(heard):
-        if abs(level) > _LOUD:
-            at = times[index // _FRAME] + Fraction(index % _FRAME, rate)
-            if at - loud > _QUIET:
-                begun.append(at)
-            loud = at
+    last = Fraction(0)
+    for number, time in enumerate(times):
+        frame = heard[number * _FRAME : (number + 1) * _FRAME]
+        loud = [index for index, level in enumerate(frame) if abs(level) > _LOUD]
+        if not loud:
+            continue
+        # A frame is shorter than the silence before a beep.
+        first = time + Fraction(loud[0], rate)
+        if first - last > _QUIET:
+            begun.append(first)
+        last = time + Fraction(loud[-1], rate)
     return begun
 
 
 def apart(flashes: Sequence[Fraction], beeps: Sequence[Fraction]) -> list[Fraction]:
-    """How much later than its flash each beep is, in seconds, where both are there."""
+    """Seconds from the nearest flash to each beep, of pairs less than half a second apart."""
     pairs = [(beep, min(flashes, key=lambda flash: abs(flash - beep))) for beep in beeps]
     return [beep - flash for beep, flash in pairs if abs(beep - flash) < Fraction(1, 2)]

@@ -1,4 +1,4 @@
-"""An origin of live HLS: what ffmpeg has cut, shown as if it grew."""
+"""An origin of live HLS: the segments of a file, revealed one after the other."""
 
 import asyncio
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tests.support.lines import ffmpeg_sends
+from tests.support.receivers import ffmpeg_sends
 
 SEGMENT = 1
 """Seconds."""
@@ -17,7 +17,7 @@ _SECONDS = 40
 
 
 def cut(folder: Path) -> None:
-    """Two variants of a picture and a sound of their own, in segments of a second."""
+    """Two video variants and a separate audio rendition, in segments of a second."""
     picture = "testsrc2=size=160x90:rate=25"
     outputs = (("high", "0:v", "200k"), ("low", "0:v", "50k"), ("sound", "1:a", "0"))
     words = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine"]
@@ -40,21 +40,21 @@ high/index.m3u8?token=tell-nobody
 
 
 class Origin:
-    """What is served can be changed while it is."""
+    """The served files can be changed at any time."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
         self.url = url
         self.texts: dict[str, str] = {"index.m3u8": MULTIVARIANT}
-        """By path: in place of what there is."""
+        """By path: a response that replaces the file."""
         self.asked: list[str] = []
         self.stopped: int | None = None
-        """The segments there are, where they grow no more."""
+        """The number of segments; None while the playlist grows."""
         self.down = False
         self._began = asyncio.get_running_loop().time() - (_WINDOW + 1) * SEGMENT
 
     def media(self) -> str:
-        """A media playlist, now."""
+        """The current media playlist."""
         elapsed = asyncio.get_running_loop().time() - self._began
         there = min(int(elapsed / SEGMENT), _SECONDS) if self.stopped is None else self.stopped
         first = max(there - _WINDOW, 0)
@@ -83,7 +83,7 @@ class Origin:
 
 @asynccontextmanager
 async def origin(folder: Path, port: int) -> AsyncIterator[Origin]:
-    """Serve what `cut` made in `folder`."""
+    """Serve the output of `cut` in `folder`."""
     served = Origin(folder, f"http://127.0.0.1:{port}")
     application = web.Application()
     application.router.add_get("/{path:.*}", served.answer)

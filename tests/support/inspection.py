@@ -3,24 +3,24 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from packager.feed.container import Inspector, Report
+from packager.feed.report import Inspector, Report
 
 
 @dataclass(frozen=True)
 class Inspected:
-    """What an inspector says of a feed."""
+    """The results of an inspector for one feed."""
 
     data: bytes
-    """All that came out."""
+    """All bytes of the output."""
     starts: tuple[int, ...]
-    """Where in it pieces begin that start."""
+    """Offsets in `data` of the pieces that a decoder can start at."""
     prelude: bytes
     revision: int
     report: Report
 
 
 def inspected(looking: Inspector, parts: Iterable[bytes], now: int = 0) -> Inspected:
-    """Everything at the same time."""
+    """Put `parts` through an inspector, all at the same time."""
     out: list[bytes] = []
     starts: list[int] = []
     size = 0

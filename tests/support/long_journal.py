@@ -6,33 +6,34 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
-from packager.columns import Packed
-from packager.journal import VERSION, encode
+from packager.journal.format import VERSION, encode
 from packager.layout import JOURNAL, InitName, SegmentName
-from packager.records import (
+from packager.timeline.records import (
     Anchor,
-    Bundle,
-    Header,
-    Listed,
+    EdgeSet,
+    JournalHeader,
     PeriodStarted,
     Record,
+    SegmentBundle,
     TrackAdded,
 )
-from packager.ticks import Grid, UtcMicros
+from packager.timeline.segment_table import PackedSegments
+from packager.timing.grid import Grid
+from packager.timing.ticks import UtcMicros
 from packager.track import Track
-from tests.strategies import described, init_data
 from tests.support.channel import Script
+from tests.support.strategies import described, init_data
 
 GRID = Grid(Fraction(2))
 TRACKS = tuple(described(name) for name in ("v0", "v1", "v2", "v3", "v4", "a0"))
 CHUNKS = 4
-"""Of a segment."""
+"""Chunks of a segment."""
 SIZE = 1000
 """Bytes of a chunk."""
 _APPENDED = 1 << 20
-"""Bytes of a journal, at most, that came after it was written anew."""
+"""Most bytes appended to a journal since its compaction."""
 _AT_RISK = 200
-"""The newest segments of a track, whose files are of the length that the journal says."""
+"""The number of newest segments of a track whose files have the length in the journal."""
 
 
 def lay(folder: Path, name: str, hours: int, now: UtcMicros) -> int:
@@ -42,12 +43,12 @@ def lay(folder: Path, name: str, hours: int, now: UtcMicros) -> int:
     folder.mkdir(parents=True)
     appended = _APPENDED // sum(len(encode(record)) for record in _published(last))
     with (folder / JOURNAL).open("wb") as journal:
-        for record in [Header(VERSION, name, GRID.duration), *_begun(first)]:
+        for record in [JournalHeader(VERSION, name, GRID.duration), *_begun(first)]:
             journal.write(encode(record))
         for track in TRACKS:
             for record in _bundles(track, range(first, last - appended + 1)):
                 journal.write(encode(record))
-        journal.write(encode(Listed(last - appended)))
+        journal.write(encode(EdgeSet(last - appended)))
         for number in range(last - appended + 1, last + 1):
             journal.writelines(map(encode, _published(number)))
     for track in TRACKS:
@@ -61,13 +62,13 @@ def _begun(first: int) -> Iterator[Record]:
     yield from map(TrackAdded, TRACKS)
 
 
-def _bundles(track: Track, numbers: range) -> Iterator[Bundle]:
+def _bundles(track: Track, numbers: range) -> Iterator[SegmentBundle]:
     step = 250
     length = int(GRID.duration * track.timescale) // CHUNKS
     for at in range(0, len(numbers), step):
         some = numbers[at : at + step]
         chunks = CHUNKS * len(some)
-        packed = Packed(
+        packed = PackedSegments(
             number=some[0],
             steps=[1] * (len(some) - 1),
             published=[GRID.micros(number + 1) for number in some],
@@ -77,7 +78,7 @@ def _bundles(track: Track, numbers: range) -> Iterator[Bundle]:
             durations=[length] * chunks,
             sizes=[SIZE] * chunks,
         )
-        yield Bundle(track.id, 0, packed)
+        yield SegmentBundle(track.id, 0, packed)
 
 
 def _published(number: int) -> Iterator[Record]:
@@ -99,5 +100,5 @@ def _lay_files(folder: Path, numbers: range, track: Track) -> None:
         if number in at_risk:
             Path(path).write_bytes(bytes(CHUNKS * SIZE))
         else:
-            # The fastest way to so many names.
+            # Hard links are the fastest way to make so many files.
             os.link(empty, path)

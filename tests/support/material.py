@@ -1,4 +1,4 @@
-"""Feeds with something wrong, made of good ones."""
+"""Faulty feeds, made from good ones."""
 
 import random
 import subprocess
@@ -6,11 +6,10 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from tests.paths import FEEDS
+from tests.support import footage
 
 PACKET = 188
 """Bytes of an MPEG-TS packet."""
-_GOOD = FEEDS / "train-360p30.ts"
 
 
 def _ffmpeg(*arguments: str) -> None:
@@ -20,7 +19,7 @@ def _ffmpeg(*arguments: str) -> None:
 
 def only(kind: str, out: Path) -> Path:
     """One stream of a feed, `v` or `a`."""
-    _ffmpeg("-i", str(_GOOD), "-map", f"0:{kind}", "-c", "copy", str(out))
+    _ffmpeg("-i", str(footage.train()), "-map", f"0:{kind}", "-c", "copy", str(out))
     return out
 
 
@@ -33,7 +32,7 @@ def made_up(
     frame_rate: str = "25",
     sample_rate: int = 48_000,
 ) -> Path:
-    """A pattern of that size, as an encoder would send it; a keyframe each 25 frames."""
+    """A test pattern of that size, as an encoder sends it; a keyframe every 25 frames."""
     picture = f"testsrc2=size={width}x{height}:rate={frame_rate}:duration={seconds}"
     sound = f"sine=sample_rate={sample_rate}:duration={seconds}"
     _ffmpeg(
@@ -82,6 +81,12 @@ def flashing(
     return out
 
 
+def copied(out: Path, file: Path) -> Path:
+    """A file in another container, with the same streams and times."""
+    _ffmpeg("-copyts", "-i", str(file), "-c", "copy", "-avoid_negative_ts", "disabled", str(out))
+    return out
+
+
 def with_b_frames(out: Path, depth: int) -> Path:
     """Eight seconds at 25 fps with `depth` B-frames in a row, a keyframe each 48 frames."""
     pyramid = "normal" if depth > 1 else "none"
@@ -96,7 +101,7 @@ def with_b_frames(out: Path, depth: int) -> Path:
 
 
 def anamorphic(out: Path) -> Path:
-    """White all over, 16:9 with pixels of 4:3."""
+    """A white picture, 16:9 with pixels of 4:3."""
     _ffmpeg(
         "-f", "lavfi", "-i", "color=white:size=360x270:rate=25:duration=6,setsar=4/3",
         "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", str(out),
@@ -105,27 +110,27 @@ def anamorphic(out: Path) -> Path:
 
 
 def joined(out: Path, *files: Path) -> Path:
-    """Files after each other, as an encoder that starts anew sends them."""
+    """Concatenated files, as an encoder that restarts sends them."""
     out.write_bytes(b"".join(file.read_bytes() for file in files))
     return out
 
 
 def noise(out: Path) -> Path:
-    """No media at all."""
+    """A file without media."""
     out.write_bytes(random.Random(1).randbytes(300_000))
     return out
 
 
 def begun_late(out: Path) -> Path:
     """A feed joined between two keyframes."""
-    out.write_bytes(_GOOD.read_bytes()[300 * PACKET :])
+    out.write_bytes(footage.train().read_bytes()[300 * PACKET :])
     return out
 
 
 def with_junk(out: Path) -> Path:
-    """Bytes that are nothing, between packets."""
+    """A feed with junk bytes between its packets."""
     chance = random.Random(1)
-    good = _GOOD.read_bytes()
+    good = footage.train().read_bytes()
     step = 500 * PACKET
     pieces = [good[at : at + step] for at in range(0, len(good), step)]
     out.write_bytes(b"".join(p + chance.randbytes(chance.randrange(1, 2000)) for p in pieces))

@@ -1,4 +1,4 @@
-"""OBS Studio on a screen that nobody sees, streaming a plain colour."""
+"""OBS Studio on a virtual screen, streaming a plain colour."""
 
 import json
 import os
@@ -77,7 +77,7 @@ _COMMAND = (
 def obs(home: Path, server: str, key: str) -> Iterator[None]:
     """Stream 640x360 at 25 a second, a keyframe every 1.92 s, to `server` until left.
 
-    Then its power goes: nothing more is said. `home` is where its settings are.
+    At the end OBS is killed without a closing message. `home` is the folder of its settings.
     """
     settings = home / ".config/obs-studio"
     profile, scenes = settings / "basic/profiles" / _NAME, settings / "basic/scenes"

@@ -1,4 +1,4 @@
-"""A channel as a power loss may leave it, and what has to be true once it goes on."""
+"""A channel after a power loss, and the properties that it must have after the restart."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from origin.runtime.follow import FollowedChannel
-from packager.fold import fold
-from packager.journal import Reader
+from origin.runtime.journal.follower import FollowedChannel
+from packager.journal.format import JournalReader
 from packager.layout import JOURNAL, SegmentName
 from packager.manifest.dash import mpd
 from packager.manifest.hls import media
 from packager.manifest.smooth import client_manifest
-from packager.records import ChunkAdded, EventSet, PeriodStarted, Record
-from packager.runtime.journal_writer import JournalWriter
-from packager.runtime.publisher import Publisher
-from packager.ticks import UtcMicros
-from packager.timeline import Timeline
-from packager.window import rolling
-from tests.feeds import Played, audio_track, in_media_order, play, video_track
+from packager.manifest.window import rolling
+from packager.runtime.storage.journal_writer import JournalWriter
+from packager.runtime.storage.publisher import Publisher
+from packager.timeline.apply import fold
+from packager.timeline.model import Timeline
+from packager.timeline.records import ChunkAdded, EventSet, PeriodStarted, Record
+from packager.timing.ticks import UtcMicros
 from tests.support.channel import GRID, Packager, packager, publish
+from tests.support.made_feeds import Played, audio_track, in_media_order, play, video_track
 
 TRACKS = ("v0", "a0")
 Name = tuple[str, int]
-"""Of a segment: its track and number."""
+"""Track and number of a segment."""
 GONE = -1
-"""The length of a file that is not there."""
+"""The length that stands for a missing file."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ class Before:
         return max(r.index for r in self.records if isinstance(r, PeriodStarted))
 
     def there(self, track: str, number: int, damage: "Mapping[Name, int]") -> int:
-        """Bytes that are left of a segment; of one that was trimmed there are none."""
+        """Remaining bytes of a segment; 0 for a trimmed one."""
         return damage.get((track, number), len(self.media.get((track, number), b"")))
 
     @property
     def after(self) -> UtcMicros:
-        """A moment at which the power is back."""
+        """The time of the restart."""
         return GRID.micros(max(self.numbers) + 5)
 
 
 def before(data: Path) -> Before:
-    """Two periods, a hole within the first, an event, a segment open in each track."""
+    """Two periods, a gap in the first, an event, and an open segment in each track."""
     made = packager(data)
     made.begin(0, made.first)
     for step in (0, 1, 2, 5, 6, 7):
@@ -78,16 +78,16 @@ def before(data: Path) -> Before:
         for path in made.folder.glob("*/*.m4s")
     }
     journal = (made.folder / JOURNAL).read_bytes()
-    return Before(journal, media, tuple(Reader().feed(journal)))
+    return Before(journal, media, tuple(JournalReader().feed(journal)))
 
 
 def lengths(size: int) -> Sequence[int]:
-    """Of a file of `size` bytes in two chunks, where something may be wrong with one."""
+    """The lengths to try for a file of `size` bytes in two chunks, a missing file included."""
     return GONE, 0, 1, size // 2 - 1, size // 2, size // 2 + 1, size - 1, size
 
 
 def lay(folder: Path, was: Before, damage: Mapping[Name, int]) -> None:
-    """The channel's files, some of them of other lengths."""
+    """Write the channel's files, some with the lengths of `damage`."""
     for (track, number), data in was.media.items():
         path = folder / track / str(SegmentName(number))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,9 +97,10 @@ def lay(folder: Path, was: Before, damage: Mapping[Name, int]) -> None:
 
 
 def survive(folder: Path, was: Before, cut: int, damage: Mapping[Name, int]) -> None:
-    """Cut the journal at a byte and files to lengths, start again, check what must be true.
+    """Cut the journal at a byte and files to lengths, start again, and check the properties.
 
-    Three follow: one had read all of the journal, one a part of what is left, one nothing.
+    Three followers take part. Before the restart, `ahead` has read all of the journal,
+    `behind` half of the part that stays, and `fresh` nothing.
     """
     lay(folder, was, damage)
     journal = folder / JOURNAL
@@ -111,11 +112,11 @@ def survive(folder: Path, was: Before, cut: int, damage: Mapping[Name, int]) -> 
     journal.write_bytes(was.journal)
     ahead.catch_up()
     journal.write_bytes(was.journal[:cut])
-    legal = fold(Reader().feed(was.journal[:cut]))
+    legal = fold(JournalReader().feed(was.journal[:cut]))
     with closing(JournalWriter(folder, "tv", GRID.duration)) as writer:
         assert writer.set_aside is None
         publisher = Publisher("tv", folder, writer, makes_room=False)
-        publisher.mend()
+        publisher.record_losses()
         publisher.end_open_segments(was.after)
         publisher.sweep()
         _has_what_is_left(writer.timeline, legal, was, damage)
@@ -123,7 +124,7 @@ def survive(folder: Path, was: Before, cut: int, damage: Mapping[Name, int]) -> 
         assert behind.timeline == writer.timeline
         first = _go_on(Packager(folder, GRID, writer, publisher.store), was)
         assert first > max(was.numbers)
-        assert publisher.mend() == []
+        assert publisher.record_losses() == []
         publisher.store.close_all()
         after = writer.timeline
         for follower in (ahead, behind, fresh):
@@ -134,13 +135,13 @@ def survive(folder: Path, was: Before, cut: int, damage: Mapping[Name, int]) -> 
     assert periods[:-1] == [period.index for period in legal.periods]
     assert periods == sorted(set(periods))
     _is_whole(folder, after)
-    _is_told(after)
+    _is_listed(after)
 
 
 def _has_what_is_left(
     mended: Timeline, legal: Timeline, was: Before, damage: Mapping[Name, int]
 ) -> None:
-    """No segment is lost but those whose files are short, and of an open one what is whole."""
+    """Only segments with short files are lost; an open segment keeps its whole chunks."""
     for name, track in legal.tracks.items():
         now = mended.tracks[name].segments
         kept = []
@@ -169,7 +170,7 @@ def _go_on(made: Packager, was: Before) -> int:
 
 
 def _is_whole(folder: Path, timeline: Timeline) -> None:
-    """Whatever is named is in the store, and nothing else is."""
+    """The store holds exactly the segments of the timeline."""
     named = {
         folder / track.id / str(SegmentName(segment.number)): segment.size
         for track in timeline.tracks.values()
@@ -180,11 +181,11 @@ def _is_whole(folder: Path, timeline: Timeline) -> None:
         assert path.stat().st_size >= size
 
 
-def _is_told(timeline: Timeline) -> None:
-    """All three formats name what there is, and what is not there is a gap."""
+def _is_listed(timeline: Timeline) -> None:
+    """All three formats list the existing segments and mark the missing ones as gaps."""
     window = rolling(timeline, 1000)
     assert window is not None
-    assert mpd.render(window, mpd.Places("time")).plain()
+    assert mpd.render(window, mpd.UrlTemplates("time")).plain()
     assert client_manifest.render(window).plain()
     for track in window.tracks:
         text = media.render(window, track).plain().decode()

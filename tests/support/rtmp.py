@@ -1,4 +1,4 @@
-"""The encoder's side of RTMP: what it sends, in all the ways in which encoders do."""
+"""The encoder's side of RTMP, in all the variants that encoders use."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from itertools import pairwise
 from struct import pack
 
 from packager.rtmp.amf import Value, write_values
-from packager.rtmp.chunks import ChunkReader, Limits
+from packager.rtmp.chunks import ChunkLimits, ChunkReader
 from packager.rtmp.handshake import LENGTH
-from packager.rtmp.message import EXTENDED, Kind, Message
+from packager.rtmp.message import EXTENDED, MessageType, RtmpMessage
 
 KEY = "correct-horse-battery-staple"
 GREETING = b"\x03" + bytes(8) + b"c" * 1528 + b"C" * 1536
 """C0, C1 and C2."""
 GREETED = 1 + 2 * LENGTH
 """Bytes of S0, S1 and S2."""
-_WIDE = Limits(1 << 24, 1 << 26)
+_WIDE = ChunkLimits(1 << 24, 1 << 26)
 
 
 class Stamps(StrEnum):
-    """What is in the headers of further chunks of a message with an extended timestamp."""
+    """The extended timestamp in the headers of further chunks."""
 
     REPEATED = "repeated"
     ABSOLUTE = "absolute"
@@ -36,7 +36,7 @@ class Sent:
     timestamp: int = 0
     stream: int = 1
 
-    def is_what(self, message: Message) -> bool:
+    def is_what(self, message: RtmpMessage) -> bool:
         assert message.length == len(message.payload)
         return self == Sent(message.kind, message.payload, message.timestamp, message.stream)
 
@@ -64,7 +64,7 @@ class _Line:
 
 
 class ChunkWriter:
-    """Writes messages as chunks, with the shortest headers there are."""
+    """Writes messages as chunks, with the shortest possible headers."""
 
     def __init__(self, size: int = 128, stamps: Stamps = Stamps.REPEATED) -> None:
         self.size = size
@@ -102,7 +102,7 @@ class ChunkWriter:
         return line.basic(form) + head + line.stamp + sent.payload[: self.size]
 
     def further(self, number: int) -> bytes:
-        """The next chunk of the message that is begun."""
+        """The next chunk of the incomplete message."""
         line = self._line(number)
         assert line.last is not None
         stamp = line.stamp
@@ -115,10 +115,10 @@ class ChunkWriter:
         return line.basic(3) + stamp + piece
 
     def resize(self, size: int) -> bytes:
-        """Say that chunks are of `size` from now on."""
-        told = self.whole(Sent(Kind.SET_CHUNK_SIZE, pack(">I", size), stream=0), 2)
+        """Set the chunk size to `size`."""
+        message = self.whole(Sent(MessageType.SET_CHUNK_SIZE, pack(">I", size), stream=0), 2)
         self.size = size
-        return told
+        return message
 
     def command(self, name: str, transaction: float, *values: Value, stream: int = 0) -> bytes:
         return self.whole(command(name, transaction, *values, stream=stream), 3)
@@ -128,18 +128,18 @@ class ChunkWriter:
 
 
 def command(name: str, transaction: float, *values: Value, stream: int = 0) -> Sent:
-    return Sent(Kind.COMMAND, write_values(name, transaction, *values), stream=stream)
+    return Sent(MessageType.COMMAND, write_values(name, transaction, *values), stream=stream)
 
 
 def connecting(writer: ChunkWriter, app: str = "live", **asked: Value) -> bytes:
-    """Greeting and connect."""
+    """The handshake and the connect command."""
     return GREETING + writer.command("connect", 1.0, {"app": app, "flashVer": "test", **asked})
 
 
 def opening(
     writer: ChunkWriter, key: str = KEY, app: str = "live", size: int = 4096, **asked: Value
 ) -> bytes:
-    """All that an encoder says before media."""
+    """All bytes that an encoder sends before media."""
     return b"".join(
         (
             connecting(writer, app, **asked),
@@ -152,12 +152,12 @@ def opening(
     )
 
 
-def description(**said: Value) -> Sent:
+def description(**values: Value) -> Sent:
     """An onMetaData as encoders send it."""
-    return Sent(Kind.DATA, write_values("@setDataFrame", "onMetaData", said))
+    return Sent(MessageType.DATA, write_values("@setDataFrame", "onMetaData", values))
 
 
-def replies(data: bytes) -> list[Message]:
+def replies(data: bytes) -> list[RtmpMessage]:
     """The messages of a server, behind its handshake."""
     return list(ChunkReader(_WIDE).push(data[GREETED:]))
 

@@ -9,22 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from packager.feed.container import Container
+from packager.config.secret import Secret
+from packager.feed.report import Container
 from packager.rtmp.amf import read_values
-from packager.rtmp.message import Kind
-from packager.runtime.sources.doors import Busy, Doors
-from packager.runtime.sources.rtmp import Patience, RtmpServer
-from packager.secret import Secret
+from packager.rtmp.message import MessageType
+from packager.runtime.ingest.rtmp import RtmpServer
+from packager.runtime.ingest.rtmp_connection import RtmpTimeouts
+from packager.runtime.ingest.stream_keys import BusyKeyPolicy, StreamKeys
 from tests.support.rtmp import KEY, ChunkWriter, opening, replies
 
 SOON = 20.0
-"""Seconds: far more than anything here takes."""
+"""Seconds: far longer than any step here."""
 OTHER = "another-key/with?odd%signs"
 
 
 @dataclass
 class Taken:
-    """What came of a source."""
+    """A sink that records its calls."""
 
     data: bytes = b""
     peers: list[str] = field(default_factory=list)
@@ -43,7 +44,7 @@ class Taken:
     def disconnected(self, reason: str) -> None:
         self.reasons.append(reason)
 
-    def trouble(self, problem: str) -> None:
+    def problem_reported(self, problem: str) -> None:
         raise AssertionError(problem)
 
 
@@ -56,7 +57,7 @@ class Client:
     chunks: ChunkWriter = field(default_factory=ChunkWriter)
     heard: bytes = b""
 
-    def say(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         self.writer.write(data)
 
     async def until(self, code: str) -> None:
@@ -67,7 +68,7 @@ class Client:
                 self.heard += data
 
     async def until_over(self) -> None:
-        """Until the server says no more; then hang up, too."""
+        """Wait until the server closes its side; then close this side."""
         async with asyncio.timeout(SOON):
             with suppress(ConnectionError):
                 self.heard += await self.reader.read()
@@ -79,15 +80,15 @@ class Client:
             await self.writer.wait_closed()
 
     def status(self) -> Any:
-        """The last that was said of how it is."""
-        *_, last = (m for m in replies(self.heard) if m.kind == Kind.COMMAND)
+        """The last status that the server sent."""
+        *_, last = (m for m in replies(self.heard) if m.kind == MessageType.COMMAND)
         return read_values(last.payload)[-1]
 
 
 @dataclass
 class Site:
     server: RtmpServer
-    doors: Doors
+    keys: StreamKeys
     taken: Taken
     other: Taken
     clients: list[Client] = field(default_factory=list)
@@ -99,7 +100,7 @@ class Site:
 
     async def publisher(self, key: str = KEY) -> Client:
         client = await self.client()
-        client.say(opening(client.chunks, key))
+        client.send(opening(client.chunks, key))
         await client.until("Publish.Start")
         return client
 
@@ -113,16 +114,18 @@ async def until(condition: Callable[[], object]) -> None:
 @asynccontextmanager
 async def site(
     *,
-    busy: Busy = Busy.REFUSE,
+    busy: BusyKeyPolicy = BusyKeyPolicy.REFUSE,
     tls: ssl.SSLContext | None = None,
-    patience: Patience | None = None,
-    most: int = 256,
+    timeouts: RtmpTimeouts | None = None,
+    max_pending: int = 256,
 ) -> AsyncIterator[Site]:
-    doors, taken, other = Doors(), Taken(), Taken()
-    doors.add(Secret(KEY.encode()), taken, busy)
-    doors.add(Secret(OTHER.encode()), other, busy)
-    async with RtmpServer("127.0.0.1", 0, doors, tls, patience=patience, most=most) as server:
-        here = Site(server, doors, taken, other)
+    keys, taken, other = StreamKeys(), Taken(), Taken()
+    keys.add(Secret(KEY.encode()), taken, busy)
+    keys.add(Secret(OTHER.encode()), other, busy)
+    async with RtmpServer(
+        "127.0.0.1", 0, keys, tls, timeouts=timeouts, max_pending=max_pending
+    ) as server:
+        here = Site(server, keys, taken, other)
         yield here
         for client in here.clients:
             await client.close()
@@ -134,7 +137,7 @@ def reasons(logs: list[MutableMapping[str, Any]], event: str = "rtmp.refused") -
 
 
 def self_signed(folder: Path) -> tuple[Path, Path]:
-    """A certificate for localhost that nobody else signed, and its key."""
+    """A self-signed certificate for localhost, and its key."""
     files = folder / "certificate.pem", folder / "key.pem"
     asked = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
     command = ["openssl", *asked.split(), "-subj", "/CN=localhost"]

@@ -17,7 +17,7 @@ def rtp(
     padding: int = 0,
     marker: bool = False,
 ) -> bytes:
-    """A packet as RFC 3550, section 5.1 draws it."""
+    """A packet (RFC 3550, section 5.1)."""
     first = 0x80 | (0x20 if padding else 0) | (0x10 if extension is not None else 0) | len(csrcs)
     head = _FIXED.pack(first, payload_type | marker << 7, sequence, 90_000, ssrc)
     head += b"".join(csrc.to_bytes(4, "big") for csrc in csrcs)

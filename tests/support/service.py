@@ -17,14 +17,14 @@ from typing import Any, TypeVar
 
 import psutil
 
-from packager.counting import forget
+from packager.host.metrics_folder import clear
 from tests.paths import ROOT
 
 T = TypeVar("T")
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -41,7 +41,7 @@ def wait_until(condition: Callable[[], T], what: str, seconds: float = 30) -> T:
 
 @dataclass
 class Answer:
-    """What an HTTP request got."""
+    """The response to an HTTP request."""
 
     status: int
     headers: Mapping[str, str]
@@ -53,7 +53,7 @@ class Answer:
 
 
 def fetch(url: str, method: str = "GET", **headers: str) -> Answer:
-    """Ask for `url`; an error status is an answer too. Header names: `_` for `-`."""
+    """Request `url`; an error status is a response too. Header names: `_` for `-`."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(url, method=method, headers=named)
     try:
@@ -74,7 +74,7 @@ class Service:
     process: "subprocess.Popen[bytes]"
     log_path: Path
     seen: set[int] = field(default_factory=set)
-    """Every process it ever had, as far as was looked."""
+    """All process ids seen so far."""
 
     @property
     def base(self) -> str:
@@ -88,7 +88,7 @@ class Service:
 
     @property
     def log(self) -> str:
-        """What it said so far."""
+        """The log of the process so far."""
         return self.log_path.read_text(errors="replace")
 
     def events(self, name: str) -> list[dict[str, object]]:
@@ -131,7 +131,7 @@ class Service:
         return f"{self.base}/live/{channel}"
 
     def segments(self, channel: str) -> int:
-        """How many segments the first rendition of a channel lists."""
+        """The number of segments in the playlist of a channel's first rendition."""
         try:
             top = fetch(f"{self.live(channel)}/index.m3u8")
             if top.status != 200:
@@ -142,16 +142,16 @@ class Service:
             return 0
 
     def wait_for_segments(self, channel: str, count: int = 4, seconds: float = 40) -> None:
-        """Until the channel lists that many segments."""
+        """Wait until the channel lists that many segments."""
         wait_until(lambda: self.segments(channel) >= count, f"{count} segments", seconds)
 
     def status(self, channel: str) -> dict[str, Any]:
-        """What the status page says of a channel."""
+        """A channel's entry in the status API."""
         answer = json.loads(fetch(f"{self.control}/api/status").body)
         return next(found for found in answer["channels"] if found["name"] == channel)
 
     def stop(self) -> None:
-        """Ask it to end; see that nothing of it is left."""
+        """Ask the process to end, and check that no child process is left."""
         self.children()
         if self.process.poll() is None:
             self.process.terminate()
@@ -159,7 +159,7 @@ class Service:
         wait_until(lambda: not self.left(), "the end of every process", 10)
 
     def left(self) -> list[int]:
-        """Processes it had that still run."""
+        """Ids of seen processes that still run."""
         return [pid for pid in self.seen if psutil.pid_exists(pid) and not _is_zombie(pid)]
 
 
@@ -199,4 +199,4 @@ def service(folder: Path, channels: str, *, data: str = "data") -> Iterator[Serv
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
-        forget(folder / data)
+        clear(folder / data)

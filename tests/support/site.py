@@ -16,10 +16,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from origin.runtime.app import serve
-from packager.clock import ManualClock
-from packager.config import parse_config
-from packager.listening import Listeners
-from packager.ticks import UtcMicros
+from packager.config.parse import parse_served_config
+from packager.host.sockets import Listeners
+from packager.timing.clock import ManualClock
+from packager.timing.ticks import UtcMicros
 from tests.support.channel import Packager
 
 SOON = 5.0
@@ -30,7 +30,7 @@ OURS = {"Date", "X-Request-ID"}
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -79,7 +79,7 @@ class Site:
     async def held(self, file: str) -> "asyncio.Task[Answer]":
         """Ask for a file that is not there; return once the origin holds the request."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        # A connection that was answered on is one that the origin reads from: what is written
+        # A connection that was answered on is one that the origin reads from: bytes written
         # to it is there before the requests below.
         writer.write(request("GET /healthz"))
         await read_answer(reader, bare=False)
@@ -98,7 +98,7 @@ class Site:
         return asking
 
     async def raw(self, *requests: bytes) -> list[Answer]:
-        """Send bytes as they are on one connection; what comes back for each."""
+        """Send bytes as they are on one connection; returns the response to each."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(b"".join(requests))
@@ -133,7 +133,7 @@ async def _chunked(reader: StreamReader) -> bytes:
     return body
 
 
-def said(block: bytes) -> None:
+def write_log(block: bytes) -> None:
     """Take a block of the access log."""
     sys.stderr.write(block.decode())
 
@@ -147,7 +147,7 @@ async def origin(
     `options` are more of its configuration, `access` is the channel's, in YAML's flow style.
     """
     access = f", access: {access}" if access else ""
-    config = parse_config(
+    config = parse_served_config(
         f"data: unused\norigin: {{cdn: {cdn}{options}}}\nchannels:\n"
         f"  tv: {{source: {{type: pattern}}, ladder: hd, window: 20s{access}}}\n",
         "ringside.yaml",
@@ -156,7 +156,7 @@ async def origin(
     with create_server(("127.0.0.1", 0)) as public, create_server(("127.0.0.1", 0)) as control:
         port = public.getsockname()[1]
         listeners = Listeners((public,), control)
-        running = asyncio.create_task(serve(config, data, listeners, clock, said))
+        running = asyncio.create_task(serve(config, data, listeners, clock, write_log))
         session = aiohttp.ClientSession(
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=2 * SOON),
@@ -188,7 +188,7 @@ def request(line: str, *headers: str) -> bytes:
 
 
 def check(answer: Answer, *, bare: bool = False) -> None:
-    """What holds of every answer."""
+    """Check the rules for every response."""
     assert re.fullmatch(
         r"no-store|public, max-age=\d+(, immutable)?", answer.one("Cache-Control")
     ), answer.headers

@@ -1,10 +1,11 @@
-"""What a channel with two encoders says of itself."""
+"""The status of a channel with two encoders."""
 
 from pathlib import Path
 
-from packager.feed.container import Report
+from packager.config.sources import source_label
+from packager.diagnostics.status import ChannelState, ChannelStatus, FeedStatus, encode
+from packager.feed.report import Report
 from packager.layout import STATUS
-from packager.status import ChannelState, ChannelStatus, FeedStatus, encode
 
 ADVICE = "Send a keyframe every 1.92 s: set the encoder's GOP to 48 frames."
 FED = ChannelStatus(
@@ -21,6 +22,7 @@ FED = ChannelStatus(
     feeds=(
         FeedStatus(
             name="rtmp",
+            label=source_label(0, "rtmp"),
             active=True,
             connected=True,
             peer="192.0.2.7:50312",
@@ -38,7 +40,7 @@ FED = ChannelStatus(
             ),
             advice=(ADVICE,),
         ),
-        FeedStatus(name="srt on port 9000"),
+        FeedStatus(name="srt on port 9000", label=source_label(1, "srt on port 9000")),
     ),
 )
 PLAYED = ChannelStatus(
@@ -50,7 +52,7 @@ PLAYED = ChannelStatus(
 )
 
 
-def say(folder: Path, status: ChannelStatus) -> None:
-    """Write it where the origin looks for it."""
+def write_status(folder: Path, status: ChannelStatus) -> None:
+    """Write the status to the file that the origin reads."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / STATUS).write_bytes(encode(status))

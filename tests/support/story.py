@@ -1,4 +1,4 @@
-"""A short journal that has everything, told and read back."""
+"""A short journal with every kind of record, written and read back."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -6,26 +6,26 @@ from pathlib import Path
 
 import msgspec
 
-from packager.journal import VERSION, Reader, encode
+from packager.journal.format import VERSION, JournalReader, encode
 from packager.layout import JOURNAL
-from packager.records import (
+from packager.runtime.storage.journal_writer import JournalWriter
+from packager.timeline.model import Timeline
+from packager.timeline.records import (
     Anchor,
-    Carried,
     ChunkAdded,
-    Ended,
-    Header,
-    Listed,
-    Lost,
+    EdgeSet,
+    HighWaterMarks,
+    JournalHeader,
     PeriodStarted,
     Record,
     SegmentEnded,
+    SegmentLost,
+    SourceEnded,
     TrackAdded,
     Trimmed,
 )
-from packager.runtime.journal_writer import JournalWriter
-from packager.ticks import Ticks, UtcMicros
-from packager.timeline import Timeline
-from tests.strategies import described
+from packager.timing.ticks import Ticks, UtcMicros
+from tests.support.strategies import described
 
 D = Fraction(48, 25)
 ANCHOR = Anchor(Fraction(7, 3), UtcMicros(19_200_000), UtcMicros(19_200_009))
@@ -43,7 +43,7 @@ def ended(track: str, number: int) -> SegmentEnded:
     return SegmentEnded(track, number, UtcMicros(1_920_000 * number))
 
 
-HEADER = Header(VERSION, "tv", D)
+HEADER = JournalHeader(VERSION, "tv", D)
 STORY: list[Record] = [
     HEADER,
     PeriodStarted(0, 10, ANCHOR),
@@ -53,17 +53,17 @@ STORY: list[Record] = [
     chunk("a0", 10),
     ended("v0", 10),
     ended("a0", 10),
-    Carried("v0", 2_000_000, 9),
-    Listed(10),
-    Lost("a0", 10),
+    HighWaterMarks("v0", 2_000_000, 9),
+    EdgeSet(10),
+    SegmentLost("a0", 10),
     chunk("v0", 11),
     chunk("v0", 11, 1),
     Trimmed(11),
-    Ended(UtcMicros(30_000_000), "a match"),
+    SourceEnded(UtcMicros(30_000_000), "a match"),
 ]
 """One record of every kind."""
 NEXT = chunk("v0", 11, 2)
-"""What can follow `STORY`."""
+"""A record that can follow `STORY`."""
 
 
 def lines(records: Iterable[Record]) -> bytes:
@@ -71,7 +71,7 @@ def lines(records: Iterable[Record]) -> bytes:
 
 
 def content(timeline: Timeline) -> bytes:
-    """What a rewritten journal has to keep."""
+    """The content that a compacted journal keeps."""
     tracks = {
         name: (
             list(t.segments.rows()),
@@ -79,7 +79,7 @@ def content(timeline: Timeline) -> bytes:
             t.peak,
             (t.open_number, t.open_period) if t.open else 0,
             t.open,
-            t.lost,
+            t.last_lost,
         )
         for name, t in timeline.tracks.items()
     }
@@ -97,9 +97,9 @@ def content(timeline: Timeline) -> bytes:
 
 
 def read(folder: Path) -> list[Record]:
-    """The records of a journal without a flaw."""
+    """The records of an undamaged journal."""
     data = (folder / JOURNAL).read_bytes()
-    reader = Reader()
+    reader = JournalReader()
     records = list(reader.feed(data))
     assert (reader.offset, reader.damaged) == (len(data), False)
     return records
@@ -109,8 +109,8 @@ def opened(folder: Path) -> JournalWriter:
     return JournalWriter(folder, "tv", D)
 
 
-def told(folder: Path, records: Iterable[Record] = STORY) -> Path:
-    """A journal of `records`; gives its path."""
+def write_story(folder: Path, records: Iterable[Record] = STORY) -> Path:
+    """Write a journal of `records`; its path."""
     path = folder / JOURNAL
     path.write_bytes(lines(records))
     return path

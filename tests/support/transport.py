@@ -1,4 +1,4 @@
-"""Transport streams made packet by packet, for what no encoder at hand would send."""
+"""Transport streams made packet by packet, for cases that no encoder produces."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ def pes(identifier: int, payload: bytes, shown: int | None, decoded: int | None 
 
 @dataclass
 class Mux:
-    """Puts packets one after the other."""
+    """Writes packets one after the other."""
 
     data: bytearray = field(default_factory=bytearray)
     counters: dict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -86,7 +86,7 @@ class Mux:
         clock: int | None = None,
         flags: int = 0,
     ) -> None:
-        """One packet; the room that is left is stuffing."""
+        """Write one packet, with stuffing to its end."""
         flags |= 0 if clock is None else 0x10
         field = bytes((flags,)) if flags else b""
         if clock is not None:
@@ -107,7 +107,7 @@ class Mux:
             self.counters[pid] = (self.counters[pid] + 1) & 15
 
     def unit(self, pid: int, unit: bytes, *, clock: int | None = None, flags: int = 0) -> None:
-        """A PES packet or section, in as many packets as it takes."""
+        """Write a PES packet or a section, in as many packets as necessary."""
         room = PACKET - 4 - (8 if clock is not None else 2 if flags else 0)
         self.packet(pid, unit[:room], starts=True, clock=clock, flags=flags)
         for at in range(room, len(unit), PACKET - 4):
@@ -118,7 +118,7 @@ class Mux:
         self.unit(pid, unit + b"\xff" * (-len(unit) % (PACKET - 4)))
 
     def tables(self, video: int = H264, *, version: int = 0) -> None:
-        """Of one programme with a picture and AAC."""
+        """Write the tables of a program with video and AAC."""
         self.section(0, pat({1: MAP}))
         streams = [(video, VIDEO, b""), (AAC, SOUND, b"")]
         self.section(MAP, pmt(1, streams, VIDEO, version=version))
@@ -126,15 +126,16 @@ class Mux:
     def picture(
         self, ticks: int, unit: bytes = SLICE, *, clock: int | None = None, flags: int = 0
     ) -> None:
-        """`unit` to be shown at `ticks`, with 300 bytes more."""
+        """Write the frame `unit` with the PTS `ticks`, and 300 more bytes."""
         payload = pes(0xE0, unit + b"\x55" * 300, ticks)
         self.unit(VIDEO, payload, clock=clock, flags=flags)
 
-    def sound(self, ticks: int) -> None:
-        self.unit(SOUND, pes(0xC0, b"\xff\xf1" + b"\x55" * 100, ticks))
+    def sound(self, ticks: int, header: bytes = b"\x55\x55") -> None:
+        """Write an AAC frame; the two bytes of `header` have profile, sample rate, channels."""
+        self.unit(SOUND, pes(0xC0, b"\xff\xf1" + header + b"\x55" * 98, ticks))
 
     def take(self) -> bytes:
-        """What was put there since it was last taken."""
+        """The packets since the last call."""
         data = bytes(self.data)
         self.data.clear()
         return data

@@ -1,17 +1,23 @@
-"""An MPD in two parts: a frame, and the lists of segments that grow in it."""
+"""An MPD in two parts: a frame, and the growing lists of segments in it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from packager.layout import PatchName
-from packager.manifest.text import Passage, Piece, Tapes, Text, spliced
-from packager.segments import Segments
-from packager.window import Window
+from packager.manifest.incremental import (
+    CompressedBlock,
+    ListCaches,
+    ListSlice,
+    ManifestText,
+    spliced,
+)
+from packager.manifest.window import Window
+from packager.timeline.segments import Segments
 
 TIMELINE = "|timeline|"
-"""Stands in a frame for a list."""
+"""Placeholder for a list in a frame."""
 PATCH = "|patch|"
-"""Stands there for the name of the patch to what comes next."""
+"""Placeholder for the name of the patch to the next MPD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,23 +25,23 @@ class SegmentList:
     """The SegmentTimeline (ISO/IEC 23009-1 section 5.3.9.6) of a representation."""
 
     period: str
-    """Id."""
+    """Id of its period."""
     adaptation_set: int
-    """Id."""
+    """Id of its adaptation set."""
     track: str
     segments: Segments
-    """Not none."""
+    """At least one."""
 
     @property
     def path(self) -> str:
-        """Where it is, as an XPath."""
+        """Its XPath."""
         return (
             f"/MPD/Period[@id='{self.period}']/AdaptationSet[@id='{self.adaptation_set}']"
             f"/Representation[@id='{self.track}']/SegmentTemplate/SegmentTimeline"
         )
 
     def entries(self, first: int, last: int) -> Iterator[str]:
-        """The S elements of the runs that begin at a number from `first` to `last`."""
+        """The S elements of the runs whose first number is from `first` to `last`."""
         expected: int | None = None
         for run in self.segments.runs(first, last):
             if expected is None and (at := self.segments.index_of(run.number)):
@@ -45,24 +51,24 @@ class SegmentList:
             yield f'<S{start} d="{run.duration}"{repeats}/>'
             expected = run.end
 
-    def pieces(self, tapes: Tapes) -> Iterator[Piece]:
-        """All its S elements."""
+    def blocks(self, cache: ListCaches) -> Iterator[CompressedBlock]:
+        """The text of all its S elements."""
 
         def write(first: int, last: int) -> str:
             return "".join(self.entries(first, last))
 
         first, open_run = self.segments[0].number, self.segments.last_run
-        passage = Passage(
+        part = ListSlice(
             first=first,
-            opened=first,
+            lead_until=first,
             last=open_run,
-            # How long it lasts shows when there is another.
+            # The length of the last run is final once another one follows.
             settled=open_run - 1,
             known=self.segments[-1].number,
-            lead=write,
-            middle=write,
+            render_lead=write,
+            render=write,
         )
-        return tapes.of("dash", self.track).cut(passage)
+        return cache.of("dash", self.track).cut(part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +78,22 @@ class Document:
     window: Window
     frame: bytes
     lists: tuple[SegmentList, ...]
-    """In the order of the frame."""
+    """The lists, in the order of the frame."""
 
-    def text(self, tapes: Tapes) -> Text:
-        """It all."""
-        first, *rest = self._pieces(tapes)
-        name = str(self._name(Text([first, *rest])))
-        return Text([Piece(first.raw.replace(PATCH.encode(), name.encode())), *rest])
+    def text(self, cache: ListCaches) -> ManifestText:
+        """The whole text."""
+        first, *rest = self._blocks(cache)
+        name = str(self._name(ManifestText([first, *rest])))
+        return ManifestText(
+            [CompressedBlock(first.raw.replace(PATCH.encode(), name.encode())), *rest]
+        )
 
-    def name(self, tapes: Tapes) -> PatchName:
-        """What tells it from any other MPD of its view, and so names the patch that goes on."""
-        return self._name(Text(self._pieces(tapes)))
+    def name(self, cache: ListCaches) -> PatchName:
+        """The identity of this MPD in its view: the name of the patch from it to the next."""
+        return self._name(ManifestText(self._blocks(cache)))
 
-    def _name(self, unnamed: Text) -> PatchName:
+    def _name(self, unnamed: ManifestText) -> PatchName:
         return PatchName(self.window.last, unnamed.digest)
 
-    def _pieces(self, tapes: Tapes) -> Iterator[Piece]:
-        return spliced(self.frame, TIMELINE, (listed.pieces(tapes) for listed in self.lists))
+    def _blocks(self, cache: ListCaches) -> Iterator[CompressedBlock]:
+        return spliced(self.frame, TIMELINE, (one.blocks(cache) for one in self.lists))

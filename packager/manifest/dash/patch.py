@@ -1,4 +1,4 @@
-"""MPD patches (ISO/IEC 23009-1 section 5.15 and annex): what an MPD has more than one before it."""
+"""MPD patches (ISO/IEC 23009-1 section 5.15): the changes from one MPD to a later one."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -7,41 +7,44 @@ from lxml import etree
 
 from packager.layout import PatchName
 from packager.manifest.dash.document import Document, SegmentList
-from packager.manifest.text import Piece, Tapes, Text
-from packager.ticks import UtcMicros, iso8601
+from packager.manifest.incremental import CompressedBlock, ListCaches, ManifestText
+from packager.timing.ticks import UtcMicros, iso8601
 
 _NAMESPACE = "urn:mpeg:dash:schema:mpd-patch:2020"
-_NOBODY = iso8601(UtcMicros(0))
-"""The publish time of an MPD that nobody has."""
+_NEVER = iso8601(UtcMicros(0))
+"""A publish time that no MPD has."""
 
 
-def render(before: Document | None, after: Document, asked: PatchName, tapes: Tapes) -> Text:
-    """The patch from the MPD `before`, which whoever asks has as `asked`, to the one `after`.
+def render(
+    before: Document | None, after: Document, asked: PatchName, cache: ListCaches
+) -> ManifestText:
+    """The patch from the MPD `before`, which the player names `asked`, to the MPD `after`.
 
-    One that does not apply where `before` is not what was asked from, or more than segments are
-    new: from a patch that is not for the MPD that they have, players turn to the MPD itself at
-    once, while they try again what is refused.
+    The patch does not apply if `before` is not the player's MPD, or more than segments differ.
+    A player that receives such a patch loads the MPD at once; an error makes it retry the patch.
     """
     root = etree.Element("Patch", xmlns=_NAMESPACE, mpdId=after.window.channel)
     now = iso8601(after.window.published)
-    if before is None or before.name(tapes) != asked or _frame(before) != _frame(after):
-        root.set("originalPublishTime", _NOBODY)
+    if before is None or before.name(cache) != asked or _frame(before) != _frame(after):
+        root.set("originalPublishTime", _NEVER)
         root.set("publishTime", now)
     else:
         root.set("originalPublishTime", iso8601(before.window.published))
         root.set("publishTime", now)
         _operation(root, "replace", "/MPD/@publishTime").text = now
         patch = _operation(root, "replace", "/MPD/PatchLocation[1]")
-        etree.SubElement(patch, "PatchLocation").text = str(after.name(tapes))
+        etree.SubElement(patch, "PatchLocation").text = str(after.name(cache))
         for old, new in zip(before.lists, after.lists, strict=True):
             _grow(root, old, new)
-    return Text([Piece(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))])
+    return ManifestText(
+        [CompressedBlock(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))]
+    )
 
 
 def _frame(document: Document) -> bytes:
-    """That part of it which must be the same."""
-    said = f'publishTime="{iso8601(document.window.published)}"'
-    return document.frame.replace(said.encode(), b"", 1)
+    """The part of a document that must be equal."""
+    publish_time = f'publishTime="{iso8601(document.window.published)}"'
+    return document.frame.replace(publish_time.encode(), b"", 1)
 
 
 def _operation(root: etree._Element, action: str, path: str) -> etree._Element:
@@ -49,13 +52,13 @@ def _operation(root: etree._Element, action: str, path: str) -> etree._Element:
 
 
 def _grow(root: etree._Element, old: SegmentList, new: SegmentList) -> None:
-    """Say how `new` goes on from `old`."""
+    """Add the operations that turn `old` into `new`."""
     if len(old.segments) == len(new.segments):
         return
     last = old.segments.last_run
     was, now = list(old.entries(last, last)), list(new.entries(last, last))
     if was != now:
-        # As a whole: players take an attribute that is set alone for text.
+        # The whole element: players take a single attribute for text.
         place = f"{new.path}/S[{old.segments.run_count}]"
         _append(_operation(root, "replace", place), now)
     more = new.entries(last + 1, new.segments[-1].number)

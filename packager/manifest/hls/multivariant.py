@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from packager.manifest.text import Piece, Text
-from packager.ticks import seconds
+from packager.manifest.incremental import CompressedBlock, ManifestText
+from packager.manifest.window import Window, WindowTrack
+from packager.timing.ticks import seconds
 from packager.track import UNDETERMINED, Track, TrackKind, language_tag
-from packager.window import Window, WindowTrack
 
 
-def render(window: Window) -> Text:
+def render(window: Window) -> ManifestText:
     """The playlist; URLs are relative to the channel's folder.
 
-    Sound of each codec is a group of its own, and each rendition is there once with each: a player
-    that cannot decode one takes another (section 4.4.6.2.1, on CODECS and AUDIO). Tracks that
-    only earlier periods have are left out: nothing more will come of them.
+    Audio of each codec is a group of its own, and each rendition is listed once with each group.
+    A player that cannot decode one group uses another (section 4.4.6.2.1, on CODECS and AUDIO).
+    Tracks that only earlier periods have are left out, since they have no new segments.
     """
     current = window.of_period(window.newest)
     groups = _groups(current)
@@ -30,7 +30,7 @@ def render(window: Window) -> Text:
             if video.latest.kind is TrackKind.VIDEO:
                 lines.append(_stream_inf(video, group, tracks))
                 lines.append(f"{video.latest.id}/index.m3u8")
-    return Text([Piece(("\n".join(lines) + "\n").encode())])
+    return ManifestText([CompressedBlock(("\n".join(lines) + "\n").encode())])
 
 
 def _groups(tracks: Sequence[WindowTrack]) -> dict[str, list[WindowTrack]]:
@@ -42,7 +42,7 @@ def _groups(tracks: Sequence[WindowTrack]) -> dict[str, list[WindowTrack]]:
 
 
 def _names(tracks: Sequence[Track]) -> list[str]:
-    """What a menu shows: the language, or the track's id where that says too little."""
+    """Names for a player's menu: the language, or the track's id if that is ambiguous."""
     tags = [language_tag(track.language) for track in tracks]
     return [
         track.id if tag == UNDETERMINED or tags.count(tag) > 1 else tag
@@ -66,11 +66,11 @@ def _media(track: Track, group: str, name: str, *, default: bool) -> str:
 
 
 def _stream_inf(video: WindowTrack, group: str, audio: Sequence[WindowTrack]) -> str:
-    loudest = max((track.bandwidth for track in audio), default=0)
+    peak = max((track.bandwidth for track in audio), default=0)
     average = max((track.average for track in audio), default=0)
     codecs = [video.latest.codecs, *dict.fromkeys(track.latest.codecs for track in audio)]
     attributes = [
-        f"BANDWIDTH={video.bandwidth + loudest}",
+        f"BANDWIDTH={video.bandwidth + peak}",
         f"AVERAGE-BANDWIDTH={video.average + average}",
         f'CODECS="{",".join(codecs)}"',
         f"RESOLUTION={video.latest.width}x{video.latest.height}",
@@ -83,5 +83,5 @@ def _stream_inf(video: WindowTrack, group: str, audio: Sequence[WindowTrack]) ->
 
 
 def _frame_rate(rate: Fraction) -> str:
-    """Frames a second to three decimals, as section 4.4.6.2 asks."""
+    """Frames a second to three decimals (section 4.4.6.2)."""
     return seconds(rate, 3)

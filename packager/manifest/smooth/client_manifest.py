@@ -1,29 +1,30 @@
 """The client manifest (MS-SSTR section 2.2.2)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import sub
 
 from lxml import etree
 
-from packager.columns import Segment
-from packager.manifest.text import Passage, Tapes, Text, spliced
-from packager.segments import Segments
-from packager.smooth_clock import TIMESCALE, span
-from packager.ticks import round_half_up
+from packager.manifest.incremental import ListCaches, ListSlice, ManifestText, spliced
+from packager.manifest.window import Window, WindowTrack
+from packager.timeline.segment_table import Segment
+from packager.timeline.segments import Segments
+from packager.timing.smooth_time import TIMESCALE, smooth_time, span
+from packager.timing.ticks import round_half_up
 from packager.track import UNDETERMINED, Track, TrackKind
-from packager.window import Window, WindowTrack
 
 LOOK_AHEAD = 1
-"""Following fragments that each fragment names."""
+"""Count of the following fragments that each fragment names."""
 
 _AAC_TAG = 255
 _FRAGMENTS = "|fragments|"
-"""Stands for a list of fragments until the rest is written."""
+"""Placeholder for a list of fragments."""
 
 
 def listed(window: Window, track: WindowTrack) -> Segments:
-    """The fragments a client may ask for: while live, those whose successor exists."""
+    """The fragments that a client may request: while live, those whose successor exists."""
     if _four_cc(track.latest) is None:
         return Segments()
     if window.ended:
@@ -31,8 +32,8 @@ def listed(window: Window, track: WindowTrack) -> Segments:
     return track.segments[: max(0, len(track.segments) - LOOK_AHEAD)]
 
 
-def render(window: Window, folder: str = "", tapes: Tapes | None = None) -> Text:
-    """The manifest; `folder` leads from it to its fragments."""
+def render(window: Window, folder: str = "", cache: ListCaches | None = None) -> ManifestText:
+    """The manifest; `folder` is the URL of the fragments' folder, relative to it."""
     root = etree.Element("SmoothStreamingMedia", MajorVersion="2", MinorVersion="2")
     root.set("TimeScale", str(TIMESCALE))
     streams = list(streams_of(window))
@@ -42,7 +43,7 @@ def render(window: Window, folder: str = "", tapes: Tapes | None = None) -> Text
         root.set("Duration", "0")
         root.set("IsLive", "TRUE")
         root.set("LookAheadFragmentCount", str(LOOK_AHEAD))
-        # None is a window without an end (MS-SSTR section 2.2.2.1).
+        # 0 means an infinite window (MS-SSTR section 2.2.2.1).
         depth = (window.depth or 0) * window.grid.duration
         root.set("DVRWindowLength", str(round_half_up(depth * TIMESCALE)))
     root.set("CanSeek", "TRUE")
@@ -50,35 +51,36 @@ def render(window: Window, folder: str = "", tapes: Tapes | None = None) -> Text
     for tracks in streams:
         _stream_index(root, window, tracks, folder)
     body = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
-    written = tapes or Tapes()
+    caches = cache or ListCaches()
     lists = (
-        written.of("smooth", track.latest.id).cut(_passage(window, track)) for track, *_ in streams
+        caches.of("smooth", track.latest.id).cut(_list_of(window, track)) for track, *_ in streams
     )
-    return Text(spliced(body, _FRAGMENTS, lists))
+    return ManifestText(spliced(body, _FRAGMENTS, lists))
 
 
 def streams_of(window: Window) -> Iterator[Sequence[WindowTrack]]:
-    """What Smooth can carry: renditions are qualities of one stream, each sound is its own.
+    """The streams of the manifest: all renditions are one stream, each audio track is another.
 
-    A stream has one timeline for all its qualities: those that only earlier periods have are left
-    out, since a client that took one could not go on, and those that have other fragments.
+    A stream has one timeline for all its qualities. So tracks that only earlier periods have are
+    left out, since a client could not continue with them. Renditions with other fragments are left
+    out too.
     """
     periods = [s.period for track in window.tracks for s in listed(window, track)[-1:]]
     current = window.of_period(max(periods, default=window.newest))
-    able = [track for track in current if listed(window, track)]
-    renditions = [track for track in able if track.latest.kind is TrackKind.VIDEO]
+    playable = [track for track in current if listed(window, track)]
+    renditions = [track for track in playable if track.latest.kind is TrackKind.VIDEO]
     if renditions:
         most = max((listed(window, track) for track in renditions), key=len)
         numbers = list(most.numbers())
         yield [t for t in renditions if list(listed(window, t).numbers()) == numbers]
-    for track in able:
+    for track in playable:
         if track.latest.kind is TrackKind.AUDIO:
             yield [track]
 
 
 def _length(window: Window, streams: Sequence[Sequence[WindowTrack]]) -> int:
     spans = [
-        span(segment, window.track_of(track.latest.id, segment).timescale)
+        span(segment.start, segment.end, window.track_of(track.latest.id, segment).timescale)
         for tracks in streams
         for track in tracks[:1]
         for segment in (track.segments[0], track.segments[-1])
@@ -129,43 +131,58 @@ def _quality_level(stream: etree._Element, index: int, track: Track) -> None:
         level.set("AudioTag", str(_AAC_TAG))
 
 
-def _passage(window: Window, track: WindowTrack) -> Passage:
-    """The `c` elements (2.2.2.6), without a hole.
+@dataclass(frozen=True, slots=True)
+class _FragmentList:
+    """The `c` elements (MS-SSTR section 2.2.2.6) of a track, without holes.
 
-    A fragment before one lasts until the next begins: dash.js, which looks for what comes after it
-    by its end, would look in the hole for ever.
+    The fragment before a hole lasts until the next one starts. dash.js looks for the next fragment
+    at the end of the last one, and would never find it in the hole.
     """
-    fragments = listed(window, track)
 
-    def begin(fragment: Segment) -> int:
-        return span(fragment, window.track_of(track.latest.id, fragment).timescale)[0]
+    window: Window
+    track: WindowTrack
+    fragments: Segments
 
-    def durations(first: int, last: int) -> Iterator[int]:
-        start, stop = fragments.index_of(first), fragments.index_of(last + 1)
-        begins = [begin(fragment) for fragment in fragments[start : stop + 1]]
+    def begin(self, fragment: Segment) -> int:
+        """Start of a fragment in Smooth's time."""
+        return smooth_time(fragment.start, self._timescale(fragment))
+
+    def _timescale(self, fragment: Segment) -> int:
+        return self.window.track_of(self.track.latest.id, fragment).timescale
+
+    def _durations(self, first: int, last: int) -> Iterator[int]:
+        """Durations of the fragments from `first` to `last`, each up to the next fragment."""
+        start, stop = self.fragments.index_of(first), self.fragments.index_of(last + 1)
+        begins = [self.begin(fragment) for fragment in self.fragments[start : stop + 1]]
         yield from map(sub, begins[1:], begins)
-        if stop == len(fragments) and start < stop:
-            newest = fragments[-1]
-            yield span(newest, window.track_of(track.latest.id, newest).timescale)[1]
+        if stop == len(self.fragments) and start < stop:
+            newest = self.fragments[-1]
+            yield span(newest.start, newest.end, self._timescale(newest))[1]
 
-    def write(first: int, last: int, opening: str = "") -> str:
+    def text(self, first: int, last: int, opening: str = "") -> str:
+        """The elements from `first` to `last`; the first one has the attributes `opening`."""
         entries: list[str] = []
-        for duration, run in groupby(durations(first, last)):
-            # Smooth's r counts all the fragments of a run, DASH's only the further ones.
+        for duration, run in groupby(self._durations(first, last)):
+            # In Smooth, r counts all fragments of a run; in DASH it counts only the repetitions.
             count = len(list(run))
             repeats = f' r="{count}"' if count > 1 else ""
             entries.append(f'<c{opening} d="{duration}"{repeats}/>')
             opening = ""
         return "".join(entries)
 
-    oldest = fragments[0]
-    return Passage(
+
+def _list_of(window: Window, track: WindowTrack) -> ListSlice:
+    """The list of a track's fragments."""
+    fragments = listed(window, track)
+    elements = _FragmentList(window, track, fragments)
+    opening = f' t="{elements.begin(fragments[0])}"'
+    return ListSlice(
         first=window.first,
-        opened=oldest.number,
+        lead_until=fragments[0].number,
         last=fragments[-1].number,
-        # How long the last one lasts shows when there is another.
+        # The duration of the last fragment is final once another one follows.
         settled=fragments[-2].number if len(fragments) > 1 else -1,
         known=fragments[-1].number,
-        lead=lambda first, last: write(first, last, f' t="{begin(oldest)}"'),
-        middle=write,
+        render_lead=lambda first, last: elements.text(first, last, opening),
+        render=elements.text,
     )

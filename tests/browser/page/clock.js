@@ -1,25 +1,25 @@
-// Reads the UTC clock that the test pattern burns into its picture (packager/ffmpeg/command.py): what
-// a <video> shows minus that clock is the latency from glass to glass.
+// Reads the UTC clock that the test pattern burns into its frames (packager/ffmpeg/command.py).
+// Glass-to-glass latency is the time of display minus that clock.
 //
-// Where the text lies and what its digits look like is known: it is drawn here too, with the same font,
-// and each digit is the one whose drawing correlates best with the picture. The first thing that is
-// looked for is what follows the clock and never changes.
+// The position and the font of the text are known. The reader draws each digit with that font and
+// takes the digit whose drawing correlates best with the frame. It first looks for the constant text
+// after the clock.
 
-const WIDTH = 1280; // of the picture that positions are told in; its height is 720
+const WIDTH = 1280; // of the frame that positions refer to; its height is 720
 const TOP = 540; // of the text
-const SPARE = 10; // pixels above and below that are looked at
-const DARK = 90; // brightness that the box lets through of what is behind it, of 255
+const SPARE = 10; // pixels above and below that are read too
+const DARK = 90; // brightness of the background that shows through the box, of 255
 const STAMP = "0000-00-00 00:00:00.000";
 const TAIL = "UTC    frame";
 const BEFORE = `${STAMP} `;
 const CLOCK = 11; // characters before the time of day
 const DIGITS = 8; // of the frame's number, at the most
-const SURE = 0.6; // correlation of what is there
+const SURE = 0.6; // least correlation of a match
 const AHEAD = 0.03; // by which the best digit leads the second
 
 export const DAY_MS = 86_400_000;
 
-/** The difference of two times of the day, in ms: as short as can be, so that midnight is none. */
+/** The shortest difference of two times of the day in ms, across midnight too. */
 export function apart(a, b) {
   return ((((a - b + DAY_MS / 2) % DAY_MS) + DAY_MS) % DAY_MS) - DAY_MS / 2;
 }

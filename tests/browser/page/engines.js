@@ -1,14 +1,14 @@
-// The players under test, with the settings they come with unless a comment says otherwise.
-// Each `open` is told where to `start`, and whether latency is to be `low`, as its maker says it is
-// done. It returns
-//   heights()      of the renditions on offer
-//   pick(height)   plays that rendition from now on, as a quality menu does
-//   rewind()       goes to the beginning of what can be seen, as a seek bar does
-//   shownAt()      the instant (ms since 1970) that the picture on show was made at, or null
-//   latency()      seconds behind live as the player itself sees it, or null
-//   debug()        what helps to read a failure
+// The players under test, with their default settings except where a comment gives a reason.
+// `start` is where each `open` begins. `low` asks for low latency, set up as the player's manual
+// describes. `recovers` adds player-recovery.js. The result has these functions:
+//   heights()      of the renditions on offer.
+//   pick(height)   plays that rendition from here, as a quality menu does.
+//   rewind()       seeks to the start of the seekable range, as a seek bar does.
+//   shownAt()      the instant (ms since 1970) that the frame on screen was made at, or null.
+//   latency()      seconds behind live by the player's own measure, or null.
+//   debug()        state that helps to read a failure.
 
-import { STEADY_HLS, steadyDash, steadyHls, steadyShaka } from "/page/steady.js";
+import { RECOVERY_HLS_CONFIG, recoverDash, recoverHls, recoverShaka } from "/page/player-recovery.js";
 
 const SMOOTH_EPOCH_S = Date.UTC(2020) / 1000;
 
@@ -21,21 +21,21 @@ export const ENGINES = {
   "shaka-dash": { scripts: ["shaka.js"], open: openShaka },
 };
 
-// What makes up for a stall is speed: hls.js and Shaka do that only where they are told to.
+// A player catches up after a stall by faster playback. In hls.js and Shaka this is off by default.
 const LOW_HLS = { lowLatencyMode: true, maxLiveSyncPlaybackRate: 1.5 };
 const LOW_DASH = { delay: { applyServiceDescription: true }, liveCatchup: { enabled: true } };
 const LOW_SHAKA = { lowLatencyMode: true, liveSync: { enabled: true } };
-// Shaka 5.2 takes the pace of a segment that grows for the network's, changes to a smaller rendition
-// for that, and stands still after it has let go of the segment halfway.
+// Shaka 5.2 takes the arrival rate of a growing segment for the network's throughput. It then
+// changes to a smaller rendition, abandons the segment halfway, and stalls.
 const NO_ABR = { enabled: false };
 
-function openHls(video, url, { error, note }, _clock, start, low) {
-  const hls = new Hls({ ...STEADY_HLS, startPosition: start ?? -1, ...(low ? LOW_HLS : {}) });
+function openHls(video, url, { error, note }, _clock, { start, low, recovers }) {
+  const hls = new Hls({ ...RECOVERY_HLS_CONFIG, startPosition: start ?? -1, ...(low ? LOW_HLS : {}) });
   hls.on(Hls.Events.ERROR, (_, data) => {
     const said = [data.type, data.details, data.response?.code, data.reason, data.error?.message];
     error(said.filter(Boolean).join(" "), data.fatal);
   });
-  if (low) steadyHls(hls);
+  if (recovers) recoverHls(hls);
   for (const name of ["LEVEL_SWITCHED", "MANIFEST_PARSED"]) {
     hls.on(Hls.Events[name], (_, { level }) => note(`hls.${name}`, level));
   }
@@ -55,7 +55,7 @@ function openHls(video, url, { error, note }, _clock, start, low) {
   };
 }
 
-function openDash(video, url, { error, note }, clock, start, low) {
+function openDash(video, url, { error, note }, clock, { start, low, recovers }) {
   const player = dashjs.MediaPlayer().create();
   const events = dashjs.MediaPlayer.events;
   player.on(events.ERROR, ({ error: what }) => {
@@ -68,10 +68,8 @@ function openDash(video, url, { error, note }, clock, start, low) {
   // Where a manifest names no clock, as Smooth's cannot, dash.js asks a public one: ours instead.
   const source = { scheme: "urn:mpeg:dash:utc:http-iso:2014", value: clock };
   player.updateSettings({ streaming: { utcSynchronization: { defaultTimingSource: source } } });
-  if (low) {
-    player.updateSettings({ streaming: LOW_DASH });
-    steadyDash(player, video);
-  }
+  if (low) player.updateSettings({ streaming: LOW_DASH });
+  if (recovers) recoverDash(player, video);
   player.initialize(video, url, true, start ?? NaN);
   return {
     heights: () => player.getRepresentationsByType("video").map(({ height }) => height),
@@ -87,15 +85,15 @@ function openDash(video, url, { error, note }, clock, start, low) {
   };
 }
 
-function openSmooth(video, url, report, clock, start) {
+function openSmooth(video, url, report, clock, { start, recovers }) {
   return {
-    ...openDash(video, url, report, clock, start),
+    ...openDash(video, url, report, clock, { start, recovers }),
     shownAt: () => (video.currentTime + SMOOTH_EPOCH_S) * 1000,
     latency: () => null, // dash.js takes Smooth's times for Unix times: off by half a century
   };
 }
 
-function openShaka(video, url, { error, note }, _clock, start, low) {
+function openShaka(video, url, { error, note }, _clock, { start, low, recovers }) {
   shaka.polyfill.installAll();
   const player = new shaka.Player();
   if (low) player.configure({ streaming: LOW_SHAKA, abr: url.endsWith(".mpd") ? NO_ABR : {} });
@@ -104,7 +102,7 @@ function openShaka(video, url, { error, note }, _clock, start, low) {
     error(`shaka ${said}`, what.severity === 2);
   };
   player.addEventListener("error", ({ detail }) => say(detail));
-  if (low) steadyShaka(player);
+  if (recovers) recoverShaka(player);
   for (const name of ["variantchanged", "adaptation", "gapjumped", "stalldetected"]) {
     player.addEventListener(name, () => note(`shaka.${name}`, ""));
   }

@@ -1,12 +1,12 @@
 // Watches a player as a viewer does: by the picture, the sound and the playhead of its <video>.
-// The test calls watch.prepare(engine) and watch.load(engine, url, clock), waits, and reads
-// watch.report(). Times are milliseconds since load(), unless said otherwise.
+// The test calls watch.prepare(engine, hears) and watch.load(engine, url, clock), waits, and reads
+// watch.report(). Times are milliseconds since load(), unless a comment gives another unit.
 
 import { apart, DAY_MS, openClock } from "./clock.js";
 import { ENGINES } from "./engines.js";
 
 const LOOK_MS = 50; // between two looks at the playhead
-const STILL_MS = 300; // a playhead that stands still this long is a stall, said or not
+const STILL_MS = 300; // a playhead that stands still this long is a stall, with or without an event
 const PICTURE_MS = 200; // between two looks at the picture
 const LOUD = 0.01; // RMS of what counts as sound
 const BEEP = 0.1; // a sample louder than this, after QUIET_S of less, begins a beep
@@ -21,7 +21,7 @@ const now = () => performance.now();
 
 const state = {
   loadedAt: null, // performance.now()
-  startedAt: null, // "playing" was said and the playhead moved on from there
+  startedAt: null, // the first progress of the playhead after "playing"
   startTime: null, // of the playhead then
   errors: [],
   events: [],
@@ -75,8 +75,19 @@ function look() {
 
 function beginStall(since) {
   if (stall) return;
-  stall = { at: since, ms: 0, time: video.currentTime };
+  stall = { at: since, ms: 0, time: video.currentTime, ahead: bufferedAhead() };
   state.stalls.push(stall);
+}
+
+/** Seconds of media that the player holds after the playhead, up to the first hole. */
+function bufferedAhead() {
+  const { buffered, currentTime } = video;
+  for (let i = 0; i < buffered.length; i += 1) {
+    if (buffered.start(i) <= currentTime && currentTime < buffered.end(i)) {
+      return buffered.end(i) - currentTime;
+    }
+  }
+  return 0;
 }
 
 function endStall() {
@@ -91,8 +102,8 @@ for (const name of [
 ]) {
   video.addEventListener(name, () => note(name, ""));
 }
-// By the attribute alone the element counts as paused until it has enough: hls.js, which leaves a
-// paused one alone, would not jump the hole that a viewer comes into.
+// With the attribute alone the element counts as paused until it has enough media. hls.js does not
+// jump a gap in a paused element.
 video.addEventListener("loadstart", () => video.play().catch(() => {}));
 video.addEventListener("error", () => {
   error(`media ${video.error?.code} ${video.error?.message}`, true);
@@ -201,7 +212,7 @@ function lookForFlash(_, { expectedDisplayTime }) {
 
 // ---------------------------------------------------------------- clock
 
-const readings = []; // {at, latency}: of the picture that is on show then, in ms; null where unread
+const readings = []; // {at, latency, timeline} in ms: of the picture on show; latency null where unread
 
 /** Reads the clock in the picture every now and then: when it is shown, less when it was made. */
 function readClock(clock) {
@@ -212,7 +223,11 @@ function readClock(clock) {
     next = expectedDisplayTime + CLOCK_MS;
     const shown = Date.now() + expectedDisplayTime - now();
     const made = clock.read(video);
-    readings.push({ at: at(), latency: made === null ? null : apart(shown % DAY_MS, made) });
+    readings.push({
+      at: at(),
+      latency: made === null ? null : apart(shown % DAY_MS, made),
+      timeline: Date.now() - player.shownAt(),
+    });
   }
   video.requestVideoFrameCallback(read);
 }
@@ -230,10 +245,13 @@ function script(name) {
 }
 
 globalThis.watch = {
-  /** Loads the libraries: what a page has done before its viewer presses play. */
-  async prepare(engine) {
+  /**
+   * Loads the libraries: what a page has done before its viewer presses play. `hears` turns the
+   * meter of the sound on.
+   */
+  async prepare(engine, hears) {
     for (const name of ENGINES[engine].scripts) await script(name);
-    await listen();
+    if (hears) await listen();
   },
 
   /** From now on, reads the clock of a test pattern that is so high at its source. */
@@ -241,19 +259,19 @@ globalThis.watch = {
     readClock(await openClock("/pattern.ttf", height));
   },
 
-  /** What was read of the clock in the last seconds. */
+  /** Readings of the clock in the last seconds. */
   readings: (seconds) => readings.filter((reading) => reading.at >= at() - seconds * 1000),
 
   /**
-   * Presses play; `clock` is the address of the origin's time; whether the picture `flashes`; whether
-   * the player is told to be as close to live as it can (`low`).
+   * Presses play. `clock` is the address of the origin's time. `flashes` is true for a picture with
+   * flashes; `options` are those of engines.js.
    */
-  load(engine, url, clock, flashes, start, low) {
+  load(engine, url, clock, flashes, options) {
     state.loadedAt = now();
     setInterval(look, LOOK_MS);
     setInterval(lookAtPicture, PICTURE_MS);
     if (flashes) video.requestVideoFrameCallback(lookForFlash);
-    player = ENGINES[engine].open(video, url, { error, note }, clock, start, low);
+    player = ENGINES[engine].open(video, url, { error, note }, clock, options);
   },
 
   started,
@@ -266,8 +284,11 @@ globalThis.watch = {
     note("rewind", "");
     player.rewind();
   },
+  seek(time) {
+    video.currentTime = time;
+  },
   ended: () => video.ended,
-  /** Seconds that the playhead has come since the start. */
+  /** Seconds that the playhead has advanced since the start. */
   played: () => (started() ? video.currentTime - state.startTime : 0),
   heights: () => [...new Set(player.heights())].sort((a, b) => a - b),
   pick(height) {

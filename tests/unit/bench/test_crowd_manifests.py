@@ -1,29 +1,29 @@
 """What the viewers of the load test read is what the packager writes."""
 
 from bench.flash_crowd import manifests
-from packager.fold import fold
-from packager.journal import VERSION
+from packager.journal.format import VERSION
 from packager.layout import PatchName
 from packager.manifest.dash import mpd, patch
 from packager.manifest.hls import media, multivariant
+from packager.manifest.incremental import ListCaches
 from packager.manifest.smooth import client_manifest
-from packager.manifest.text import Tapes
-from packager.records import Header
-from packager.smooth_clock import smooth_time
-from packager.timeline import Timeline
-from packager.window import Window, rolling, stretch
+from packager.manifest.window import Window, rolling, stretch
+from packager.timeline.apply import fold
+from packager.timeline.model import Timeline
+from packager.timeline.records import JournalHeader
+from packager.timing.smooth_time import smooth_time
 from tests.support.channel import FIRST, GRID, Script
 
 SCRIPT = Script(GRID)
 URL = "http://edge/live/tv/event/fight/"
-PLACES = mpd.Places("../../time", "live.mpd", "../../")
+PLACES = mpd.UrlTemplates("../../time", "live.mpd", "../../")
 
 
 def after(segments: int) -> Timeline:
     numbers = range(FIRST, FIRST + segments)
     return fold(
         [
-            Header(VERSION, "tv", GRID.duration),
+            JournalHeader(VERSION, "tv", GRID.duration),
             *SCRIPT.period(0, FIRST),
             *SCRIPT.whole(*numbers),
         ]
@@ -60,21 +60,21 @@ def test_a_playlist_and_a_delta_update_of_it() -> None:
 
 def test_a_multivariant_playlist() -> None:
     text = multivariant.render(event(5)).plain().decode()
-    renditions, sound = manifests.multivariant(text, f"{URL}index.m3u8")
+    renditions, audio = manifests.multivariant(text, f"{URL}index.m3u8")
     assert renditions == [f"{URL}v0/index.m3u8"]
-    assert sound == f"{URL}a0/index.m3u8"
+    assert audio == f"{URL}a0/index.m3u8"
 
 
 def test_an_mpd_and_its_patch() -> None:
     before, later = event(5), event(6)
     shown = manifests.mpd(mpd.render(before, PLACES).plain(), f"{URL}index.mpd")
-    assert shown.newest == shown.sound.newest == FIRST + 4
+    assert shown.newest == shown.audio.newest == FIRST + 4
     assert shown.renditions[0].url(FIRST) == f"http://edge/live/tv/v0/{FIRST}.m4s"
-    assert shown.sound.init.startswith("http://edge/live/tv/a0/init-")
+    assert shown.audio.init.startswith("http://edge/live/tv/a0/init-")
     assert shown.again == f"{URL}live.mpd"
     assert shown.clock == "http://edge/live/tv/time"
     assert (shown.update, shown.ended) == (1.92, False)
-    tapes = Tapes()
+    tapes = ListCaches()
     documents = [mpd.document(window, PLACES) for window in (before, later)]
     name: PatchName = documents[0].name(tapes)
     assert shown.patch == f"{URL}{name}"
@@ -87,8 +87,10 @@ def test_an_mpd_and_its_patch() -> None:
 def test_a_rolling_mpd_has_no_patches() -> None:
     window = rolling(after(5), 4)
     assert window is not None
-    shown = manifests.mpd(mpd.render(window, mpd.Places("time")).plain(), "http://edge/live/tv/")
-    assert (shown.patch, shown.sound.first, shown.newest) == ("", FIRST + 1, FIRST + 4)
+    shown = manifests.mpd(
+        mpd.render(window, mpd.UrlTemplates("time")).plain(), "http://edge/live/tv/"
+    )
+    assert (shown.patch, shown.audio.first, shown.newest) == ("", FIRST + 1, FIRST + 4)
 
 
 def test_a_client_manifest() -> None:

@@ -7,30 +7,30 @@ import pytest
 
 from bench.flash_crowd import caches, simulation
 from bench.flash_crowd.caches import OWNER_SHIFT, TICKS, Cache, later, misses, misses_one_by_one
-from bench.flash_crowd.demand import Asked, Demand, Viewers, audience, chunks, of_edges, owned
+from bench.flash_crowd.demand import Demand, Requests, Viewers, audience, chunks, of_edges, owned
 from bench.flash_crowd.model import MEDIA, POLICIES, Audience, Fleet, Kind, Ladder, Policy
 
 LADDER = Ladder((8_000_000, 4_500_000, 900_000, 192_000), 1.92)
-WHO = Audience(viewers=300, horizon=30, ramp=5, stay=40, start_over=0.2, switch=0.1)
+AUDIENCE = Audience(viewers=300, horizon=30, ramp=5, stay=40, start_over=0.2, switch=0.1)
 FLEET = Fleet(edges=5, cdns=2, shields=2)
-SETTING = simulation.Setting(WHO, FLEET, LADDER)
+SETTING = simulation.Setting(AUDIENCE, FLEET, LADDER)
 NGINX = Policy("nginx", whole_seconds=True)
 
 
-def everything(policy: Policy, who: Audience = WHO) -> tuple[Viewers, Asked]:
-    viewers = audience(who, FLEET, LADDER)
-    return viewers, Demand(viewers, who, FLEET, LADDER, policy.staleness).asked()
+def everything(policy: Policy, behaviour: Audience = AUDIENCE) -> tuple[Viewers, Requests]:
+    viewers = audience(behaviour, FLEET, LADDER)
+    return viewers, Demand(viewers, behaviour, FLEET, LADDER, policy.staleness).asked()
 
 
 def one_by_one(policy: Policy) -> tuple[int, list[int]]:
-    """What edges send on, and when what arrives at the origin: request by request."""
+    """Requests that edges forward, and their arrivals at the origin: one by one."""
     edge, shield = SETTING.tiers(policy)
     viewers, asked = everything(policy)
     keys = []
     for place, viewer in zip(asked.place.tolist(), asked.viewer.tolist(), strict=True):
         kind = Kind(place >> caches.KIND_SHIFT & 15)
         own = policy.private == "all" or (policy.private == "manifests" and kind not in MEDIA)
-        # A viewer's own copies are nobody else's: owners beyond all edges.
+        # Private copies have owners beyond all edges.
         owner = FLEET.edges + viewer if own else int(viewers.edge[viewer])
         keys.append(owner << OWNER_SHIFT | place)
     sent = [key + edge.fill // 2 for key in misses_one_by_one(keys, edge)]
@@ -49,7 +49,7 @@ def one_by_one(policy: Policy) -> tuple[int, list[int]]:
 @pytest.mark.parametrize("policy", [*POLICIES, NGINX], ids=lambda policy: policy.name)
 def test_all_at_once_is_request_by_request(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
     # Small crowds in one piece: what a chunk draws by chance depends on where it begins.
-    monkeypatch.setattr(simulation, "_CHUNK", WHO.viewers)
+    monkeypatch.setattr(simulation, "_CHUNK", AUDIENCE.viewers)
     [outcome] = simulation.simulate(SETTING, [policy], processes=1)
     sent, times = one_by_one(policy)
     assert outcome.edge_sent == sent
@@ -67,7 +67,7 @@ def test_any_tier(seed: int, collapses: bool, whole_seconds: bool) -> None:  # n
     count = 2000
     kind = random.choice([int(Kind.TIME), int(Kind.SEGMENT), int(Kind.MPD)], count)
     place = kind.astype(np.int64) << caches.KIND_SHIFT | random.integers(0, 10 * TICKS, count)
-    keys = owned(Asked(place, np.zeros(count, dtype=np.int64)), random.integers(0, 6, count))
+    keys = owned(Requests(place, np.zeros(count, dtype=np.int64)), random.integers(0, 6, count))
     ttl = [0] * len(Kind)
     ttl[Kind.TIME], ttl[Kind.SEGMENT] = caches.NEVER, [caches.FOREVER, 3 * TICKS][seed % 2]
     ttl[Kind.MPD] = [0, TICKS, 50][seed % 3]
@@ -76,18 +76,18 @@ def test_any_tier(seed: int, collapses: bool, whole_seconds: bool) -> None:  # n
 
 
 def test_chunks_are_whole_edges() -> None:
-    viewers = audience(WHO, FLEET, LADDER)
+    viewers = audience(AUDIENCE, FLEET, LADDER)
     parts = list(chunks(viewers, 60))
     assert sum(map(len, parts)) == len(viewers)
     edges = [set(part.edge.tolist()) for part in parts]
     assert sum(map(len, edges)) == len(set().union(*edges))
 
 
-def test_nobody_asks_for_what_is_not_there() -> None:
+def test_viewers_request_only_existing_objects() -> None:
     viewers, asked = everything(POLICIES[0])
     kind, number = asked.place >> caches.KIND_SHIFT, asked.place >> caches.TIME_BITS & 1023
     now = caches.times(asked.place) / TICKS
-    published = (number + 1) * LADDER.segment - WHO.event_age
+    published = (number + 1) * LADDER.segment - AUDIENCE.event_age
     for which, ahead in ((Kind.SEGMENT, 0.0), (Kind.FRAGMENT, LADDER.segment)):
         some = kind == which
         assert some.any()
@@ -97,18 +97,24 @@ def test_nobody_asks_for_what_is_not_there() -> None:
 
 
 def test_a_viewer_of_hls_has_every_segment_once() -> None:
-    who = replace(WHO, viewers=1, hls=1.0, dash=0.0, start_over=0.0, stay=1e9, switch=0.0)
-    _, asked = everything(POLICIES[0], who)
+    behaviour = replace(
+        AUDIENCE, viewers=1, hls=1.0, dash=0.0, start_over=0.0, stay=1e9, switch=0.0
+    )
+    _, asked = everything(POLICIES[0], behaviour)
     kind = asked.place >> caches.KIND_SHIFT
     segments = asked.place[kind == Kind.SEGMENT]
     numbers = np.sort(segments >> caches.TIME_BITS & 1023)
     expected = np.arange(numbers[0], numbers[-1] + 1).repeat(2)
     assert numbers.tolist() == expected.tolist()
     # Three at once when it joins, then one for each 1.92 s.
-    assert 3 + (who.horizon - who.ramp) / 1.92 - 3 < len(numbers) / 2 < 3 + who.horizon / 1.92 + 1
+    assert (
+        3 + (behaviour.horizon - behaviour.ramp) / 1.92 - 3
+        < len(numbers) / 2
+        < 3 + behaviour.horizon / 1.92 + 1
+    )
 
 
-def test_what_is_moved_stays_in_order_at_the_end_of_time() -> None:
+def test_moved_keys_stay_in_order_at_the_largest_time() -> None:
     keys = np.array([caches.TIME_MASK - 1, (1 << OWNER_SHIFT) | 5], dtype=np.int64)
     assert later(keys, 10).tolist() == [caches.TIME_MASK, (1 << OWNER_SHIFT) | 15]
 
@@ -117,7 +123,7 @@ def test_more_viewers_cost_an_origin_behind_shields_hardly_more() -> None:
     """What collapsing is: the origin's load goes by edges and objects, not by viewers."""
     few, many = (
         simulation.simulate(
-            replace(SETTING, who=replace(WHO, viewers=count)), POLICIES[1:2], processes=1
+            replace(SETTING, behaviour=replace(AUDIENCE, viewers=count)), POLICIES[1:2], processes=1
         )[0]
         for count in (2000, 8000)
     )

@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 
 from origin.__main__ import main
-from packager.yaml_text import MAX_TEXT
+from packager.config.yaml_reader import MAX_TEXT
 
 
 def refused(path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that the origin says of a configuration on its way to exit code 2."""
+    """The one line that the origin prints about a configuration before exit code 2."""
     monkeypatch.setattr(sys, "argv", ["origin", "-c", str(path)])
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    return said.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    return output.err
 
 
 def pipe(path: Path) -> None:
@@ -39,12 +39,12 @@ def wrong(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (None, "No such file or directory"),
-        (Path.mkdir, "a folder, not a file"),
-        (pipe, "not a regular file"),
-        (long, "longer than 256 KiB"),
-        (latin, "not UTF-8 (byte 6)"),
-        (wrong, "channels: missing"),
+        (None, ": No such file or directory"),
+        (Path.mkdir, ": a folder, not a file"),
+        (pipe, ": not a regular file"),
+        (long, ": longer than 256 KiB"),
+        (latin, ": not UTF-8 (byte 6)"),
+        (wrong, ":1:1: channels: missing"),
     ],
 )
 def test_a_configuration_that_cannot_be_read(
@@ -57,4 +57,4 @@ def test_a_configuration_that_cannot_be_read(
     path = tmp_path / "ringside.yaml"
     if callable(make):
         make(path)
-    assert refused(path, monkeypatch, capsys) == f"ringside: {path}: {reason}\n"
+    assert refused(path, monkeypatch, capsys).startswith(f"{path}{reason}: ")

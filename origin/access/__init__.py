@@ -1,0 +1,1 @@
+"""Access checks of the public port and of the control port."""

@@ -1,0 +1,1 @@
+"""Bounded caches of responses, and counters of requests."""

@@ -1,0 +1,1 @@
+"""Responses made from plans: manifests, media, files."""

@@ -1,0 +1,1 @@
+"""The control port: status page, API, players."""

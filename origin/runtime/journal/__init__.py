@@ -1,0 +1,1 @@
+"""The origin's view of journals as they grow."""

@@ -1,0 +1,1 @@
+"""The public port: connections, fast path, slow path, held requests."""

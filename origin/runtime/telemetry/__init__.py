@@ -1,0 +1,1 @@
+"""The origin's metrics and its access log."""

@@ -1,0 +1,1 @@
+"""A request's target: channel, view, file."""

@@ -1,0 +1,1 @@
+"""CMCD reports and the viewing sessions that they describe."""

@@ -1,0 +1,1 @@
+"""CMAF that encoders push, put on the segment grid without ffmpeg."""

@@ -1,0 +1,1 @@
+"""The configuration: its schema, its quantities, and the checks over it."""

@@ -1,0 +1,1 @@
+"""Generated from the types: the JSON schema and the reference page."""

@@ -1,0 +1,1 @@
+"""Recordings of feeds, and faults applied to them on demand."""

@@ -1,0 +1,1 @@
+"""A channel's life: its sources, its encoder runs, its maintenance."""

@@ -1,0 +1,51 @@
+"""A channel whose encoders push a finished CMAF ladder: no ffmpeg runs."""
+
+import asyncio
+from typing import NoReturn
+
+from packager.config.sources import CmafSource
+from packager.diagnostics.status import ChannelState
+from packager.runtime.channel.encoder_run import STALL_SEGMENTS
+from packager.runtime.channel.maintenance import HOUSEKEEPING
+from packager.runtime.channel.program import ChannelContext
+from packager.runtime.ingest.cmaf_push import CmafKeys, CmafReceiver
+from packager.runtime.storage.publisher import Publisher
+from packager.timing.clock import monotonic
+
+
+class PushedLadderRun:
+    """Publishes what encoders push with the source's key."""
+
+    def __init__(self, context: ChannelContext, source: CmafSource, keys: CmafKeys) -> None:
+        self._context = context
+        self._source = source
+        self._keys = keys
+
+    async def run(self, publisher: Publisher) -> NoReturn:
+        """Publish until cancelled.
+
+        Raises:
+            DiskError: media could not be published.
+        """
+        receiver = CmafReceiver(self._context.config.name, publisher, self._context.clock)
+        key = self._keys.add(self._source.key)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(receiver.run(key))
+                tasks.create_task(self._keep_house(receiver, publisher))
+        finally:
+            self._keys.remove(self._source.key)
+        raise AssertionError("both tasks run until they are cancelled")
+
+    async def _keep_house(self, receiver: CmafReceiver, publisher: Publisher) -> NoReturn:
+        """Maintain the stored media and report the state."""
+        reporter = self._context.reporter
+        stall = float(STALL_SEGMENTS * self._context.config.segment)
+        while True:
+            publisher.count()
+            self._context.maintenance.check(publisher)
+            for end in receiver.breaks():
+                reporter.report_problem("timeline.broken", end.reason)
+            is_live = publisher.timeline.edge >= 0 and monotonic() - receiver.newest < stall
+            reporter.set_state(ChannelState.LIVE if is_live else ChannelState.WAITING)
+            await asyncio.sleep(HOUSEKEEPING)

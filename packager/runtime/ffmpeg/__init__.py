@@ -1,0 +1,1 @@
+"""ffmpeg's processes, their pipes, and checks of the binary."""

@@ -1,0 +1,1 @@
+"""Receivers of feeds: encoders push to the packager, or the packager pulls."""

@@ -1,0 +1,1 @@
+"""Inputs that ffmpeg opens itself: files, test pattern, slate."""

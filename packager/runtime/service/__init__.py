@@ -1,0 +1,1 @@
+"""The service: supervisor, packager process, control socket."""

@@ -1,0 +1,1 @@
+"""The packager's metrics."""

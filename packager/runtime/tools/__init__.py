@@ -1,0 +1,1 @@
+"""The commands that work beside a service: probe, replay, record, send, harvest and others."""

@@ -1,0 +1,1 @@
+"""Runs of samples in, actions out: anchors periods and cuts segments."""

@@ -1,0 +1,1 @@
+"""Journal records, and the immutable timeline that they fold into."""

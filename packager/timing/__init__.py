@@ -1,0 +1,1 @@
+"""Ticks, the UTC grid, Smooth's time scale, and the only reader of clocks."""

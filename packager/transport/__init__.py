@@ -1,0 +1,1 @@
+"""RTP packets and datagrams of a feed, without a socket."""
