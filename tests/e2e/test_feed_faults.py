@@ -43,8 +43,10 @@ def feeds(folder: Path) -> dict[str, Path]:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("faults")
     made, port = feeds(folder), free_port()
+    # A starved sender pauses, too: only timestamps are at fault here.
     channels = [
-        f"  {name}: {{source: {{type: push, key: {KEY.format(name)}}}, ladder: {TINY}}}"
+        f"  {name}: {{source: {{type: push, key: {KEY.format(name)}}}, loss: {{no_data: 10s}}, "
+        f"ladder: {TINY}}}"
         for name in CHANNELS
     ]
     channels.append(f"ingest: {{host: 127.0.0.1, http_port: {port}}}")

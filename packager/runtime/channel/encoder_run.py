@@ -57,7 +57,7 @@ class RunPhase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RunLeft:
-    """The run ended on order, for another source to go on air."""
+    """The run ended for the next choice of a source: on order, or its feed has moved on."""
 
     last_arrival: UtcMicros | None
     """When the end of the newest published video arrived."""
@@ -119,6 +119,8 @@ class EncoderRun:
         """When the newest bytes arrived."""
         self._counted_drops = 0
         self._changes = 0 if source.feed is None else source.feed.changes
+        self._is_too_late = False
+        """Whether the feed has gone on while ffmpeg started, and its first keyframe is gone."""
 
     def _command(self, write_ends: Sequence[int]) -> list[str]:
         opened = self._source.opened
@@ -157,7 +159,7 @@ class EncoderRun:
             reporter.report_problem("source.silence_added", "the feed has no audio")
         reporter.log.info("ffmpeg.started", pid=self._session.pid)
         if self._source.feed is not None and self._stdin is not None:
-            self._source.feed.attach(self._stdin, self._source.first_byte)
+            self._is_too_late = not self._source.feed.attach(self._stdin, self._source.first_byte)
         self._started.set()
 
     def _finish(self) -> None:
@@ -174,7 +176,8 @@ class EncoderRun:
         last_arrival = self._pipeline.last_arrival
         if failure:
             return RunFailed(failure, has_media)
-        if self._phase is RunPhase.LEFT or (self._has_changed and not code):
+        has_changed = self._has_changed and not code
+        if self._phase is RunPhase.LEFT or self._is_too_late or has_changed:
             return RunLeft(last_arrival)
         if feed is not None and not feed.is_connected:
             return RunDisconnected(last_arrival)

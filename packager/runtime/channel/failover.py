@@ -43,6 +43,10 @@ class SourceFailover:
         async with asyncio.TaskGroup() as tasks:
             for _, source in self.live:
                 tasks.create_task(source.run())
+            while self.live:
+                await asyncio.sleep(GLANCE)
+                for _, source in self.live:
+                    source.tick()
 
     def best(self, on_air: int | None) -> int | None:
         """The place of the source that should replace `on_air`; None if no source is healthy."""

@@ -34,6 +34,7 @@ from packager.runtime.ffmpeg.feed_tap import FeedTap
 from packager.runtime.ffmpeg.stdin_pipe import StdinPipe
 from packager.runtime.ffmpeg.stream_probe import StreamProbe
 from packager.runtime.ingest.receiver import Receiver
+from packager.timing.awake_clock import AwakeClock
 from packager.timing.backoff import Backoff
 from packager.timing.clock import monotonic_micros
 from packager.timing.ticks import MICROS
@@ -111,12 +112,13 @@ class LiveSource:
         self.state = LiveSourceState.DISCONNECTED
         self.complaint = ""
         """The current or last problem, in one line."""
-        self.newest = 0
-        """When its last byte arrived, in monotonic microseconds."""
         self.healthy_since: int | None = None
         """Since when it is healthy, as of the last `check`, in monotonic microseconds."""
         self.info: SourceInfo | None = None
         """Its selected streams, once they are known."""
+        self._awake = AwakeClock(monotonic_micros())
+        self._heard = 0
+        """When its last byte arrived, by `_awake`."""
         self._source = source
         self._receiver = receiver
         self._config = config
@@ -168,7 +170,8 @@ class LiveSource:
         """An encoder begins to send."""
         now = monotonic_micros()
         self.state, self.complaint = LiveSourceState.CONNECTED, ""
-        self.info, self.newest = None, now
+        self.info = None
+        self._heard = self._awake.read(now)
         looking = inspector(container, self._source.program, pid_of(self._source.video))
         self._connection = _Connection(self.connections + 1, container, peer, looking, now)
         self._advisor.forget()
@@ -183,10 +186,10 @@ class LiveSource:
         if connection is None:
             return
         now = monotonic_micros()
-        if loss(now - self.newest, None, None, self._config):
+        if loss(self._silent(now), None, None, self._config):
             # Media after such a pause is late by it; a run that began before would stay as late.
             self._tap.backlog.clear()
-        self.newest = now
+        self._heard = self._awake.read(now)
         looking = connection.inspector
         pieces = looking.push(data, now)
         if looking.revision != connection.revision:
@@ -258,6 +261,14 @@ class LiveSource:
 
     # Health
 
+    def _silent(self, now: int) -> int:
+        """Microseconds without a byte, while this process ran."""
+        return self._awake.read(now) - self._heard
+
+    def tick(self) -> None:
+        """Note that this process runs; call it every 50 ms."""
+        self._awake.read(monotonic_micros())
+
     def check(self, now: int) -> None:
         """Judge the health at `now`, monotonic microseconds."""
         self._report_missing_video(now)
@@ -297,7 +308,7 @@ class LiveSource:
             report = connection.inspector.report(now)
             ages = (report.still_ms, report.mute_ms)
             since_video, since_audio = (None if age is None else age * 1000 for age in ages)
-        problem = loss(now - self.newest, since_video, since_audio, self._config)
+        problem = loss(self._silent(now), since_video, since_audio, self._config)
         problem = problem or self._content.problem(now)
         return LiveSourceState.LOST if problem else LiveSourceState.HEALTHY, problem
 
@@ -327,12 +338,15 @@ class LiveSource:
         step = self._connection.inspector.frame_step or 0
         return RunStart(self._connection.container, self.info, tail.arrived_at, step)
 
-    def attach(self, stdin: StdinPipe, arrived_at: int) -> None:
-        """Send the feed to `stdin`, from the keyframe on that arrived then."""
+    def attach(self, stdin: StdinPipe, arrived_at: int) -> bool:
+        """Send the feed to `stdin`, from the keyframe on that arrived then.
+
+        False if that is no longer possible: `stdin` is at its end.
+        """
         if self._connection is None or not self.is_connected:
             stdin.end()
-        else:
-            self._tap.attach(stdin, self._connection.inspector.prelude, arrived_at)
+            return False
+        return self._tap.attach(stdin, self._connection.inspector.prelude, arrived_at)
 
     def detach(self) -> None:
         """Send the feed to ffmpeg no more; ffmpeg reads the end of its input."""

@@ -18,16 +18,20 @@ class FeedTap:
         if self._stdin is not None:
             self._stdin.write(piece.data)
 
-    def attach(self, stdin: StdinPipe, prelude: bytes, arrived_at: int) -> None:
-        """Send the feed to `stdin`: its prelude, then all from the keyframe that arrived then."""
+    def attach(self, stdin: StdinPipe, prelude: bytes, arrived_at: int) -> bool:
+        """Send the feed to `stdin`: its prelude, then all from the keyframe that arrived then.
+
+        False if that keyframe is no longer kept: `stdin` is at its end.
+        """
         tail = self.backlog.since(arrived_at)
-        if tail is None:
+        if tail is None or tail.arrived_at != arrived_at:
             stdin.end()
-            return
+            return False
         stdin.write(prelude)
         for data in tail.data:
             stdin.write(data)
         self._stdin = stdin
+        return True
 
     def detach(self) -> None:
         """Send the feed to ffmpeg no more; ffmpeg reads the end of its input."""

@@ -2,22 +2,36 @@
 
 import asyncio
 import subprocess
+import time
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
+from packager.config.parse import parse_ladder
+from packager.config.schema.channel import ChannelEntry, resolve
 from packager.config.sources import LossConfig, PatternSource, UdpSource
+from packager.diagnostics.status import ChannelState, ChannelStatus
 from packager.errors import FeedError
 from packager.feed.advice import FeedRequirements
 from packager.feed.report import Container
+from packager.ffmpeg.inputs import PipeFeed
 from packager.ffmpeg.passthrough import COPYABLE
+from packager.runtime.channel.encoder_run import EncoderRun, RunLeft
 from packager.runtime.channel.failover import SourceFailover
 from packager.runtime.channel.live_source import LiveSource, LiveSourceState, shun_backoff
+from packager.runtime.channel.maintenance import StorageMaintenance
+from packager.runtime.channel.program import ChannelContext, OnAirSource
+from packager.runtime.channel.reporter import FfmpegWarnings, StatusReporter
 from packager.runtime.ffmpeg.stdin_pipe import StdinPipe
 from packager.runtime.ingest.receiver import FeedSink
-from packager.timing.clock import monotonic_micros
+from packager.runtime.inputs.opened import OpenedInput
+from packager.runtime.storage.journal_writer import JournalWriter
+from packager.runtime.storage.publisher import Publisher
+from packager.timing.clock import SystemClock, monotonic_micros
 from packager.timing.ticks import MICROS
+from tests.support.channel_view import TINY
 from tests.support.receivers import FFMPEG
 
 OLD = ("-c:v", "mpeg2video", "-c:a", "mp2")
@@ -45,6 +59,11 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+def state_of(feed: LiveSource) -> LiveSourceState:
+    feed.check(monotonic_micros())
+    return feed.state
 
 
 async def sent(feed: LiveSource, data: bytes) -> None:
@@ -88,16 +107,65 @@ async def test_a_failure_of_one_connection_does_not_shun_the_next() -> None:
 
 
 async def test_a_run_after_a_pause_begins_with_media_from_after_it() -> None:
-    feed = feed_of(FeedRequirements())
+    loss = LossConfig(no_data=Fraction(1))
+    feed = LiveSource(UdpSource(port=9), NoLine(), loss, FeedRequirements(), FFMPEG)
     data = await asyncio.to_thread(material, *NEW)
     await sent(feed, data)
-    before = feed.newest
+    before = monotonic_micros()
     assert feed.start_at(before) is not None
-    feed.newest -= 60 * MICROS
+    await until(lambda: state_of(feed) is LiveSourceState.LOST)
     feed.received(data[: 50 * 188])
     beginning = feed.start_at(before)
     assert beginning is not None
     assert beginning.arrived_at > before
+    stdin = StdinPipe()
+    assert not feed.attach(stdin, before)
+    assert stdin.is_ending
+    stdin.close()
+
+
+async def test_a_pause_of_this_process_is_no_loss_of_a_feed() -> None:
+    loss = LossConfig(no_data=Fraction(1))
+    feed = LiveSource(UdpSource(port=9), NoLine(), loss, FeedRequirements(), FFMPEG)
+    await sent(feed, await asyncio.to_thread(material, *NEW))
+    before = monotonic_micros()
+    time.sleep(1.2)
+    assert state_of(feed) is LiveSourceState.HEALTHY
+    feed.received(b"")
+    assert feed.start_at(before) is not None
+
+
+def context_in(folder: Path) -> ChannelContext:
+    ladder = parse_ladder(Path(TINY).read_text(), TINY, "tiny")
+    config = resolve("tv", ChannelEntry(source=UdpSource(port=9), ladder=TINY), ladder)
+    clock = SystemClock()
+    status = ChannelStatus(state=ChannelState.STARTING, since=clock.now(), source="", ladder="")
+    reporter = StatusReporter("tv", folder, status, clock)
+    return ChannelContext(
+        config=config,
+        folder=folder,
+        ffmpeg=FFMPEG,
+        clock=clock,
+        reporter=reporter,
+        maintenance=StorageMaintenance(config, reporter),
+        warnings=FfmpegWarnings("tv", reporter),
+    )
+
+
+async def test_a_run_without_its_first_keyframe_is_no_failure_of_the_feed(tmp_path: Path) -> None:
+    feed, context = feed_of(FeedRequirements()), context_in(tmp_path)
+    await sent(feed, await asyncio.to_thread(material, *NEW))
+    start = feed.start_at(monotonic_micros())
+    assert start is not None
+    opened = OpenedInput(PipeFeed(start.container), start.info, endless=False)
+    gone = start.arrived_at - 60 * MICROS
+    source = OnAirSource(opened, context.config.ladder, "udp", 0, feed, first_byte=gone)
+    journal = JournalWriter(tmp_path, "tv", context.config.segment)
+    try:
+        publisher = Publisher("tv", tmp_path, journal, makes_room=False)
+        assert await EncoderRun(context, source, publisher).run() == RunLeft(None)
+    finally:
+        journal.close()
 
 
 def two_sounds(*options: str) -> bytes:
@@ -132,15 +200,14 @@ async def test_a_run_begins_with_the_new_parameters_alone() -> None:
     after = await asyncio.to_thread(material, *NEW, "-ac", "6")
     await sent(feed, before)
     stdin = StdinPipe()
-    start = feed.start_at(feed.newest)
+    start = feed.start_at(monotonic_micros())
     assert start is not None
     feed.attach(stdin, start.arrived_at)
-    changed = feed.newest
+    changed = monotonic_micros()
     for at in range(0, len(after), 4 * 188):
         feed.received(after[at : at + 4 * 188])
         await asyncio.sleep(0.01)
-    feed.check(monotonic_micros())
-    assert feed.state is LiveSourceState.HEALTHY
+    assert state_of(feed) is LiveSourceState.HEALTHY
     await until(lambda: feed.start_at(changed) is not None)
     start = feed.start_at(changed)
     assert start is not None
