@@ -234,8 +234,9 @@ import sys
 from pathlib import Path
 from packager.runtime.service.signals import leave_on_signals
 from packager.runtime.tools import harvest
-# A shell that runs the tests in the background makes them ignore SIGINT.
+# A shell that runs the tests in the background makes them ignore SIGINT; `nohup`, SIGHUP.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 leave_on_signals()
 job = harvest.HarvestJob("fight", {{"tv": Path(sys.argv[1])}}, Path(sys.argv[2]), None)
 harvest.run(job, {NOW})
