@@ -12,7 +12,7 @@ import ffmpeg
 from packager.config.ladder import EncodeLadder, Ladder, VideoRendition
 from packager.ffmpeg.encoders import device_options, encoder_options
 from packager.ffmpeg.filters import for_encoder
-from packager.ffmpeg.inputs import Feed, PipeFeed, open_inputs
+from packager.ffmpeg.inputs import Feed, Pace, PipeFeed, open_inputs
 from packager.ffmpeg.outputs import EncodeJob, chunks_of, encoded_outputs
 from packager.ffmpeg.passthrough import check_copyable, copied_outputs
 from packager.ffmpeg.probe import SourceInfo
@@ -64,7 +64,7 @@ def arguments(
     info: SourceInfo,
     pipes: Sequence[int],
     *,
-    real_time: bool,
+    pace: Pace,
 ) -> list[str]:
     """Arguments of ffmpeg, without the program itself.
 
@@ -74,14 +74,14 @@ def arguments(
         segment: segment duration, in seconds.
         info: the streams of the feed.
         pipes: the file descriptor of each track of `track_specs`, in order.
-        real_time: read no faster than the media lasts. Otherwise encode each rendition on one
-            thread, since the rate control of x264 depends on the timing of its threads.
+        pace: how fast to read. Without a limit, encode each rendition on one thread, since the
+            rate control of x264 depends on the timing of its threads.
     """
-    inputs = open_inputs(feed, real_time=real_time)
+    inputs = open_inputs(feed, pace)
     devices: list[str] = []
     if isinstance(ladder, EncodeLadder):
         devices = device_options(ladder)
-        job = EncodeJob(ladder, segment, real_time)
+        job = EncodeJob(ladder, segment, real_time=pace is not Pace.UNLIMITED)
         outputs = encoded_outputs(feed, job, info, inputs, pipes)
     else:
         outputs = copied_outputs(feed, inputs[0], chunks_of(ladder, segment), info, pipes)

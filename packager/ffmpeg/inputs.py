@@ -1,6 +1,7 @@
 """The inputs of a channel's ffmpeg."""
 
 from dataclasses import dataclass
+from enum import Enum
 from fractions import Fraction
 from typing import assert_never
 
@@ -15,7 +16,20 @@ _ANALYZE_DURATION = Fraction(1)
 """Seconds of media that ffmpeg analyses at the start: its streams are known already."""
 _ANALYZED_FRAMES = 4
 """Frames without which ffmpeg does not find the size of the video."""
+_CATCH_UP = 2
+"""Seconds of media that ffmpeg reads in a second after a delay. By its own choice it reads 1.05,
+and stays late for minutes."""
 _SILENCE_SOURCE = "anullsrc=r=48000:cl=stereo"
+
+
+class Pace(Enum):
+    """How fast ffmpeg reads an input that is no pipe."""
+
+    UNLIMITED = "unlimited"
+    REAL_TIME = "real time"
+    """No faster than the media lasts; ffmpeg decides how it makes up for a delay."""
+    CATCHING_UP = "catching up"
+    """No faster than the media lasts, and twice as fast after a delay: `-readrate_catchup`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +78,11 @@ class SlateFeed:
 Feed = PatternFeed | FileFeed | PipeFeed | SlateFeed
 
 
-def open_inputs(feed: Feed, *, real_time: bool) -> tuple[Stream, Stream]:
+def open_inputs(feed: Feed, reading: Pace) -> tuple[Stream, Stream]:
     """The inputs with the video and the audio of a feed; often the same one."""
-    pace: dict[str, object] = {"re": None} if real_time else {}
+    pace: dict[str, object] = {} if reading is Pace.UNLIMITED else {"re": None}
+    if reading is Pace.CATCHING_UP:
+        pace["readrate_catchup"] = _CATCH_UP
     match feed:
         case FileFeed():
             options = dict(pace)

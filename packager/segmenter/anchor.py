@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from packager.cmaf.samples import SampleRun
+from packager.segmenter.config import START
 from packager.segmenter.pace import SET_BACK
 from packager.segmenter.state import SourceState, TrackState
 from packager.timeline.records import Anchor, PeriodStarted
@@ -19,7 +20,7 @@ class PeriodAnchoring:
     """The newest segment number that media so far occupies; -1 before the first."""
     next_period: int
     _arrived_at: UtcMicros | None
-    """Arrival of the source's first picture; None from the first period on."""
+    """The latest arrival of the source's first picture; None from the first period on."""
     _first_time: Fraction | None = None
     """Seconds of source time of the first reference run."""
 
@@ -27,7 +28,10 @@ class PeriodAnchoring:
     def begin(cls, state: SourceState) -> "PeriodAnchoring":
         """The anchoring of the first period."""
         config = state.config
-        return cls(state, config.last_number, config.next_period, config.arrived_at)
+        arrived_at = config.arrived_at
+        if config.began_at is not None:
+            arrived_at = UtcMicros(config.began_at + START)
+        return cls(state, config.last_number, config.next_period, arrived_at)
 
     def start(self, run: SampleRun, now: UtcMicros) -> PeriodStarted | None:
         """The record of a period that starts with `run` of the reference track.

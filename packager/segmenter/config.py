@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 
 from packager.config.parts import Parts
 from packager.timing.grid import Grid
-from packager.timing.ticks import UtcMicros
+from packager.timing.ticks import MICROS, UtcMicros
 from packager.track import TrackSpec
+
+START = 3 * MICROS
+"""Microseconds that ffmpeg takes to its first media at most, unless the machine is too busy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,11 @@ class SegmenterConfig:
     """Bit/s measured in earlier periods, by track."""
     arrived_at: UtcMicros | None = None
     """Arrival of the source's first picture, if the source was buffered before this run."""
+    began_at: UtcMicros | None = None
+    """When ffmpeg began to read a source at the pace of its own clock; None for another source.
+
+    Such a source makes up for each delay, so its media is never earlier than its start allows.
+    """
     filler: bool = False
     """Whether the source is the filler that replaces a missing feed."""
     parts: Parts | None = None

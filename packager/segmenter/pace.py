@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from packager.cmaf.samples import SampleRun
 from packager.segmenter.clock_drift import ClockDrift
+from packager.segmenter.config import START
 from packager.segmenter.state import SourceState
 from packager.timing.ticks import MICROS, UtcMicros, micros_of
 
@@ -14,8 +15,10 @@ _LEAP = 5 * MICROS // 4
 """Microseconds that media may always be ahead of the clock: a leap second sets the clock back."""
 SET_BACK = 60 * MICROS
 """Microseconds: media further ahead than this means that the clock was set back."""
-_PATIENCE = 2_000_000
+_PATIENCE = 2 * MICROS
 """Microseconds in which a source that sends its backlog at once has caught up."""
+_OWN_PATIENCE = 30 * MICROS
+"""Microseconds in which a source that ffmpeg paces catches up, once the machine has time again."""
 _GAIN = 4
 """A source catches up if it gains 1 / `_GAIN` of the time that passes. A source in real time
 gains a twentieth."""
@@ -24,9 +27,10 @@ gains a twentieth."""
 class LatenessWatch:
     """Watches how much the lag of one period has grown."""
 
-    def __init__(self, tolerance: int) -> None:
-        """Tolerate `tolerance` microseconds."""
+    def __init__(self, tolerance: int, patience: int) -> None:
+        """Tolerate `tolerance` microseconds always, and more for `patience` microseconds."""
         self._tolerance = tolerance
+        self._patience = patience
         self._late: int | None = None
         self._since = UtcMicros(0)
 
@@ -37,7 +41,7 @@ class LatenessWatch:
             return False
         if self._late is None:
             self._late, self._since = late, now
-        if (passed := now - self._since) < _PATIENCE:
+        if (passed := now - self._since) < self._patience:
             return False
         gained, self._late, self._since = self._late - late, late, now
         return gained * _GAIN < passed
@@ -57,7 +61,9 @@ class PaceMonitor:
         """The lag at the start of the newest period."""
 
     def _new_lateness(self) -> LatenessWatch:
-        return LatenessWatch(max(round(self._state.config.grid.duration * MICROS), _LEAP))
+        config = self._state.config
+        patience = _PATIENCE if config.began_at is None else _OWN_PATIENCE
+        return LatenessWatch(max(round(config.grid.duration * MICROS), _LEAP), patience)
 
     @property
     def clock_rate(self) -> int:
@@ -90,6 +96,7 @@ class PaceMonitor:
 
         A source that sends its buffer at once after the period's first keyframe runs ahead. A
         source further ahead than any buffer means that the clock was set back: the period goes on.
+        A source that ffmpeg paces runs ahead by its late start alone, and no further.
 
         With low latency a period also ends when its lag has grown by a segment. Players that
         follow the clock would keep requesting media that does not exist yet.
@@ -98,7 +105,8 @@ class PaceMonitor:
         if self._state.period_number is None or self.lag is None or self.anchor_lag is None:
             return ""
         segment = config.grid.duration * MICROS
-        if max(segment / _AHEAD, Fraction(_LEAP)) < -self.lag < SET_BACK:
+        late_start = 0 if config.began_at is None else START
+        if max(segment / _AHEAD, Fraction(_LEAP)) + late_start < -self.lag < SET_BACK:
             return f"media ran {-self.lag // 1000} ms ahead of the clock"
         if config.parts is not None and self._lateness.persists(self.lag - self.anchor_lag, now):
             return f"media trails the clock by {self.lag // 1000} ms"

@@ -20,7 +20,8 @@ The rules:
 - An audio segment starts with the frame nearest to the boundary of the reference (`audio_cut`).
 - A jump in the times ends the period; the next keyframe starts another. A track that was away and
   returns where the other tracks are has a hole instead (`jumps`).
-- Media that leaves the pace of the wall clock ends the period (`pace`).
+- Media that leaves the pace of the wall clock ends the period (`pace`). A source that ffmpeg reads
+  at the pace of its own clock has time to make up for a delay.
 """
 
 from collections.abc import Iterator

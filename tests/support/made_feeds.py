@@ -222,6 +222,7 @@ def segmenter_for(
     init: bool = True,
     parts: Parts | None = None,
     arrived_at: UtcMicros | None = None,
+    began_at: UtcMicros | None = None,
 ) -> Segmenter:
     """A segmenter that continues the timeline of `played`, with its tracks' init sections."""
     timeline = played.timeline
@@ -233,6 +234,7 @@ def segmenter_for(
             last_number=timeline.last_occupied,
             next_period=timeline.period.index + 1 if timeline.period else 0,
             arrived_at=arrived_at,
+            began_at=began_at,
             parts=parts,
         )
     )

@@ -39,6 +39,7 @@ from packager.runtime.channel.maintenance import StorageMaintenance
 from packager.runtime.channel.program import ChannelContext
 from packager.runtime.channel.pushed_ladder import PushedLadderRun
 from packager.runtime.channel.reporter import FfmpegWarnings, StatusReporter
+from packager.runtime.ffmpeg.local import LocalFfmpeg
 from packager.runtime.ingest.cmaf_push import CmafKeys
 from packager.runtime.ingest.receiver import Receiver
 from packager.runtime.storage.fsync_queue import FsyncQueue
@@ -87,7 +88,7 @@ class Channel:
         self,
         config: ChannelConfig,
         data: Path,
-        ffmpeg: str,
+        ffmpeg: LocalFfmpeg,
         clock: Clock,
         ingest: IngestListeners | None,
     ) -> None:
@@ -116,7 +117,7 @@ class Channel:
         )
         self.events = EventBook(config, reporter, clock)
         """Takes orders for events."""
-        self._failover = _failover(config, ffmpeg, ingest)
+        self._failover = _failover(config, ffmpeg.path, ingest)
         self._channel_run = _channel_run(self._context, self._failover, ingest)
 
     async def run(self) -> None:

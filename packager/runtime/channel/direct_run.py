@@ -34,7 +34,8 @@ class DirectRun:
         opened = await self._program.open(self._source)
         name = described(self._source)
         source = OnAirSource(opened, self._context.config.ladder, name, place=0)
-        outcome = await EncoderRun(self._context, source, publisher).run()
+        async with self._context.ffmpeg.starts.place() as start:
+            outcome = await EncoderRun(self._context, source, publisher, on_media=start.leave).run()
         if isinstance(outcome, RunFailed):
             return outcome
         if opened.endless:

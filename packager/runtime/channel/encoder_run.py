@@ -19,7 +19,6 @@ from typing import NoReturn
 from packager.cmaf.boxes import Buffer
 from packager.config.ladder import EncodeLadder
 from packager.config.parts import parts_of
-from packager.config.schema.channel import ChannelConfig
 from packager.diagnostics.status import ChannelState
 from packager.errors import DiskError, FeedError, MediaError
 from packager.ffmpeg.command import arguments, track_specs
@@ -98,13 +97,18 @@ class EncoderRun:
         source: OnAirSource,
         publisher: Publisher,
         note_sources: Callable[[], None] = lambda: None,
+        on_media: Callable[[], None] = lambda: None,
     ) -> None:
-        """Call `note_sources` to update the sources in the status before that is written."""
+        """Call `note_sources` to update the sources in the status before that is written.
+
+        Call `on_media` whenever media is published.
+        """
         self._context = context
+        self._on_media = on_media
         self._source = source
         self._publisher = publisher
         self._note_sources = note_sources
-        media = _pipeline_input(context.config, source)
+        media = _pipeline_input(context, source)
         self._pipeline = Pipeline(context.config.name, media, publisher, context.clock)
         self._stdin = None if source.feed is None else StdinPipe()
         outputs = SessionOutputs(
@@ -130,9 +134,9 @@ class EncoderRun:
             self._context.config.segment,
             opened.info,
             write_ends,
-            real_time=True,
+            pace=self._context.ffmpeg.pace,
         )
-        return [self._context.ffmpeg, *words]
+        return [self._context.ffmpeg.path, *words]
 
     async def run(self) -> Outcome:
         """Run ffmpeg to its end.
@@ -222,6 +226,8 @@ class EncoderRun:
         self._newest = monotonic()
         for end in self._pipeline.feed(track, data):
             self._context.reporter.report_problem("timeline.broken", end.reason)
+        if self._pipeline.is_anchored:
+            self._on_media()
         if self._pipeline.has_left:
             self._has_left.set()
 
@@ -292,11 +298,13 @@ class EncoderRun:
         return ChannelState.DEGRADED if is_short else ChannelState.LIVE
 
 
-def _pipeline_input(config: ChannelConfig, source: OnAirSource) -> PipelineInput:
+def _pipeline_input(context: ChannelContext, source: OnAirSource) -> PipelineInput:
+    config = context.config
     return PipelineInput(
         specs=track_specs(source.ladder, source.opened.info),
         encoded=isinstance(source.ladder, EncodeLadder),
         first_arrival=source.first_visible,
+        began_at=context.clock.now() if source.feed is None else None,
         is_filler=source.is_filler,
         parts=parts_of(source.ladder, config.segment),
     )

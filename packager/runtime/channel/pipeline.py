@@ -27,6 +27,8 @@ class PipelineInput:
     """Keyframes are forced on the grid; otherwise the feed is passed through."""
     first_arrival: UtcMicros | None = None
     """When the first frame arrived, if that was before it could be pushed here."""
+    began_at: UtcMicros | None = None
+    """When ffmpeg begins to read a source at the pace of its own clock; None for another source."""
     is_filler: bool = False
     """The media replaces a missing source."""
     parts: Parts | None = None
@@ -54,6 +56,7 @@ class Pipeline:
                 next_period=timeline.period.index + 1 if timeline.period else 0,
                 bitrates={} if media.encoded else _measured(timeline),
                 arrived_at=media.first_arrival,
+                began_at=media.began_at,
                 filler=media.is_filler,
                 parts=media.parts,
             )

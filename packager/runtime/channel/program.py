@@ -22,6 +22,7 @@ from packager.runtime.channel.failover import SourceFailover
 from packager.runtime.channel.live_source import LiveSource
 from packager.runtime.channel.maintenance import StorageMaintenance
 from packager.runtime.channel.reporter import FfmpegWarnings, StatusReporter
+from packager.runtime.ffmpeg.local import LocalFfmpeg
 from packager.runtime.inputs.files import open_recording
 from packager.runtime.inputs.opened import OpenedInput
 from packager.runtime.inputs.pattern import open_pattern
@@ -38,7 +39,7 @@ class ChannelContext:
     config: ChannelConfig
     folder: Path
     """Of the channel's journal and media."""
-    ffmpeg: str
+    ffmpeg: LocalFfmpeg
     clock: Clock
     reporter: StatusReporter
     maintenance: StorageMaintenance
@@ -100,7 +101,7 @@ class ProgramSelector:
                 return await open_recording(
                     source,
                     self._context.folder,
-                    self._context.ffmpeg,
+                    self._context.ffmpeg.path,
                     encoded=isinstance(ladder, EncodeLadder),
                 )
             case _:
@@ -136,7 +137,7 @@ class ProgramSelector:
         ladder = slate_ladder(config.ladder, config.segment, timeline)
         loss = config.loss if self._is_filler_usable else LossConfig(filler="slate")
         opened = await open_slate(
-            loss, ladder, timeline, self._context.folder, self._context.ffmpeg
+            loss, ladder, timeline, self._context.folder, self._context.ffmpeg.path
         )
         return OnAirSource(opened, ladder, "filler")
 

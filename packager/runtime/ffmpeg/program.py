@@ -51,6 +51,15 @@ def encoders(program: str) -> frozenset[str]:
     return read_encoders(_output(program, "-hide_banner", "-encoders"))
 
 
+def can_catch_up(program: str) -> bool:
+    """Whether the ffmpeg `program` has `-readrate_catchup`.
+
+    Raises:
+        SetupError: it does not run.
+    """
+    return "-readrate_catchup" in _output(program, "-hide_banner", "-h", "long")
+
+
 def complaint(program: str, arguments: Sequence[str]) -> str:
     """The first error in ffmpeg's log when it runs with `arguments`; empty if it succeeds.
 

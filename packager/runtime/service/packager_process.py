@@ -13,6 +13,7 @@ from packager.errors import RingsideError, SetupError
 from packager.host.config_file import LoadedConfig
 from packager.layout import CONTROL
 from packager.runtime.channel.channel import Channel
+from packager.runtime.ffmpeg.local import LocalFfmpeg
 from packager.runtime.ingest.listeners import IngestPorts
 from packager.runtime.service.control_api import ControlSocket, EventOrders, listen
 from packager.timing.backoff import Backoff
@@ -37,8 +38,9 @@ class PackagerProcess:
         """Run until cancelled.
 
         Raises:
-            SetupError: the control socket or a port cannot be used.
+            SetupError: the control socket, a port or ffmpeg cannot be used.
         """
+        ffmpeg = await asyncio.to_thread(LocalFfmpeg.of, self._ffmpeg)
         gc.freeze()  # the collector need not walk what lives as long as the process
         try:
             control = await listen(ControlSocket(self._events), self._config.data)
@@ -50,7 +52,7 @@ class PackagerProcess:
         try:
             async with self._ingest(sources) as ingest, asyncio.TaskGroup() as tasks:
                 for channel in channels:
-                    tasks.create_task(self._keep_running(channel, ingest))
+                    tasks.create_task(self._keep_running(channel, ffmpeg, ingest))
         finally:
             await control.cleanup()
 
@@ -60,11 +62,13 @@ class PackagerProcess:
             return nullcontext()
         return IngestPorts(self._config.ingest, sources, self._ffmpeg)
 
-    async def _keep_running(self, channel: ChannelConfig, ingest: IngestPorts | None) -> None:
+    async def _keep_running(
+        self, channel: ChannelConfig, ffmpeg: LocalFfmpeg, ingest: IngestPorts | None
+    ) -> None:
         log = structlog.get_logger().bind(channel=channel.name)
         backoff = Backoff(_SHORTEST_WAIT, _LONGEST_WAIT)
         while True:
-            worker = Channel(channel, self._config.data, self._ffmpeg, self._clock, ingest)
+            worker = Channel(channel, self._config.data, ffmpeg, self._clock, ingest)
             self._events[channel.name] = worker.events
             wait = backoff.step()
             try:

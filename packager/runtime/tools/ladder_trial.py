@@ -23,6 +23,7 @@ from packager.diagnostics.ladder_trial import (
 )
 from packager.errors import FeedError, SetupError
 from packager.ffmpeg.command import arguments, track_specs
+from packager.ffmpeg.inputs import Pace
 from packager.ffmpeg.progress import Progress
 from packager.host.ladder_files import load_ladder
 from packager.runtime.channel.pipeline import Pipeline, PipelineInput
@@ -221,7 +222,9 @@ async def _observe(setup: _Setup, run_: _Run, seconds: int) -> _Observation:
 
     def command(ends: Sequence[int]) -> list[str]:
         opened, ladder = setup.opened, setup.ladder
-        words = arguments(opened.feed, ladder, ladder.segment, opened.info, ends, real_time=True)
+        words = arguments(
+            opened.feed, ladder, ladder.segment, opened.info, ends, pace=Pace.REAL_TIME
+        )
         return [setup.program, *words]
 
     outputs = SessionOutputs(on_bytes=run_.take, on_progress=run_.keep_progress)

@@ -23,6 +23,7 @@ from packager.config.parts import parts_of
 from packager.config.sources import FileSource
 from packager.errors import FeedError, SetupError
 from packager.ffmpeg.command import arguments, track_specs
+from packager.ffmpeg.inputs import Pace
 from packager.host.ladder_files import load_ladder
 from packager.layout import is_name
 from packager.manifest.window import rolling
@@ -179,7 +180,7 @@ async def _package(job: ReplayJob, ladder: Ladder, folder: Path) -> float:
 
         def command(ends: Sequence[int]) -> list[str]:
             words = arguments(
-                opened.feed, ladder, ladder.segment, opened.info, ends, real_time=False
+                opened.feed, ladder, ladder.segment, opened.info, ends, pace=Pace.UNLIMITED
             )
             return [job.program, *words]
 

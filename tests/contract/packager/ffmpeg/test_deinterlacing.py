@@ -11,7 +11,7 @@ import pytest
 
 from packager.config.ladder import AudioRendition, Deinterlace, EncodeLadder, VideoRendition
 from packager.ffmpeg.command import arguments
-from packager.ffmpeg.inputs import FileFeed
+from packager.ffmpeg.inputs import FileFeed, Pace
 from packager.ffmpeg.probe import SourceInfo
 from packager.runtime.ffmpeg.program import probe
 
@@ -37,7 +37,7 @@ def encoded(feed: Path, info: SourceInfo, rate: int, deinterlace: Deinterlace) -
     )  # fmt: skip
     source = FileFeed(str(feed), listed=False, loop=False)
     read, write = os.pipe()
-    words = arguments(source, ladder, ladder.segment, info, [write], real_time=False)
+    words = arguments(source, ladder, ladder.segment, info, [write], pace=Pace.UNLIMITED)
     with subprocess.Popen(
         [FFMPEG, *words],
         pass_fds=[write],

@@ -10,7 +10,7 @@ from packager.config.parse import parse_ladder
 from packager.errors import FeedError
 from packager.feed.report import Container
 from packager.ffmpeg.command import arguments, track_specs
-from packager.ffmpeg.inputs import Feed, FileFeed, PatternFeed, PipeFeed, SlateFeed
+from packager.ffmpeg.inputs import Feed, FileFeed, Pace, PatternFeed, PipeFeed, SlateFeed
 from packager.ffmpeg.outputs import timescale_for
 from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream
 from packager.track import TrackKind, TrackSpec
@@ -36,10 +36,10 @@ def ladder(path: Path) -> Ladder:
     return parse_ladder(path.read_text(), path.name, path.stem)
 
 
-def lines(ladder: Ladder, feed: Feed, info: SourceInfo, *, real_time: bool = True) -> bytes:
+def lines(ladder: Ladder, feed: Feed, info: SourceInfo, pace: Pace = Pace.REAL_TIME) -> bytes:
     """The arguments, a line each option."""
     pipes = range(3, 3 + len(track_specs(ladder, info)))
-    found = arguments(feed, ladder, ladder.segment, info, pipes, real_time=real_time)
+    found = arguments(feed, ladder, ladder.segment, info, pipes, pace=pace)
     text = "".join(f"\n{word}" if word.startswith("-") else f" {word}" for word in found)
     return text.removeprefix("\n").encode() + b"\n"
 
@@ -78,16 +78,16 @@ def test_low_latency(golden: Callable[[str, bytes], None]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "feed", "info", "real_time"),
+    ("name", "feed", "info", "pace"),
     [
-        ("pattern", PatternFeed(1280, 720, Fraction(25), "font.ttf"), BOTH, True),
-        ("silent", FILE, SILENT, True),
-        ("replay", FILE, BOTH, False),
-        ("looped-list", FileFeed("list.ffconcat", listed=True, loop=True), BOTH, True),
-        ("pushed", PipeFeed(Container.TS), CHOSEN, True),
-        ("pushed-late", PipeFeed(Container.FLV, Fraction(3, 4)), CHOSEN, True),
-        ("grey", SlateFeed(640, 360, Fraction(25), None), BOTH, True),
-        ("slate", SlateFeed(640, 360, Fraction(25), "slate.png"), BOTH, True),
+        ("pattern", PatternFeed(1280, 720, Fraction(25), "font.ttf"), BOTH, Pace.CATCHING_UP),
+        ("silent", FILE, SILENT, Pace.REAL_TIME),
+        ("replay", FILE, BOTH, Pace.UNLIMITED),
+        ("looped-list", FileFeed("list.ffconcat", listed=True, loop=True), BOTH, Pace.REAL_TIME),
+        ("pushed", PipeFeed(Container.TS), CHOSEN, Pace.REAL_TIME),
+        ("pushed-late", PipeFeed(Container.FLV, Fraction(3, 4)), CHOSEN, Pace.REAL_TIME),
+        ("grey", SlateFeed(640, 360, Fraction(25), None), BOTH, Pace.REAL_TIME),
+        ("slate", SlateFeed(640, 360, Fraction(25), "slate.png"), BOTH, Pace.REAL_TIME),
     ],
 )
 def test_demo(
@@ -95,11 +95,10 @@ def test_demo(
     feed: Feed,
     info: SourceInfo,
     golden: Callable[[str, bytes], None],
-    *,
-    real_time: bool,
+    pace: Pace,
 ) -> None:
     demo = ladder(ROOT / "profiles/ladders/demo.yaml")
-    golden(f"ffmpeg/demo-{name}.txt", lines(demo, feed, info, real_time=real_time))
+    golden(f"ffmpeg/demo-{name}.txt", lines(demo, feed, info, pace))
 
 
 @pytest.mark.parametrize("encoder", ["nvenc", "qsv", "vaapi"])

@@ -31,6 +31,8 @@ from tests.support.made_feeds import (
 from tests.support.strategies import EncodedFeed, bursts, encoded_feeds, instants, passed_feeds
 
 BASE = UtcMicros(START + 700_000)
+START_LIMIT = 3 * MICROS
+"""Microseconds that the start of ffmpeg may take."""
 D = Fraction(48, 25)
 AAC = Fraction(1024, 48_000)
 
@@ -539,6 +541,33 @@ def test_with_low_latency_delayed_media_does_not_stay_late(
     assert len(played.breaks) == len(periods(played)) - 1 <= 2
     assert bool(played.breaks) == stays
     assert (segmenter.lag or 0) < 2 * MICROS or not stays
+
+
+@pytest.mark.parametrize("low", [True, False])
+@pytest.mark.parametrize(
+    ("start", "stall"), [(1, 0), (10, 0), (0, 6), (5, 20)], ids=["late", "starved", "stall", "both"]
+)
+def test_a_source_that_ffmpeg_paces_makes_up_for_delays(
+    start: int, stall: int, *, low: bool
+) -> None:
+    """It starts late and stalls after half a minute; it makes up for both at twice the speed."""
+    video = video_track(0, Fraction(25), range(0, 2400, 48), 2400, [8])
+    played = begin(Grid(D))
+    parts = Parts(Fraction(8, 25), Fraction(1, 3)) if low else None
+    segmenter = segmenter_for(played, (video,), on_grid=True, parts=parts, began_at=BASE)
+    lags = list[int]()
+    for run in video.runs:
+        over = end_of(video, run)
+        delays = [start - over / 2, stall - (over - 30) / 2 if over > 30 else 0]
+        now = UtcMicros(BASE + round_half_up((over + max(*delays, 0)) * MICROS))
+        played.take(segmenter.push("v0", run, now), now)
+        played.take(segmenter.keep_pace(now), now)
+        lags.append(segmenter.lag or 0)
+    played.take(segmenter.flush(now), now)
+    check_always(played, (video,))
+    assert len(periods(played)) == 1
+    assert played.breaks == []
+    assert -START_LIMIT < lags[-1] == min(lags) < D * MICROS
 
 
 # Runs before and after it on the same timeline.

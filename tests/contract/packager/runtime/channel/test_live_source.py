@@ -16,7 +16,7 @@ from packager.diagnostics.status import ChannelState, ChannelStatus
 from packager.errors import FeedError
 from packager.feed.advice import FeedRequirements
 from packager.feed.report import Container
-from packager.ffmpeg.inputs import PipeFeed
+from packager.ffmpeg.inputs import Pace, PipeFeed
 from packager.ffmpeg.passthrough import COPYABLE
 from packager.runtime.channel.encoder_run import EncoderRun, RunLeft
 from packager.runtime.channel.failover import SourceFailover
@@ -24,6 +24,7 @@ from packager.runtime.channel.live_source import LiveSource, LiveSourceState, sh
 from packager.runtime.channel.maintenance import StorageMaintenance
 from packager.runtime.channel.program import ChannelContext, OnAirSource
 from packager.runtime.channel.reporter import FfmpegWarnings, StatusReporter
+from packager.runtime.ffmpeg.local import LocalFfmpeg, StartPlaces
 from packager.runtime.ffmpeg.stdin_pipe import StdinPipe
 from packager.runtime.ingest.receiver import FeedSink
 from packager.runtime.inputs.opened import OpenedInput
@@ -144,7 +145,7 @@ def context_in(folder: Path) -> ChannelContext:
     return ChannelContext(
         config=config,
         folder=folder,
-        ffmpeg=FFMPEG,
+        ffmpeg=LocalFfmpeg(FFMPEG, pace=Pace.REAL_TIME, starts=StartPlaces(1)),
         clock=clock,
         reporter=reporter,
         maintenance=StorageMaintenance(config, reporter),
