@@ -15,7 +15,7 @@ class ChannelState(StrEnum):
     """No source is connected yet."""
     LIVE = "live"
     DEGRADED = "degraded"
-    """On air, but the storage keeps less than the retention requires."""
+    """On air, but media is overdue, or the storage keeps less than the retention requires."""
     FILLER = "filler"
     """On air with the slate or another filler, since no source is connected."""
     BACKING_OFF = "backing-off"

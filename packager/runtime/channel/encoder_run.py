@@ -25,6 +25,7 @@ from packager.ffmpeg.command import arguments, track_specs
 from packager.ffmpeg.probe import SILENCE
 from packager.ffmpeg.progress import Progress
 from packager.runtime.channel.maintenance import HOUSEKEEPING
+from packager.runtime.channel.media_watch import MediaWatch
 from packager.runtime.channel.pipeline import Pipeline, PipelineInput
 from packager.runtime.channel.program import ChannelContext, OnAirSource
 from packager.runtime.ffmpeg.session import FfmpegSession, SessionOutputs
@@ -119,8 +120,7 @@ class EncoderRun:
         self._started = asyncio.Event()
         self._phase = RunPhase.RUNNING
         self._has_left = asyncio.Event()
-        self._newest = monotonic()
-        """When the newest bytes arrived."""
+        self._watch = MediaWatch(context.config.segment, monotonic())
         self._counted_drops = 0
         self._changes = 0 if source.feed is None else source.feed.changes
         self._is_too_late = False
@@ -223,9 +223,11 @@ class EncoderRun:
     # ffmpeg's outputs
 
     def _take(self, track: int, data: Buffer) -> None:
-        self._newest = monotonic()
+        now = monotonic()
+        self._watch.arrived(now)
         for end in self._pipeline.feed(track, data):
             self._context.reporter.report_problem("timeline.broken", end.reason)
+        self._watch.reached(self._pipeline.last_arrival, now)
         if self._pipeline.is_anchored:
             self._on_media()
         if self._pipeline.has_left:
@@ -255,13 +257,13 @@ class EncoderRun:
             self._note_sources()
             self._check_pace()
             if self._pipeline.is_anchored:
-                self._context.reporter.set_state(self._state())
+                self._report_state()
 
     def _check_alive(self) -> None:
         """Raises FeedError if ffmpeg stalls, or reads slower than the feed arrives."""
         segment = self._context.config.segment
         longest = float(STALL_SEGMENTS * segment) if self._pipeline.is_anchored else _SLOW_START
-        if (silent := monotonic() - self._newest) > longest:
+        if (silent := self._watch.silent(monotonic())) > longest:
             raise FeedError(f"no media for {silent:.0f} s")
         if self._stdin is not None and self._stdin.overrun:
             raise FeedError("ffmpeg reads the feed slower than it arrives")
@@ -291,11 +293,19 @@ class EncoderRun:
         metrics.TIME_CORRECTION.labels(name).set(rate / 1_000_000)
         self._context.reporter.note(lag_ms=lag // 1000, drift_ms=drift // 1000, clock_ppm=rate)
 
-    def _state(self) -> ChannelState:
+    def _report_state(self) -> None:
+        reporter = self._context.reporter
+        before, overdue = reporter.status.state, self._watch.problem(monotonic())
+        if overdue and before is not ChannelState.DEGRADED:
+            reporter.report_problem("media.overdue", overdue)
+        reporter.set_state(self._state(is_overdue=bool(overdue)))
+
+    def _state(self, *, is_overdue: bool) -> ChannelState:
         if self._source.is_filler:
             return ChannelState.FILLER
-        is_short = self._context.maintenance.is_short_of_room
-        return ChannelState.DEGRADED if is_short else ChannelState.LIVE
+        if is_overdue or self._context.maintenance.is_short_of_room:
+            return ChannelState.DEGRADED
+        return ChannelState.LIVE
 
 
 def _pipeline_input(context: ChannelContext, source: OnAirSource) -> PipelineInput:
