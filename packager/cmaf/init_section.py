@@ -15,7 +15,7 @@ from packager.cmaf.samples import SampleDefaults
 from packager.errors import CodecError, MediaError
 from packager.track import UNDETERMINED, Track, TrackKind
 
-_VISUAL_ENTRY = 78
+VISUAL_ENTRY = 78
 """Bytes of a VisualSampleEntry before its boxes (12.1.3)."""
 _AUDIO_ENTRY = 28
 """Bytes of an AudioSampleEntry before its boxes (12.2.3)."""
@@ -132,9 +132,9 @@ def _entry(
 
 def _video_entry(data: bytes, entry: Box, timescale: int, defaults: SampleDefaults) -> InitFacts:
     name = entry.type.decode("latin-1")
-    _need(entry, entry.body + _VISUAL_ENTRY)
+    _need(entry, entry.body + VISUAL_ENTRY)
     width, height = unpack_from(">HH", data, entry.body + 24)
-    start = entry.body + _VISUAL_ENTRY
+    start = entry.body + VISUAL_ENTRY
     if entry.type in (b"avc1", b"avc3"):
         config = find(data, start, entry.end, b"avcC")
         codec = avc_codec(name, data[config.body : config.end])

@@ -62,7 +62,7 @@ def test_encoder_that_stands_still(running: Service) -> None:
     victim = next(child for child in encoders(running) if "testsrc2" in " ".join(child.cmdline()))
     victim.suspend()
     wait_until(lambda: not victim.is_running(), "the end of the encoder", 30)
-    assert "no media from ffmpeg" in str(running.events("media.overdue")[-1]["problem"])
+    assert "no media from ffmpeg" in str(running.events("media.delayed")[-1]["problem"])
     went_on(running, "bars", before, periods=1)
     assert "no media for" in str(running.events("channel.failed")[-1]["problem"])
 

@@ -25,7 +25,6 @@ from packager.ffmpeg.command import arguments, track_specs
 from packager.ffmpeg.probe import SILENCE
 from packager.ffmpeg.progress import Progress
 from packager.runtime.channel.maintenance import HOUSEKEEPING
-from packager.runtime.channel.media_watch import MediaWatch
 from packager.runtime.channel.pipeline import Pipeline, PipelineInput
 from packager.runtime.channel.program import ChannelContext, OnAirSource
 from packager.runtime.ffmpeg.session import FfmpegSession, SessionOutputs
@@ -33,6 +32,7 @@ from packager.runtime.ffmpeg.stdin_pipe import StdinPipe
 from packager.runtime.storage.publisher import Publisher
 from packager.runtime.telemetry import metrics
 from packager.timing.clock import monotonic
+from packager.timing.media_watch import MediaWatch
 from packager.timing.ticks import MICROS, UtcMicros
 
 STALL_SEGMENTS = 3
@@ -297,7 +297,7 @@ class EncoderRun:
         reporter = self._context.reporter
         before, overdue = reporter.status.state, self._watch.problem(monotonic())
         if overdue and before is not ChannelState.DEGRADED:
-            reporter.report_problem("media.overdue", overdue)
+            reporter.report_problem("media.delayed", overdue)
         reporter.set_state(self._state(is_overdue=bool(overdue)))
 
     def _state(self, *, is_overdue: bool) -> ChannelState:

@@ -1,6 +1,6 @@
 from fractions import Fraction
 
-from packager.runtime.channel.media_watch import MediaWatch
+from packager.timing.media_watch import MediaWatch
 from packager.timing.ticks import UtcMicros
 
 
