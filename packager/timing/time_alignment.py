@@ -6,23 +6,31 @@
     jumps alone, or is far from the other streams            new: the time continues by arrival
 
 A shift is added to the timestamps before a decoder reads them. Streams that jump together share
-a shift, so their offset is the one that the encoder sent.
+a shift, so their offset is the one that the encoder sent. After a stream has jumped alone, its
+shift moves slowly until the stream leads its arrival as far as before: see `stream_leads`.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from packager.timing.stream_leads import StreamLeads
 from packager.timing.ticks import MICROS
 from packager.timing.timestamp_counter import TimestampCounter
 
 MAX_APART = 5
 """Seconds between streams of one clock: multiplexes send audio up to two seconds off."""
 _MAX_FORWARD = 1
-"""Seconds by which a step may exceed the time that has passed."""
+"""Seconds by which a step may exceed the time that has passed, while leads are unknown."""
+_MAX_LEAD = 0.25
+"""Seconds by which a step may increase the lead: media is not there before it was captured."""
 _MAX_DISORDER = 0.1
 """Seconds by which a timestamp may be before the newest one of its stream."""
+_SMALLEST = 0.05
+"""Seconds out of step from which a stream gets a clock of its own."""
 _PAUSE = MICROS // 2
 """Microseconds without a timestamp after which media may be missing."""
+_SLEW = 50
+"""A correction takes this many times its length: a frame is longer or shorter by a fiftieth."""
 
 
 @dataclass(slots=True)
@@ -31,6 +39,20 @@ class _Clock:
 
     shift: int = 0
     """Ticks to add to its timestamps."""
+    correction: int = 0
+    """Ticks that the shift is still to move by."""
+    passed: int = 0
+    """Ticks since the shift last moved."""
+
+    def advance(self, step: int) -> None:
+        """Move the shift by a part of the correction, after `step` ticks."""
+        self.passed += step
+        move = min(abs(self.correction), self.passed // _SLEW)
+        if move:
+            self.passed -= move * _SLEW
+            move = move if self.correction > 0 else -move
+            self.shift += move
+            self.correction -= move
 
 
 @dataclass(slots=True)
@@ -41,6 +63,8 @@ class _Stream:
     ticks: int
     arrived_at: int
     """Monotonic microseconds."""
+    time: int
+    """Ticks of the shifted timestamp, which never wrap."""
     step: int = 0
     """Ticks from the timestamp before."""
 
@@ -51,6 +75,7 @@ class TimeAlignment:
     def __init__(self, counter: TimestampCounter) -> None:
         self._counter = counter
         self._streams: dict[int, _Stream] = {}
+        self._leads = StreamLeads(counter.rate)
         self._is_announced = False
         self.jumps = 0
         """Jumps of streams that the feed has not announced."""
@@ -63,6 +88,7 @@ class TimeAlignment:
         """Forget all streams but these."""
         kept = set(streams)
         self._streams = {key: one for key, one in self._streams.items() if key in kept}
+        self._leads.keep(kept)
 
     def shift(self, stream: int, ticks: int, now: int) -> int:
         """The ticks to add to timestamps of `stream`, which sends `ticks` at `now`.
@@ -71,28 +97,51 @@ class TimeAlignment:
         """
         known = self._streams.get(stream)
         if known is None:
-            clock = self._clock_of_new(ticks, now)
-            self._streams[stream] = _Stream(clock, ticks, now)
-            return clock.shift
-        step = self._counter.difference(ticks, known.ticks)
-        if not self._continues(stream, known, step, now):
-            known.clock = self._clock_after_jump(stream, known, ticks, now)
-        elif step > 0:
-            known.step = step
-        known.ticks, known.arrived_at = ticks, now
+            known = self._begin(stream, ticks, now)
+        else:
+            step = self._counter.difference(ticks, known.ticks)
+            if not self._continues(stream, known, step, now):
+                self._jump(stream, known, ticks, now)
+            elif step > 0:
+                known.step = step
+                clock = known.clock
+                if clock.correction:
+                    clock.advance(step)
+            known.time += self._counter.difference(ticks + known.clock.shift, known.time)
+            known.ticks, known.arrived_at = ticks, now
+        if self._leads.note(stream, known.time, now):
+            self._correct()
         return known.clock.shift
+
+    def _begin(self, stream: int, ticks: int, now: int) -> _Stream:
+        clock = self._clock_of_new(ticks, now)
+        known = _Stream(clock, ticks, now, ticks + clock.shift)
+        self._streams[stream] = known
+        self._leads.measure_again()
+        return known
 
     def _continues(self, stream: int, known: _Stream, step: int, now: int) -> bool:
         rate = self._counter.rate
         if step < -_MAX_DISORDER * rate:
             return False
-        elapsed = (now - known.arrived_at) * rate // MICROS
-        if step <= max(elapsed + _MAX_FORWARD * rate, 2 * known.step):
+        if step <= 2 * known.step:
             return True
-        # A step of a whole backlog: frames were dropped while the connection was stuck.
-        ticks = known.ticks + step
+        elapsed = (now - known.arrived_at) * rate // MICROS
+        highest = self._leads.highest(stream)
+        if highest is None:
+            is_due = step <= elapsed + _MAX_FORWARD * rate
+            return is_due or self._agrees(stream, known, known.ticks + step)
+        if self._leads.lead(known.time + step, now) > highest + _MAX_LEAD * rate:
+            return False
+        if step - elapsed > _MAX_DISORDER * rate:
+            # Media is missing and its backlog has arrived at once, or this is a small jump.
+            self._leads.jumped(stream)
+        return True
+
+    def _agrees(self, stream: int, known: _Stream, ticks: int) -> bool:
+        """Whether another stream is near `ticks`: frames of a stuck connection were dropped."""
         return any(
-            abs(self._counter.difference(ticks, other.ticks)) <= _MAX_FORWARD * rate
+            abs(self._counter.difference(ticks, other.ticks)) <= _MAX_FORWARD * self._counter.rate
             for key, other in self._streams.items()
             if key != stream and other.clock is known.clock
         )
@@ -108,8 +157,8 @@ class TimeAlignment:
                 return clock
         return _Clock(expected - ticks)
 
-    def _clock_after_jump(self, stream: int, known: _Stream, ticks: int, now: int) -> _Clock:
-        """The clock of a stream that has jumped to `ticks`."""
+    def _jump(self, stream: int, known: _Stream, ticks: int, now: int) -> None:
+        """Give the stream the clock that it has after its jump to `ticks`."""
         expected = self._next(known, now)
         for key, other in self._streams.items():
             clock = other.clock
@@ -119,10 +168,24 @@ class TimeAlignment:
                 # A decoder drops what is before its last timestamp: both streams move on instead.
                 overlap = self._counter.difference(expected, ticks + clock.shift)
                 clock.shift += max(0, overlap)
-                return clock
+                known.clock = clock
+                self._leads.measure_again()
+                return
         self.jumps += not self._is_announced
         self._is_announced = False
-        return _Clock(expected - ticks)
+        known.clock = _Clock(expected - ticks)
+        self._leads.jumped(stream)
+
+    def _correct(self) -> None:
+        """Correct the shifts of streams that have jumped alone."""
+        for stream, error in self._leads.errors():
+            known = self._streams[stream]
+            is_shared = sum(one.clock is known.clock for one in self._streams.values()) > 1
+            if is_shared and abs(error) < _SMALLEST * self._counter.rate:
+                continue
+            if is_shared:
+                known.clock = _Clock(known.clock.shift)
+            known.clock.correction = -error
 
     def _clocks(self) -> list[_Clock]:
         newest_first = sorted(self._streams.values(), key=lambda one: -one.arrived_at)

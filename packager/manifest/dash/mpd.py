@@ -67,8 +67,10 @@ def document(window: Window, places: UrlTemplates, *, began_live: bool = False) 
     origin = periods[0].start if from_zero else Fraction(0)
     root = etree.Element("MPD", xmlns=_NAMESPACE)
     root.set("profiles", _PROFILES)
+    end = Fraction(window.end, MICROS) + periods[-1].offset
     if window.ended:
-        _set_static(root, window, periods[-1], origin)
+        root.set("type", "static")
+        root.set("mediaPresentationDuration", duration_text(end - origin))
     else:
         _set_dynamic(root, window, latency)
     buffer = window.grid.duration if latency is None else latency.part
@@ -79,8 +81,10 @@ def document(window: Window, places: UrlTemplates, *, began_live: bool = False) 
     if latency is not None:
         _add_service_description(root, latency)
     settings = TemplateSettings(places.folder, None if latency is None else latency.offset)
-    for period, following in zip(periods, [*periods[1:], None], strict=True):
-        _add_period(root, period, following, origin, settings)
+    if window.ended and began_live:
+        _add_periods_in_a_row(root, periods, settings)
+    else:
+        _add_periods(root, periods, origin, settings)
     if not window.ended:
         # Without UTCTiming, players use the viewer's clock, which is often wrong.
         child(root, "UTCTiming", schemeIdUri="urn:mpeg:dash:utc:http-iso:2014", value=places.clock)
@@ -101,13 +105,6 @@ def _latency_target(window: Window, last: DashPeriod) -> LatencyTarget | None:
     target = LatencyTarget(segment, Fraction(part, MICROS))
     is_counted = last.cell is not None and last.is_even(segment)
     return target if target.offset > 0 and is_counted else None
-
-
-def _set_static(root: etree._Element, window: Window, last: DashPeriod, origin: Fraction) -> None:
-    """Set the attributes of an ended presentation, whose periods count from `origin`."""
-    root.set("type", "static")
-    end = Fraction(window.end, MICROS) + last.offset
-    root.set("mediaPresentationDuration", duration_text(end - origin))
 
 
 def _set_dynamic(root: etree._Element, window: Window, latency: LatencyTarget | None) -> None:
@@ -146,20 +143,42 @@ def _add_service_description(root: etree._Element, latency: LatencyTarget) -> No
     child(service, "PlaybackRate", min=_RATES[0], max=_RATES[1])
 
 
-def _add_period(
+def _add_periods(
     root: etree._Element,
-    period: DashPeriod,
-    following: DashPeriod | None,
+    periods: Sequence[DashPeriod],
     origin: Fraction,
     settings: TemplateSettings,
 ) -> None:
-    """Add a period, whose start counts from `origin`."""
-    start = duration_text(period.start - origin)
-    element = child(root, "Period", id=period.name, start=start)
-    if following is not None:
-        # Without a duration it lasts until the next one: dash.js that joins in a hole stalls.
-        end = min(period.end, following.start)
-        element.set("duration", duration_text(end - period.start))
+    """Add periods whose starts count from `origin`."""
+    for period, following in zip(periods, [*periods[1:], None], strict=True):
+        element = child(root, "Period", id=period.name, start=duration_text(period.start - origin))
+        if following is not None:
+            # Without a duration it lasts until the next one: dash.js that joins in a hole stalls.
+            end = min(period.end, following.start)
+            element.set("duration", duration_text(end - period.start))
+        _add_media(element, period, settings)
+
+
+def _add_periods_in_a_row(
+    root: etree._Element,
+    periods: Sequence[DashPeriod],
+    settings: TemplateSettings,
+) -> None:
+    """Add periods of an ended presentation that players have begun while it was live.
+
+    Only the first has a start (5.3.2.1). Shaka adds the beginning of its seek range, seconds since
+    1970, to each difference between two starts.
+    """
+    for period, following in zip(periods, [*periods[1:], None], strict=True):
+        element = child(root, "Period", id=period.name)
+        if period is periods[0]:
+            element.set("start", duration_text(period.start))
+        if following is not None:
+            element.set("duration", duration_text(following.start - period.start))
+        _add_media(element, period, settings)
+
+
+def _add_media(element: etree._Element, period: DashPeriod, settings: TemplateSettings) -> None:
     for number, tracks in adaptation_sets(period):
         add_adaptation_set(element, number, period, tracks, settings)
 

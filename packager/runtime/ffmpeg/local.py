@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ class StartPlaces:
         self._free = asyncio.Semaphore(most)
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[StartPlace]:
+    async def place(self) -> AsyncGenerator[StartPlace]:
         """A place, once one is free. It is left at the end, or two seconds after its beginning."""
         await self._free.acquire()
         place = StartPlace(self._free)

@@ -94,6 +94,27 @@ def test_streams_that_begin_apart_keep_their_offset(apart: int) -> None:
     assert skews(found) == {2_000, 2_000 + apart}
 
 
+@pytest.mark.parametrize("only", [VIDEO, AUDIO])
+@pytest.mark.parametrize("by", [300, 700, 990, 2_500, -150])
+def test_a_stream_that_jumps_a_little_stays_in_step(only: int, by: int) -> None:
+    moved = {VIDEO: 0, AUDIO: 0, only: by}
+    after = feed(30_000, 40_000, video=moved[VIDEO], audio=moved[AUDIO])
+    assert skews(aligned([*feed(0, 30_000), *after])) == {0}
+
+
+@pytest.mark.parametrize("only", [VIDEO, AUDIO])
+@pytest.mark.parametrize("lost", [200, 400, 700])
+def test_media_that_is_lost_at_a_restart_is_made_up_for(only: int, lost: int) -> None:
+    """The time of what was lost is not known at once: the stream returns into step slowly."""
+    restarted = {VIDEO: 0, AUDIO: 0, only: -25_000}
+    after = feed(30_000, 120_000, video=restarted[VIDEO], audio=restarted[AUDIO])
+    units = [one for one in after if one[0] != only or one[2] >= 30_000 + lost]
+    found = aligned([*feed(0, 30_000), *units])
+    assert skews(found[-1000:]) <= {-1, 0, 1}
+    for stream, step in ((VIDEO, FRAME), (AUDIO, SOUND)):
+        assert max(one for one in steps(found, stream) if one < lost) <= step + 1
+
+
 def test_a_pause_of_the_feed_is_no_jump() -> None:
     units = [*feed(0, 10_000), *feed(40_000, 50_000)]
     assert aligned(units) == units

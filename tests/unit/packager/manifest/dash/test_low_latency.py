@@ -177,9 +177,14 @@ def test_a_newest_period_without_segments_has_no_open_segment() -> None:
 def test_a_reader_that_began_live_stays_on_the_clock() -> None:
     over = replace(low_latency(), ended=True)
     going_on = etree.fromstring(mpd.render(over, mpd.UrlTemplates("time"), began_live=True).plain())
-    starts = [seconds(p.get("start")) for p in going_on.iter(f"{DASH}Period")]
+    first, *others = going_on.iter(f"{DASH}Period")
+    starts = [seconds(first.get("start"))]
+    for before, period in pairwise((first, *others)):
+        assert period.get("start") is None
+        starts.append(starts[-1] + seconds(before.get("duration")))
     live = [seconds(p.get("start")) for p in document(low_latency()).iter(f"{DASH}Period")]
     assert starts == live
+    assert len(live) > 1
     end = 18 * over.grid.duration + Fraction(5, 4)
     assert seconds(going_on.get("mediaPresentationDuration")) == end
     first, *_ = document(over).iter(f"{DASH}Period")
