@@ -1,6 +1,6 @@
 """The container of a feed, the report on its condition, and the inspector's interface.
 
-An inspector decodes nothing and changes nothing: ffmpeg receives the same bytes.
+An inspector decodes nothing. It changes timestamps that jump, and no other byte.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Container(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FeedPiece:
-    """Whole units of a container, unchanged: packets of a TS, tags of an FLV."""
+    """Whole units of a container: packets of a TS, tags of an FLV."""
 
     data: bytes
     starts: bool
