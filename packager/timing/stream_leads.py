@@ -40,6 +40,13 @@ class StreamLeads:
         last, peak = self._last.get(stream), self._peaks.get(stream)
         return last if last is None or peak is None else max(last, peak)
 
+    def apart(self, stream: int, other: int) -> int | None:
+        """Ticks by which the encoder sends the stream ahead of the other; None while unknown."""
+        reference = self._reference or {}
+        if stream not in reference or other not in reference:
+            return None
+        return reference[stream] - reference[other]
+
     def note(self, stream: int, time: int, now: int) -> bool:
         """Note that media of `time` arrives at `now`. Returns: whether a window has ended."""
         is_over = False
@@ -78,14 +85,14 @@ class StreamLeads:
 
         A stream that sent nothing in the last window waits for the next.
         """
-        reference, last = self._reference or {}, self._last
-        steady = [key for key in last if key in reference and key not in self._jumped]
+        last = self._last
+        steady = [key for key in last if key not in self._jumped]
         measured = [key for key in self._jumped if key in last]
         # If all have jumped, the first one leads the others.
-        base = next(iter(steady or measured), None)
+        base = next(iter(steady or measured), -1)
         for key in measured:
-            if base in reference and key in reference:
-                yield key, last[key] - last[base] - (reference[key] - reference[base])
+            if (apart := self.apart(key, base)) is not None:
+                yield key, last[key] - last[base] - apart
             del self._jumped[key]
 
     def keep(self, streams: set[int]) -> None:

@@ -130,21 +130,25 @@ class TimeAlignment:
         highest = self._leads.highest(stream)
         if highest is None:
             is_due = step <= elapsed + _MAX_FORWARD * rate
-            return is_due or self._agrees(stream, known, known.ticks + step)
+            return is_due or self._agrees(stream, known, known.time + step)
         if self._leads.lead(known.time + step, now) > highest + _MAX_LEAD * rate:
-            return False
+            return self._agrees(stream, known, known.time + step)
         if step - elapsed > _MAX_DISORDER * rate:
             # Media is missing and its backlog has arrived at once, or this is a small jump.
             self._leads.jumped(stream)
         return True
 
-    def _agrees(self, stream: int, known: _Stream, ticks: int) -> bool:
-        """Whether another stream is near `ticks`: frames of a stuck connection were dropped."""
-        return any(
-            abs(self._counter.difference(ticks, other.ticks)) <= _MAX_FORWARD * self._counter.rate
-            for key, other in self._streams.items()
-            if key != stream and other.clock is known.clock
-        )
+    def _agrees(self, stream: int, known: _Stream, time: int) -> bool:
+        """Whether another stream has reached `time`: frames of a stuck connection were dropped."""
+        for key, other in self._streams.items():
+            if key == stream or other.clock is not known.clock:
+                continue
+            apart = self._leads.apart(stream, key)
+            limit = _MAX_FORWARD if apart is None else _MAX_LEAD
+            beyond = self._counter.difference(time, other.time + (apart or 0))
+            if abs(beyond) <= limit * self._counter.rate:
+                return True
+        return False
 
     def _clock_of_new(self, ticks: int, now: int) -> _Clock:
         """The clock of a stream that begins with `ticks`."""

@@ -127,6 +127,14 @@ def test_dropped_frames_of_a_stuck_connection_are_no_jump() -> None:
     assert aligned(units) == units
 
 
+def test_dropped_frames_of_a_slow_connection_are_no_jump() -> None:
+    """Media is eight seconds late for a minute, then video is dropped until it is on time."""
+    late = feed(30_000, 90_000, late=8_000)
+    stuck = [(AUDIO, at, 98_000) for at in range(90_000, 98_000, SOUND)]
+    units = [*feed(0, 30_000), *late, *stuck, *feed(98_000, 120_000)]
+    assert aligned(units) == units
+
+
 def test_a_backlog_that_arrives_late_is_no_jump() -> None:
     late = [(stream, at, 30_000) for stream, at, _ in feed(10_000, 30_000)]
     units = [*feed(0, 10_000), *late, *feed(30_000, 35_000)]
