@@ -16,14 +16,14 @@ from packager.timing.ticks import round_half_up
 _SILENT_MS = 1000
 _STILL_MS = 1000
 _MUTE_MS = 2000
-_LATE_AUDIO_MS = 1500
+LATE_AUDIO_MS = 1500
 """Broadcast multiplexes send video a second ahead of its audio."""
-_EARLY_AUDIO_MS = 300
+EARLY_AUDIO_MS = 300
 _LONG_GROUP = Fraction(10)
 """Seconds between keyframes from which on a switch to the feed takes noticeably long."""
 _TOLERANCE = 1.02
 """Relative error of a measured interval."""
-_CLOCK_PPM = 50
+CLOCK_PPM = 50
 """The error of a poor quartz; ISO/IEC 13818-1 allows 30 ppm."""
 _MAX_PPM = 500
 """The error that the segmenter corrects."""
@@ -174,12 +174,12 @@ def _timestamps(report: Report, facts: FeedRequirements) -> Iterator[str]:
         times = "once" if jumps == 1 else f"{jumps} times"
         yield f"timestamps jumped {times}{_period(facts)}"
     skew = report.skew_ms or 0
-    if skew >= _EARLY_AUDIO_MS:
+    if skew >= EARLY_AUDIO_MS:
         yield f"audio arrives {skew} ms before its video"
-    elif skew <= -_LATE_AUDIO_MS:
+    elif skew <= -LATE_AUDIO_MS:
         yield f"audio arrives {-skew} ms after its video"
     ppm = report.clock_ppm or 0
-    if abs(ppm) >= _CLOCK_PPM:
+    if abs(ppm) >= CLOCK_PPM:
         day = round(abs(ppm) * _DAY / 1_000_000)
         direction = "fast" if ppm > 0 else "slow"
         more = ", more than can be corrected" if abs(ppm) > _MAX_PPM else ""

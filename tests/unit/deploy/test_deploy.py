@@ -20,6 +20,7 @@ import origin
 import packager
 from origin.runtime.journal.follower import FollowedChannel
 from origin.runtime.telemetry.metrics import BuildCollector, TimelineCollector
+from packager.feed.advice import CLOCK_PPM, EARLY_AUDIO_MS, LATE_AUDIO_MS
 from packager.timing.ticks import UtcMicros
 from tests.paths import ROOT
 from tests.support.channel import channel
@@ -310,3 +311,18 @@ def test_alerts_are_in_the_docs() -> None:
     assert set(re.findall(r"`(Ringside[A-Z]\w+)`", text)) == alerts
     recordings = {rule["record"] for rule in rules() if "record" in rule}
     assert {name for name in recordings if f"`{name}`" in text} == recordings
+
+
+def test_alerts_of_feeds_have_the_limits_of_the_advice() -> None:
+    limits = {
+        "RingsideFeedSkewed": ("ringside_feed_skew_seconds", EARLY_AUDIO_MS, LATE_AUDIO_MS, 1000),
+        "RingsideFeedClockOff": (
+            "ringside_feed_clock_drift_ratio", CLOCK_PPM, CLOCK_PPM, 1_000_000,
+        ),
+    }  # fmt: skip
+    alerts = {rule["alert"]: rule["expr"] for rule in rules() if "alert" in rule}
+    for alert, (name, high, low, unit) in limits.items():
+        found = re.fullmatch(rf"{name} >= (\S+) or {name} <= -(\S+)", alerts[alert])
+        assert found is not None
+        above, below = found.groups()
+        assert (Fraction(above), Fraction(below)) == (Fraction(high, unit), Fraction(low, unit))
