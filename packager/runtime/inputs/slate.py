@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from packager.config.ladder import AudioRendition, EncodeLadder, Ladder, VideoRendition
+from msgspec.structs import replace
+
+from packager.config.ladder import (
+    AudioRendition,
+    EncodeLadder,
+    Ladder,
+    MixedLadder,
+    VideoRendition,
+    encoded_audio,
+)
 from packager.config.sources import LossConfig
 from packager.ffmpeg.inputs import SlateFeed
 from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream
@@ -24,22 +33,34 @@ _BITRATE = 800_000
 
 
 def slate_ladder(ladder: Ladder, segment: Fraction, timeline: Timeline) -> EncodeLadder:
-    """The ladder of the slate: the channel's, or in passthrough one like the last feed."""
+    """The ladder of the slate: the channel's, with what it copies encoded like the last feed."""
     if isinstance(ladder, EncodeLadder):
         return ladder
     last = next(iter(_video_tracks(timeline)), None)
     rates = [last.frame_rate] if last and last.frame_rate else []
     rate = next((r for r in (*rates, *_RATES) if (segment * r).denominator == 1), _RATES[0])
     width, height = (last.width, last.height) if last else (1280, 720)
-    rendition = VideoRendition(id="v0", width=width, height=height, bitrate=_BITRATE)
-    return EncodeLadder(
+    name = ladder.video[0].id if isinstance(ladder, MixedLadder) else "v0"
+    copied = VideoRendition(id=name, width=width, height=height, bitrate=_BITRATE)
+    slate = EncodeLadder(
         name=ladder.name,
         frame_rate=rate,
         segment=segment,
-        video=(rendition,),
+        video=(copied,),
         audio=AudioRendition(id="a0"),
         latency=ladder.latency,
     )
+    return _mixed(slate, ladder, copied) if isinstance(ladder, MixedLadder) else slate
+
+
+def _mixed(slate: EncodeLadder, ladder: MixedLadder, copied: VideoRendition) -> EncodeLadder:
+    """The slate of a mixed ladder: all its video, and its first audio that can be encoded."""
+    video = tuple(
+        rendition if isinstance(rendition, VideoRendition) else copied for rendition in ladder.video
+    )
+    audio = next(iter(encoded_audio(ladder)), AudioRendition(id=ladder.audio[0].id))
+    encoder, deinterlace = ladder.encoder, ladder.deinterlace
+    return replace(slate, video=video, audio=audio, encoder=encoder, deinterlace=deinterlace)
 
 
 def _video_tracks(timeline: Timeline) -> Iterator[Track]:

@@ -9,10 +9,11 @@ from packager.config.ladder import Deinterlace, EncodeLadder, EncoderName, Ladde
 from packager.config.parse import parse_ladder
 from packager.errors import FeedError
 from packager.feed.report import Container
-from packager.ffmpeg.command import arguments, track_specs
+from packager.ffmpeg.command import arguments
 from packager.ffmpeg.inputs import Feed, FileFeed, Pace, PatternFeed, PipeFeed, SlateFeed
 from packager.ffmpeg.outputs import timescale_for
 from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream
+from packager.ffmpeg.tracks import track_specs
 from packager.track import TrackKind, TrackSpec
 from tests.paths import ROOT
 
@@ -171,17 +172,24 @@ def test_specs_of_a_feed_passed_through() -> None:
     assert specs[1].frame_rate == Fraction(24000, 1001)
 
 
-@pytest.mark.parametrize(
-    ("video", "audio", "reason"),
-    [
-        ("mpeg2video", "aac", "mpeg2video cannot be passed through: encode it with a ladder"),
-        ("h264", "mp2", "mp2 cannot be passed through: encode it with a ladder"),
-    ],
-)
-def test_unsupported_codecs_cannot_be_passed_through(video: str, audio: str, reason: str) -> None:
-    info = SourceInfo((VideoStream(video, 64, 36, Fraction(25)),), (AudioStream(audio, "und"),))
-    with pytest.raises(FeedError, match=reason):
+def test_unsupported_video_cannot_be_passed_through() -> None:
+    info = SourceInfo((VideoStream("mpeg2video", 64, 36, Fraction(25)),), (SOUND,))
+    with pytest.raises(FeedError, match="mpeg2video cannot be passed through: encode it with a la"):
         track_specs(PassthroughLadder(name="p", segment=Fraction(2)), info)
+
+
+@pytest.mark.parametrize("codec", ["mp2", "mp3", "aac_latm", "opus"])
+def test_audio_that_cannot_be_passed_through_is_encoded(codec: str) -> None:
+    passthrough = PassthroughLadder(name="p", segment=Fraction(2))
+    info = SourceInfo((PICTURE,), (AudioStream(codec, "eng"), AudioStream("ac3", "fra", 2)))
+    specs = track_specs(passthrough, info)
+    assert [(spec.id, spec.copied) for spec in specs] == [("v0", True), ("a0", False), ("a1", True)]
+    words = lines(passthrough, PipeFeed(Container.TS), info).decode().splitlines()
+    assert [word for word in words if word.startswith("-c:")] == [
+        "-c:v copy",
+        "-c:a aac",
+        "-c:a copy",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from packager.errors import FeedError
 from packager.feed.advice import FeedRequirements
 from packager.feed.report import Container
 from packager.ffmpeg.inputs import Pace, PipeFeed
-from packager.ffmpeg.passthrough import COPYABLE
+from packager.ffmpeg.tracks import COPYABLE
 from packager.runtime.channel.encoder_run import EncoderRun, RunLeft
 from packager.runtime.channel.failover import SourceFailover
 from packager.runtime.channel.live_source import LiveSource, LiveSourceState, shun_backoff
@@ -196,7 +196,7 @@ async def test_an_absent_stream_is_left_out_until_it_sends() -> None:
 
 
 async def test_a_run_begins_with_the_new_parameters_alone() -> None:
-    feed = feed_of(FeedRequirements(copied=frozenset(COPYABLE)))
+    feed = feed_of(FeedRequirements(copied=frozenset(COPYABLE), may_copy=True))
     before = await asyncio.to_thread(material, *NEW, "-ac", "2")
     after = await asyncio.to_thread(material, *NEW, "-ac", "6")
     await sent(feed, before)
