@@ -53,11 +53,14 @@ class VideoCutter:
 
     def _is_passed(self, track: TrackState, run: SampleRun) -> bool:
         """Whether the reference track has reached the run, so that its cut there is known."""
-        reference = self._state.reference
-        reached = rescale(reference.end, reference.timescale, track.timescale)
+        state, scale = self._state, self._state.reference.timescale
         composition = run.compositions[0] if track.shift is None else track.composition
-        start = run.start + composition + self._state.shift_of(track)
-        return start + track.half_sample(run) < reached
+        start = run.start + composition + state.shift_of(track)
+        half = track.half_sample(run)
+        # No media follows the last segment that is wanted, but the cut at its end is known.
+        newest = rescale(max(state.cuts.values()), scale, track.timescale)
+        reached = rescale(state.reference.end, scale, track.timescale)
+        return start + half < reached or start - half <= newest
 
     def _number_at(self, track: TrackState, time: int) -> int:
         """Number of the segment that a keyframe at `time` starts or belongs to."""
