@@ -14,6 +14,7 @@ from packager.config.ladder import (
     MixedLadder,
     VideoRendition,
     encoded_audio,
+    encoded_video,
 )
 from packager.config.sources import LossConfig
 from packager.ffmpeg.inputs import SlateFeed
@@ -29,7 +30,7 @@ _TIMEOUT = 5.0
 """Seconds for ffmpeg to extract a frame."""
 _RATES = (Fraction(25), Fraction(30), Fraction(24), Fraction(50))
 _BITRATE = 800_000
-"""Bit/s of the slate of a passthrough channel."""
+"""Bit/s of the slate of copied video. Each rendition has a rate of its own, as Smooth requires."""
 
 
 def slate_ladder(ladder: Ladder, segment: Fraction, timeline: Timeline) -> EncodeLadder:
@@ -41,7 +42,9 @@ def slate_ladder(ladder: Ladder, segment: Fraction, timeline: Timeline) -> Encod
     rate = next((r for r in (*rates, *_RATES) if (segment * r).denominator == 1), _RATES[0])
     width, height = (last.width, last.height) if last else (1280, 720)
     name = ladder.video[0].id if isinstance(ladder, MixedLadder) else "v0"
-    copied = VideoRendition(id=name, width=width, height=height, bitrate=_BITRATE)
+    taken = [rendition.bitrate for rendition in encoded_video(ladder)]
+    bitrate = next(free for free in range(_BITRATE, 2 * _BITRATE, 1000) if free not in taken)
+    copied = VideoRendition(id=name, width=width, height=height, bitrate=bitrate)
     slate = EncodeLadder(
         name=ladder.name,
         frame_rate=rate,

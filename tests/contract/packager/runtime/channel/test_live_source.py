@@ -36,6 +36,7 @@ from tests.support.channel_view import TINY
 from tests.support.receivers import FFMPEG
 
 OLD = ("-c:v", "mpeg2video", "-c:a", "mp2")
+ON_AIR = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "mp2")
 NEW = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac")
 
 
@@ -78,7 +79,12 @@ async def sent(feed: LiveSource, data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("codecs", "copied", "best"),
-    [(OLD, frozenset(COPYABLE), 1), (OLD, None, 0), (NEW, frozenset(COPYABLE), 0)],
+    [
+        (OLD, frozenset(COPYABLE), 1),
+        (OLD, None, 0),
+        (NEW, frozenset(COPYABLE), 0),
+        (ON_AIR, frozenset(COPYABLE), 0),
+    ],
 )
 async def test_a_feed_that_cannot_be_passed_through_is_never_healthy(
     codecs: tuple[str, ...], copied: frozenset[str] | None, best: int

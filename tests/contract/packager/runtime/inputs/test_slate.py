@@ -18,7 +18,7 @@ from packager.timeline.model import Timeline
 from tests.paths import ROOT
 from tests.support.receivers import FFMPEG
 
-LOWER = EncodedVideo(id="lo", width=640, height=360, bitrate=700_000)
+LOWER = EncodedVideo(id="lo", width=640, height=360, bitrate=800_000)
 
 
 async def test_the_slate_has_the_tracks_of_a_mixed_ladder() -> None:
@@ -33,7 +33,7 @@ async def test_the_slate_has_the_tracks_of_a_mixed_ladder() -> None:
     specs = track_specs(slate, opened.info)
     assert [spec.id for spec in specs] == ["top", "lo", "stereo"]
     assert not any(spec.copied for spec in specs)
-    assert [spec.bitrate for spec in specs] == [800_000, 700_000, 96_000]
+    assert [spec.bitrate for spec in specs] == [801_000, 800_000, 96_000]
     words = arguments(
         opened.feed, slate, slate.segment, opened.info, (3, 4, 5), pace=Pace.REAL_TIME
     )
