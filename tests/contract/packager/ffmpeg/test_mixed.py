@@ -51,7 +51,8 @@ def feed(out: Path, *codecs: str) -> Path:
     """A transport stream of eight seconds with a beep at `BEEP`."""
     beep = f"0.5*sin(2*PI*1000*t)*between(t,{BEEP},{BEEP}+0.2)"
     sound = ("-f", "lavfi", "-i", f"aevalsrc='{beep}|{beep}':s={RATE}")
-    picture = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25")
+    # The first frame lies between two ticks of the frame rate.
+    picture = ("-itsoffset", "0.013", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25")
     words = (FFMPEG, "-v", "error", *picture, *sound, "-map", "0", "-map", "1")
     tail = (*codecs, "-pix_fmt", "yuv420p", "-t", "8", "-f", "mpegts", str(out))
     subprocess.run((*words, *tail), check=True, timeout=60)
