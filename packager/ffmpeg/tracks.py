@@ -162,6 +162,7 @@ def _replacement(stream: AudioStream, converted: AudioRendition) -> AudioRenditi
 
 
 def _mixed_video(ladder: MixedLadder, info: SourceInfo) -> Iterator[VideoPlan]:
+    """Each rendition. The rate of one that may be a copy is measured, since it never changes."""
     stream = info.video[0]
     copies = _copies(ladder.video[0], stream)
     rate = stream.frame_rate if copies else ladder.frame_rate
@@ -172,7 +173,7 @@ def _mixed_video(ladder: MixedLadder, info: SourceInfo) -> Iterator[VideoPlan]:
         spec = TrackSpec(
             track.id,
             TrackKind.VIDEO,
-            rendition.bitrate if rendition else 0,
+            track.bitrate if isinstance(track, EncodedVideo) else 0,
             rate,
             copied=rendition is None,
             cuts_as_copied=copies and rendition is not None,
@@ -192,10 +193,7 @@ def _copies(track: MixedVideo, stream: VideoStream) -> bool:
 
 
 def _mixed_audio(ladder: MixedLadder, info: SourceInfo) -> Iterator[AudioPlan]:
-    """Each rendition of each audio stream.
-
-    A rate that the ladder states is that of encoded audio; that of copied audio is measured.
-    """
+    """Each rendition of each audio stream. The rate of one that may be a copy is measured."""
     for track in ladder.audio:
         for position, stream in enumerate(info.audio):
             if _is_left_out(track, stream):

@@ -100,11 +100,11 @@ class Packaged:
         return onset / RATE + (self.starts(name)[0] - self.starts(video)[0]) / MICROS
 
 
-async def packaged(folder: Path, source: Path, ladder: str) -> Packaged:
-    """The feed, packaged with the text of a ladder."""
+async def packaged(folder: Path, source: Path, ladder: str, program: str = FFMPEG) -> Packaged:
+    """The feed, packaged with the text of a ladder, by the ffmpeg `program`."""
     file = folder / "ladder.yaml"
     file.write_text(ladder)
-    job = ReplayJob((str(source),), "tv", START, folder / "out", str(file), FFMPEG)
+    job = ReplayJob((str(source),), "tv", START, folder / "out", str(file), program)
     result = await run(job)
     reader = JournalReader()
     return Packaged(result.folder, fold(reader.feed((result.folder / "journal").read_bytes())))
@@ -127,9 +127,22 @@ async def test_audio_that_cannot_be_passed_through_becomes_aac(
     assert abs(found.beep_at("a0") - BEEP) < 0.025
 
 
-async def test_encoded_renditions_are_cut_where_the_copied_one_is(tmp_path: Path) -> None:
-    codecs = ("-map", "1", *H264, "-c:a:0", "mp2", *SURROUND)
-    found = await packaged(tmp_path, feed(tmp_path / "feed.ts", *codecs), MIXED)
+OPEN = ("-flags", "-cgop", "-x264-params", "open-gop=1")
+
+
+@pytest.mark.parametrize(
+    ("options", "program"),
+    [
+        ((), FFMPEG),
+        pytest.param(OPEN, FFMPEG, marks=pytest.mark.extended, id="open-gop"),
+        pytest.param((), "/usr/bin/ffmpeg", marks=pytest.mark.extended, id="oldest"),
+    ],
+)
+async def test_encoded_renditions_are_cut_where_the_copied_one_is(
+    tmp_path: Path, options: tuple[str, ...], program: str
+) -> None:
+    codecs = ("-map", "1", *H264, *options, "-c:a:0", "mp2", *SURROUND)
+    found = await packaged(tmp_path, feed(tmp_path / "feed.ts", *codecs), MIXED, program)
     assert found.codecs() == {
         "source": ("avc1", 0),
         "90p": ("avc1", 0),
