@@ -106,7 +106,11 @@ def stream_tracks(ladder: Ladder, tracks: Sequence[Track]) -> list[Track]:
     if not isinstance(ladder, MixedLadder):
         return list(tracks)
     whole = (track for track in ladder.audio if not isinstance(track, CopiedAudio))
-    name = next(whole, ladder.audio[0]).id
+    return tracks_of(next(whole, ladder.audio[0]).id, tracks)
+
+
+def tracks_of(name: str, tracks: Sequence[Track]) -> list[Track]:
+    """Those of the audio `tracks` that the audio rendition `name` has."""
     names = {_audio_id(name, position) for position in range(len(tracks))}
     return [track for track in tracks if track.id in names]
 

@@ -19,6 +19,7 @@ from packager.config.ladder import (
 from packager.config.sources import LossConfig
 from packager.ffmpeg.inputs import SlateFeed
 from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream
+from packager.ffmpeg.tracks import tracks_of
 from packager.layout import InitName, SegmentName
 from packager.runtime.ffmpeg.process import die_with_parent
 from packager.runtime.inputs.opened import OpenedInput
@@ -84,7 +85,8 @@ async def open_slate(
     best = max(ladder.video, key=lambda rendition: rendition.width)
     feed = SlateFeed(best.width, best.height, ladder.frame_rate, image)
     video = VideoStream("rawvideo", best.width, best.height, ladder.frame_rate)
-    languages = [track.language for track in timeline.audio_tracks] or [UNDETERMINED]
+    tracks = tracks_of(ladder.audio.id, timeline.audio_tracks) or timeline.audio_tracks
+    languages = [track.language for track in tracks] or [UNDETERMINED]
     audio = tuple(AudioStream("pcm_s16le", language) for language in languages)
     info = SourceInfo((video,), audio)
     return OpenedInput(feed, info, endless=True)

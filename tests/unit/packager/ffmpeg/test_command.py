@@ -146,6 +146,26 @@ def test_streams_of_a_feed_are_passed_through_by_their_places(
     golden("ffmpeg/passthrough-pushed.txt", pushed)
 
 
+MIXED = """
+mode: mixed
+segment: 2s
+video:
+  - {mode: copy, id: source}
+  - {mode: encode, id: 360p, width: 640, height: 360, bitrate: 800k}
+audio:
+  - {mode: encode, id: stereo}
+  - {mode: encode, id: small, bitrate: 64k, channels: 1}
+  - {mode: copy, id: surround}
+"""
+
+
+def test_copied_tracks_beside_encoded_ones(golden: Callable[[str, bytes], None]) -> None:
+    mixed = parse_ladder(MIXED, "mixed.yaml", "mixed")
+    sounds = (AudioStream("ac3", "deu", 5), AudioStream("mp2", "eng", 4))
+    info = SourceInfo(CHOSEN.video, sounds)
+    golden("ffmpeg/mixed-pushed.txt", lines(mixed, PipeFeed(Container.TS), info))
+
+
 def test_every_audio_track_has_an_id() -> None:
     demo = ladder(ROOT / "profiles/ladders/demo.yaml")
     names = [spec.id for spec in track_specs(demo, CHOSEN) if spec.kind is TrackKind.AUDIO]
