@@ -31,8 +31,9 @@ CHUNKS = 4
 _AUDIO_CHUNK_OF_PARTS = Fraction(1, 50)
 """Seconds of an audio chunk with parts: one frame, so that no frame waits for the next."""
 _TIMESCALE = 90_000
-_NO_LIMIT = 100_000
-"""Frames between two keyframes that no feed has: only forced keyframes remain."""
+_NO_LIMIT = 60_000
+"""Frames between two keyframes that no feed has: only forced keyframes remain. Quick Sync takes up
+to 65,535."""
 
 
 @dataclass(frozen=True, slots=True)
