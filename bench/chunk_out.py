@@ -37,10 +37,11 @@ from packager.cmaf.samples import SampleRun
 from packager.config.ladder import EncodeLadder, Latency, VideoRendition
 from packager.config.parse import parse_ladder
 from packager.feed.report import Container
-from packager.ffmpeg.command import arguments, track_specs
+from packager.ffmpeg.command import arguments
 from packager.ffmpeg.encoders import encoder_options
 from packager.ffmpeg.inputs import PipeFeed
 from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream
+from packager.ffmpeg.tracks import track_specs
 from tests.support import footage
 
 _LADDERS = Path(__file__).parent.parent / "profiles/ladders"

@@ -69,6 +69,10 @@ class TrackSpec:
     bitrate: int
     """Nominal bit/s; 0 if it is to be measured."""
     frame_rate: Fraction | None = None
+    copied: bool = False
+    """A stream of the feed, passed through; an encoded one otherwise."""
+    cuts_as_copied: bool = False
+    """Encoded video whose segments begin where those of the copied video do."""
 
 
 _STEP = 1000

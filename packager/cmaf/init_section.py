@@ -8,7 +8,9 @@ from packager.cmaf.boxes import Box, children, find, printable
 from packager.cmaf.codecs import (
     Codec,
     aac_codec,
+    ac3_codec,
     avc_codec,
+    eac3_codec,
     hevc_codec,
 )
 from packager.cmaf.samples import SampleDefaults
@@ -158,16 +160,27 @@ def _audio_entry(
     _need(entry, entry.body + _AUDIO_ENTRY)
     (channels,) = unpack_from(">H", data, entry.body + 16)
     (rate,) = unpack_from(">I", data, entry.body + 24)
-    codec = Codec(entry.type.decode("latin-1"), b"")
-    if entry.type == b"mp4a":
-        config = find(data, entry.body + _AUDIO_ENTRY, entry.end, b"esds")
-        codec = aac_codec(data[config.body + 4 : config.end])
+    codec = _audio_codec(data, entry)
     return InitFacts(
         TrackKind.AUDIO,
         timescale,
         codec,
         defaults,
         sample_rate=rate >> 16 or timescale,
-        channels=channels,
+        # The sample entry may say 2, whatever the stream has (ETSI TS 102 366 section F.3).
+        channels=codec.channels or channels,
         language=language,
     )
+
+
+def _audio_codec(data: bytes, entry: Box) -> Codec:
+    """The codec of an audio sample entry, by the box with its decoder configuration."""
+    start = entry.body + _AUDIO_ENTRY
+    if entry.type == b"mp4a":
+        config = find(data, start, entry.end, b"esds")
+        return aac_codec(data[config.body + 4 : config.end])
+    if entry.type == b"ac-3":
+        config = find(data, start, entry.end, b"dac3")
+        return ac3_codec(data[config.body : config.end])
+    config = find(data, start, entry.end, b"dec3")
+    return eac3_codec(data[config.body : config.end])

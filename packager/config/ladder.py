@@ -1,4 +1,4 @@
-"""Ladders: the renditions that a feed is encoded to, or the wish to package it as it is."""
+"""Ladders: the renditions that a feed is encoded to, and its streams that are copied."""
 
 from typing import Annotated, Literal
 
@@ -75,7 +75,26 @@ class AudioRendition(msgspec.Struct, frozen=True, kw_only=True):
     """Sample rate."""
 
 
-class EncodeLadder(msgspec.Struct, frozen=True, kw_only=True, tag_field="mode", tag="encode"):
+class VideoEncoding(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that all encoded video of a ladder shares."""
+
+    encoder: Annotated[EncoderName, FieldNote(example="nvenc")] = "x264"
+    """Encoder of the renditions that name none."""
+    deinterlace: Annotated[Deinterlace, FieldNote(example="always")] = "auto"
+    """`auto` deinterlaces the frames of a feed that says that it is interlaced, `always` all."""
+    latency: Annotated[Latency, FieldNote(example="low")] = "standard"
+    """`low` serves segments in parts while they grow."""
+
+    def deinterlaces(self, *, interlaced: bool) -> bool:
+        """Whether a feed is deinterlaced; `interlaced`: it says that it is."""
+        return self.deinterlace == "always" or (interlaced and self.deinterlace == "auto")
+
+    def encoder_of(self, rendition: VideoRendition) -> EncoderName:
+        """The encoder of `rendition`: its own, or else the ladder's."""
+        return rendition.encoder or self.encoder
+
+
+class EncodeLadder(VideoEncoding, frozen=True, kw_only=True, tag_field="mode", tag="encode"):
     """A feed is decoded once and encoded to every rendition."""
 
     name: _Given
@@ -94,26 +113,76 @@ class EncodeLadder(msgspec.Struct, frozen=True, kw_only=True, tag_field="mode", 
     """Video renditions."""
     audio: Annotated[AudioRendition, FieldNote(example="{bitrate: 128k}")]
     """Audio rendition; `{}` for one with all defaults."""
-    encoder: Annotated[EncoderName, FieldNote(example="nvenc")] = "x264"
-    """Encoder of the renditions that name none."""
-    deinterlace: Annotated[Deinterlace, FieldNote(example="always")] = "auto"
-    """`auto` deinterlaces the frames of a feed that says that it is interlaced, `always` all."""
-    latency: Annotated[Latency, FieldNote(example="low")] = "standard"
-    """`low` serves segments in parts while they grow."""
 
-    def deinterlaces(self, *, interlaced: bool) -> bool:
-        """Whether a feed is deinterlaced; `interlaced`: it says that it is."""
-        return self.deinterlace == "always" or (interlaced and self.deinterlace == "auto")
 
-    def encoder_of(self, rendition: VideoRendition) -> EncoderName:
-        """The encoder of `rendition`: its own, or else the ladder's."""
-        return rendition.encoder or self.encoder
+class CopiedVideo(msgspec.Struct, frozen=True, kw_only=True, tag_field="mode", tag="copy"):
+    """The video of the feed, as it is."""
+
+    id: Annotated[Name, FieldNote(example="source")]
+    """Name in URLs and file names; unique in the ladder."""
+
+
+class EncodedVideo(VideoRendition, frozen=True, kw_only=True, tag_field="mode", tag="encode"):
+    """A video rendition that is encoded to H.264."""
+
+
+class AutoVideo(VideoRendition, frozen=True, kw_only=True, tag_field="mode", tag="auto"):
+    """The video of the feed as it is, or encoded if it cannot be copied."""
+
+
+class CopiedAudio(msgspec.Struct, frozen=True, kw_only=True, tag_field="mode", tag="copy"):
+    """The audio streams of the feed that can be copied; others are left out."""
+
+    id: Annotated[Name, FieldNote(example="surround")]
+    """Name in URLs and file names; unique in the ladder."""
+
+
+class EncodedAudio(AudioRendition, frozen=True, kw_only=True, tag_field="mode", tag="encode"):
+    """All audio streams of the feed, encoded to AAC-LC."""
+
+
+class AutoAudio(AudioRendition, frozen=True, kw_only=True, tag_field="mode", tag="auto"):
+    """All audio streams of the feed: as they are, or encoded if they cannot be copied."""
+
+
+MixedVideo = CopiedVideo | EncodedVideo | AutoVideo
+MixedAudio = CopiedAudio | EncodedAudio | AutoAudio
+
+
+class MixedLadder(VideoEncoding, frozen=True, kw_only=True, tag_field="mode", tag="mixed"):
+    """Each track is copied from the feed or encoded, as it says itself."""
+
+    name: _Given
+    """Of its file, without the suffix."""
+    file: _Given = ""
+    """Path of its file, for errors."""
+    frame_rate: Annotated[FrameRate | None, FieldNote(example="25", default="none")] = None
+    """Frame rate of encoded video if no video is copied. Beside copied video it is the feed's."""
+    segment: _SegmentDuration
+    """Duration of a segment, 0.5s to 20s: a multiple of the feed's keyframe interval."""
+    video: Annotated[
+        tuple[MixedVideo, ...],
+        ListRule(1, 12, "a list of 1 to 12 renditions"),
+        FieldNote(example="[{mode: copy, id: source}]"),
+    ]
+    """Video renditions; only the first can be copied."""
+    audio: Annotated[
+        tuple[MixedAudio, ...],
+        ListRule(1, 4, "a list of 1 to 4 renditions"),
+        FieldNote(example="[{mode: auto}]"),
+    ]
+    """Audio renditions, each of every audio stream of the feed."""
+
+    @property
+    def may_copy_video(self) -> bool:
+        """Whether video is copied from some feeds."""
+        return not isinstance(self.video[0], EncodedVideo)
 
 
 class PassthroughLadder(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="mode", tag="passthrough"
 ):
-    """A feed is packaged as it is; nothing is encoded."""
+    """A feed is packaged as it is. Only audio that fragmented MP4 cannot carry is encoded."""
 
     name: _Given
     """Of its file, without the suffix."""
@@ -125,4 +194,34 @@ class PassthroughLadder(
     """`low` serves segments in parts while they grow."""
 
 
-Ladder = EncodeLadder | PassthroughLadder
+EncodingLadder = EncodeLadder | MixedLadder
+"""A ladder with renditions that are encoded."""
+Ladder = EncodeLadder | MixedLadder | PassthroughLadder
+
+
+def encoded_video(ladder: Ladder) -> tuple[VideoRendition, ...]:
+    """The video renditions that `ladder` encodes, of some feeds at least."""
+    if isinstance(ladder, PassthroughLadder):
+        return ()
+    return tuple(video for video in ladder.video if isinstance(video, VideoRendition))
+
+
+def encoded_audio(ladder: Ladder) -> tuple[AudioRendition, ...]:
+    """The audio renditions that `ladder` encodes, of some feeds at least."""
+    match ladder:
+        case EncodeLadder():
+            return (ladder.audio,)
+        case MixedLadder():
+            return tuple(audio for audio in ladder.audio if isinstance(audio, AudioRendition))
+        case PassthroughLadder():
+            return ()
+
+
+def may_copy(ladder: Ladder) -> bool:
+    """Whether a track may be a stream of the feed, passed through."""
+    return not isinstance(ladder, EncodeLadder)
+
+
+def may_copy_video(ladder: Ladder) -> bool:
+    """Whether a video track may be a stream of the feed, passed through."""
+    return ladder.may_copy_video if isinstance(ladder, MixedLadder) else may_copy(ladder)

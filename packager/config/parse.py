@@ -18,7 +18,7 @@ from packager.config.decoding.decoder import ConfigDecoder, StructCheck
 from packager.config.decoding.report import FileReport
 from packager.config.decoding.shapes import struct_shape, tagged_shape
 from packager.config.devices import Device
-from packager.config.ladder import EncodeLadder, Ladder, PassthroughLadder
+from packager.config.ladder import EncodeLadder, Ladder, MixedLadder, PassthroughLadder
 from packager.config.schema.channel import ChannelEntry
 from packager.config.schema.events import EventConfig
 from packager.config.schema.origin import OriginConfig, ServedChannel, ServedConfig
@@ -36,6 +36,7 @@ _CHECKS: Mapping[type[msgspec.Struct], StructCheck] = {
     EncodeLadder: check_ladder,
     EventConfig: check_event,
     IngestConfig: check_ingest,
+    MixedLadder: check_ladder,
     OriginConfig: check_origin,
     PassthroughLadder: check_ladder,
     ServiceConfig: check_service,

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import msgspec
 
-from packager.config.ladder import EncodeLadder, Ladder
+from packager.config.ladder import Ladder, PassthroughLadder
 from packager.diagnostics.trial_tracks import TrackResult, are_aligned, track_result
 from packager.ffmpeg.progress import Progress
 from packager.timeline.model import Timeline
@@ -159,9 +159,9 @@ def _remedy(ladder: Ladder, others: float) -> str:
     """What to change if media arrives too slowly."""
     if others > _BUSY_MACHINE:
         return f"other processes used {_percent(others)} of this machine: stop them first"
-    if isinstance(ladder, EncodeLadder):
-        return "use faster presets or fewer renditions"
-    return "nothing is encoded: the source is read too slowly"
+    if isinstance(ladder, PassthroughLadder):
+        return "no video is encoded: the source is read too slowly"
+    return "use faster presets or fewer renditions"
 
 
 def _percent(share: float) -> str:
@@ -178,9 +178,9 @@ def _fault(
         return "no segment was completed"
     if incomplete := [track.id for track in renditions if track.missing]:
         return f"segments are missing in {', '.join(incomplete)}"
-    if isinstance(measured.ladder, EncodeLadder):
-        return _encoding_fault(renditions, is_aligned=is_aligned)
-    return ""
+    if isinstance(measured.ladder, PassthroughLadder):
+        return ""
+    return _encoding_fault(renditions, is_aligned=is_aligned)
 
 
 def _encoding_fault(renditions: Sequence[TrackResult], *, is_aligned: bool) -> str:

@@ -5,7 +5,14 @@ from fractions import Fraction
 
 import msgspec
 
-from packager.config.ladder import EncodeLadder, Ladder, VideoRendition
+from packager.config.ladder import (
+    Ladder,
+    PassthroughLadder,
+    VideoRendition,
+    encoded_audio,
+    encoded_video,
+    may_copy_video,
+)
 from packager.timeline.model import Timeline, TrackTimeline
 from packager.timing.ticks import MICROS, micros_of
 from packager.track import TrackKind
@@ -70,17 +77,13 @@ def are_aligned(timeline: Timeline, tracks: Sequence[str]) -> bool:
 
 
 def _rendition(ladder: Ladder, track: str) -> VideoRendition | None:
-    if not isinstance(ladder, EncodeLadder):
-        return None
-    return next((rendition for rendition in ladder.video if rendition.id == track), None)
+    return next((rendition for rendition in encoded_video(ladder) if rendition.id == track), None)
 
 
 def _nominal(ladder: Ladder, track: str, rendition: VideoRendition | None) -> int:
     if rendition is not None:
         return rendition.bitrate
-    if isinstance(ladder, EncodeLadder) and track == ladder.audio.id:
-        return ladder.audio.bitrate
-    return 0
+    return next((audio.bitrate for audio in encoded_audio(ladder) if audio.id == track), 0)
 
 
 def _sizes(timeline: Timeline, track: TrackTimeline) -> tuple[list[int], list[Fraction]]:
@@ -96,8 +99,11 @@ def _sizes(timeline: Timeline, track: TrackTimeline) -> tuple[list[int], list[Fr
 
 
 def _off_grid(ladder: Ladder, timeline: Timeline, track: TrackTimeline) -> int:
-    """Number of segments that start half a frame or more from their boundary."""
-    if not isinstance(ladder, EncodeLadder):
+    """Number of segments that start half a frame or more from their boundary.
+
+    0 if video is copied: then segments start at the keyframes of the feed.
+    """
+    if may_copy_video(ladder) or isinstance(ladder, PassthroughLadder) or not ladder.frame_rate:
         return 0
     half_frame = MICROS / ladder.frame_rate / 2
     return sum(

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from packager.config.ladder import EncodeLadder, Ladder
+from packager.config.ladder import (
+    CopiedVideo,
+    EncodeLadder,
+    Ladder,
+    MixedLadder,
+    encoded_video,
+    may_copy,
+    may_copy_video,
+)
 from packager.config.quantities import format_duration
 from packager.feed.report import Report
 from packager.timing.ticks import round_half_up
@@ -41,9 +49,13 @@ class FeedRequirements:
     segment: Fraction | None = None
     """Seconds of a segment."""
     copied: frozenset[str] | None = None
-    """Codecs that can be passed through, by ffmpeg's names; None if the ladder encodes."""
+    """Codecs of video that can be copied, by ffmpeg's names; None if the ladder copies no video."""
+    encodes_others: bool = False
+    """Video of other codecs is encoded."""
+    may_copy: bool = False
+    """A track may be a stream of the feed, whose parameters it has."""
     frame_rate: Fraction | None = None
-    """Frames a second of the ladder; None in passthrough."""
+    """Frames a second of the ladder; None where they are the feed's."""
     deinterlaces: bool = False
     """The ladder deinterlaces an interlaced feed."""
     bitrate: int = 0
@@ -53,18 +65,26 @@ class FeedRequirements:
     since: int = 0
     """Seconds from the earlier report to the report; 0 for the whole connection."""
 
+    @property
+    def needs_copyable_video(self) -> bool:
+        """Whether video of other codecs than `copied` cannot be packaged."""
+        return self.copied is not None and not self.encodes_others
+
 
 def facts_of(ladder: Ladder, segment: Fraction, copyable: frozenset[str]) -> FeedRequirements:
     """The requirements of `ladder`, with segments of `segment` seconds."""
-    if isinstance(ladder, EncodeLadder):
-        bitrate = max(rendition.bitrate for rendition in ladder.video)
-        return FeedRequirements(
-            segment,
-            frame_rate=ladder.frame_rate,
-            deinterlaces=ladder.deinterlaces(interlaced=True),
-            bitrate=bitrate,
-        )
-    return FeedRequirements(segment, copied=copyable)
+    if may_copy_video(ladder):
+        encodes = isinstance(ladder, MixedLadder) and not isinstance(ladder.video[0], CopiedVideo)
+        return FeedRequirements(segment, copied=copyable, encodes_others=encodes, may_copy=True)
+    if not isinstance(ladder, EncodeLadder | MixedLadder):
+        raise TypeError(ladder)
+    return FeedRequirements(
+        segment,
+        may_copy=may_copy(ladder),
+        frame_rate=ladder.frame_rate,
+        deinterlaces=ladder.deinterlaces(interlaced=True),
+        bitrate=max(rendition.bitrate for rendition in encoded_video(ladder)),
+    )
 
 
 def advice(report: Report, facts: FeedRequirements) -> list[str]:
@@ -73,7 +93,7 @@ def advice(report: Report, facts: FeedRequirements) -> list[str]:
         return [f"no bytes for {_seconds(report.silent_ms)}"]
     return [
         *_missing_media(report),
-        *_unsupported_codecs(report, facts),
+        *_unsupported_video(report, facts),
         *_fields(report, facts),
         *_losses(report, facts),
         *_keyframes(report, facts),
@@ -108,12 +128,9 @@ def _missing_media(report: Report) -> Iterator[str]:
         yield f"audio {pid} is announced, but sends nothing: it is left out until it does"
 
 
-def _unsupported_codecs(report: Report, facts: FeedRequirements) -> Iterator[str]:
-    if facts.copied is None:
-        return
-    for codec in dict.fromkeys((report.video, *report.audio)):
-        if codec and codec not in facts.copied:
-            yield f"codec {codec} cannot be passed through: encode it with a ladder"
+def _unsupported_video(report: Report, facts: FeedRequirements) -> Iterator[str]:
+    if facts.needs_copyable_video and report.video and report.video not in (facts.copied or ()):
+        yield f"codec {report.video} cannot be passed through: encode it with a ladder"
 
 
 def _fields(report: Report, facts: FeedRequirements) -> Iterator[str]:

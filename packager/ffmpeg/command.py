@@ -1,7 +1,8 @@
 """The arguments of a channel's ffmpeg, built with ffmpeg-python.
 
 One process a channel: it decodes the feed once, splits and scales the video and encodes every
-rendition; it encodes the audio once. Each track leaves on a pipe of its own.
+rendition; it encodes the audio once. It copies the streams that are passed through. Each track
+leaves on a pipe of its own.
 """
 
 from collections.abc import Sequence
@@ -9,52 +10,21 @@ from fractions import Fraction
 
 import ffmpeg
 
-from packager.config.ladder import EncodeLadder, Ladder, VideoRendition
+from packager.config.ladder import EncodingLadder, Ladder, PassthroughLadder, VideoRendition
 from packager.ffmpeg.encoders import device_options, encoder_options
 from packager.ffmpeg.filters import for_encoder
 from packager.ffmpeg.inputs import Feed, Pace, PipeFeed, open_inputs
-from packager.ffmpeg.outputs import EncodeJob, chunks_of, encoded_outputs
-from packager.ffmpeg.passthrough import check_copyable, copied_outputs
+from packager.ffmpeg.outputs import OutputJob, track_outputs
 from packager.ffmpeg.probe import SourceInfo
+from packager.ffmpeg.tracks import plan_tracks
 from packager.timing.ticks import round_half_up
-from packager.track import TrackKind, TrackSpec
 
-_MAX_AUDIO_ID = 30
-"""Characters of an id to which a number of two digits is appended."""
 _NEVER = "1e9"
 """Seconds that no difference of timestamps exceeds."""
+_TRIAL_RATE = Fraction(25)
+"""Frames a second of such a trial, where the ladder leaves the rate to the feed."""
 _TRIAL_FRAMES = 10
 """Frames that show whether an encoder works."""
-
-
-def track_specs(ladder: Ladder, info: SourceInfo) -> tuple[TrackSpec, ...]:
-    """The tracks of a feed with the streams `info`, video first.
-
-    Raises:
-        FeedError: a stream cannot be passed through.
-    """
-    if isinstance(ladder, EncodeLadder):
-        video = tuple(
-            TrackSpec(rendition.id, TrackKind.VIDEO, rendition.bitrate, ladder.frame_rate)
-            for rendition in ladder.video
-        )
-        audio = (
-            TrackSpec(_audio_id(ladder, number), TrackKind.AUDIO, ladder.audio.bitrate)
-            for number in range(len(info.audio))
-        )
-        return (*video, *audio)
-    check_copyable(info)
-    specs = [
-        TrackSpec(f"v{number}", TrackKind.VIDEO, 0, stream.frame_rate)
-        for number, stream in enumerate(info.video)
-    ]
-    specs += [TrackSpec(f"a{number}", TrackKind.AUDIO, 0) for number in range(len(info.audio))]
-    return tuple(specs)
-
-
-def _audio_id(ladder: EncodeLadder, number: int) -> str:
-    """The id of an audio track of a ladder; a feed may have several audio streams."""
-    return ladder.audio.id if not number else f"{ladder.audio.id[:_MAX_AUDIO_ID]}{number + 1}"
 
 
 def arguments(
@@ -78,15 +48,10 @@ def arguments(
             rate control of x264 depends on the timing of its threads.
     """
     inputs = open_inputs(feed, pace)
-    devices: list[str] = []
-    if isinstance(ladder, EncodeLadder):
-        devices = device_options(ladder)
-        job = EncodeJob(ladder, segment, real_time=pace is not Pace.UNLIMITED)
-        outputs = encoded_outputs(feed, job, info, inputs, pipes)
-    else:
-        outputs = copied_outputs(feed, inputs[0], chunks_of(ladder, segment), info, pipes)
+    job = OutputJob(feed, inputs, ladder, segment, real_time=pace is not Pace.UNLIMITED)
+    outputs = track_outputs(job, plan_tracks(ladder, info), pipes)
     merged = ffmpeg.merge_outputs(*outputs).global_args(
-        *devices,
+        *([] if isinstance(ladder, PassthroughLadder) else device_options(ladder)),
         *_timestamp_options(feed),
         "-hide_banner", "-nostdin", "-nostats",
         "-loglevel", "repeat+level+info",
@@ -103,11 +68,12 @@ def _timestamp_options(feed: Feed) -> tuple[str, ...]:
     return ("-dts_delta_threshold", _NEVER) if isinstance(feed, PipeFeed) else ()
 
 
-def trial_arguments(rendition: VideoRendition, ladder: EncodeLadder) -> list[str]:
+def trial_arguments(rendition: VideoRendition, ladder: EncodingLadder) -> list[str]:
     """Arguments of an ffmpeg that encodes a few grey frames as `rendition` and discards them."""
-    grey = f"color=gray:size={rendition.width}x{rendition.height}:rate={ladder.frame_rate}"
+    rate = ladder.frame_rate or _TRIAL_RATE
+    grey = f"color=gray:size={rendition.width}x{rendition.height}:rate={rate}"
     encoder = ladder.encoder_of(rendition)
-    frames = round_half_up(ladder.segment * ladder.frame_rate)
+    frames = round_half_up(ladder.segment * rate)
     output = ffmpeg.output(
         for_encoder(ffmpeg.input(grey, f="lavfi").video, encoder),
         "pipe:1",

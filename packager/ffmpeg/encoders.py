@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import assert_never
 
-from packager.config.ladder import EncodeLadder, EncoderName, Latency, VideoRendition
+from packager.config.ladder import (
+    EncoderName,
+    EncodingLadder,
+    Latency,
+    VideoRendition,
+    encoded_video,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +85,9 @@ def read_encoders(text: str) -> frozenset[str]:
     return frozenset(_ENCODER.findall(text))
 
 
-def device_options(ladder: EncodeLadder) -> list[str]:
+def device_options(ladder: EncodingLadder) -> list[str]:
     """The global options for the devices that encode `ladder`."""
-    used = {ladder.encoder_of(rendition) for rendition in ladder.video}
+    used = {ladder.encoder_of(rendition) for rendition in encoded_video(ladder)}
     options: list[str] = []
     if "qsv" in used:
         options += ["-init_hw_device", "qsv=quick"]

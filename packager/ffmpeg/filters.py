@@ -5,10 +5,10 @@ from typing import assert_never
 
 from ffmpeg import Stream
 
-from packager.config.ladder import EncodeLadder, EncoderName, VideoRendition
+from packager.config.ladder import EncoderName, VideoEncoding, VideoRendition
 from packager.ffmpeg.encoders import last_filters
 from packager.ffmpeg.inputs import Feed, FileFeed, PatternFeed, PipeFeed, SlateFeed, audio_of
-from packager.ffmpeg.probe import SourceInfo, VideoStream
+from packager.ffmpeg.probe import AudioStream, VideoStream
 from packager.timing.ticks import seconds
 
 _FRAMES = Fraction(3, 2)
@@ -17,38 +17,48 @@ _MAX_AUDIO_SLIP = 0.01
 """Seconds that audio may differ from its timestamps before silence or a cut corrects it."""
 
 
-def decoded(
-    feed: Feed, info: SourceInfo, inputs: tuple[Stream, Stream]
-) -> tuple[Stream, list[Stream]]:
-    """The video and the audio streams of a feed, as inputs of filters."""
-    video, audio = inputs
+def decoded_video(feed: Feed, video: VideoStream, source: Stream) -> Stream:
+    """The video stream `video` of the input `source`, as an input of filters."""
     match feed:
         case FileFeed():
-            return video.video, [audio[f"a:{number}"] for number in range(len(info.audio))]
+            return source.video
         case PipeFeed():
-            selected = video[str(info.video[0].index)]
-            streams = [audio_of(audio, stream) for stream in info.audio]
-            if not feed.skip:
-                return selected, streams
-            start = seconds(feed.skip, 6)
-            return (
-                selected.filter("trim", start=start),
-                [stream.filter("atrim", start=start) for stream in streams],
-            )
+            selected = source[str(video.index)]
+            return selected.filter("trim", start=seconds(feed.skip, 6)) if feed.skip else selected
         case SlateFeed() | PatternFeed():
-            return video, [audio.audio] * len(info.audio)
+            return source
         case _:
             assert_never(feed)
 
 
-def deinterlaced(stream: Stream, video: VideoStream, ladder: EncodeLadder) -> Stream:
+def decoded_audio(feed: Feed, audio: AudioStream, position: int, source: Stream) -> Stream:
+    """The audio stream `audio` of the input `source`, as an input of filters.
+
+    `position`: its place among the audio streams.
+    """
+    match feed:
+        case FileFeed():
+            return source[f"a:{position}"]
+        case PipeFeed():
+            stream = audio_of(source, audio)
+            return stream.filter("atrim", start=seconds(feed.skip, 6)) if feed.skip else stream
+        case SlateFeed() | PatternFeed():
+            return source.audio
+        case _:
+            assert_never(feed)
+
+
+def deinterlaced(
+    stream: Stream, video: VideoStream, ladder: VideoEncoding, rate: Fraction | None
+) -> Stream:
     """Whole frames: one for each frame of an interlaced feed, or for each field.
 
-    A frame for each field shows the motion that the fields have: it needs a ladder of that rate.
+    A frame for each field shows the motion that the fields have: it needs a `rate` of as many
+    frames a second.
     """
     if not ladder.deinterlaces(interlaced=video.interlaced):
         return stream
-    doubled = video.frame_rate is not None and ladder.frame_rate > _FRAMES * video.frame_rate
+    doubled = bool(rate and video.frame_rate and rate > _FRAMES * video.frame_rate)
     return stream.filter(
         "bwdif",
         mode="send_field" if doubled else "send_frame",

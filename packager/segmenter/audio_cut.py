@@ -114,15 +114,9 @@ class AudioCutter:
 
     def _number_at(self, track: TrackState, time: int) -> int:
         """Number of the segment that audio at `time` belongs to."""
-        state, reference = self._state, self._state.reference
-        if state.cuts_by_grid:
+        if self._state.cuts_by_grid:
             return self._grid.number_at(time, track.timescale)
-        numbers = [
-            number
-            for number, start in state.cuts.items()
-            if rescale(start, reference.timescale, track.timescale) <= time
-        ]
-        return max(numbers, default=state.first_number)
+        return self._state.number_at_cut(track, time)
 
     def _end_of(self, track: TrackState, segment: SegmentInProgress) -> int | None:
         """End of the segment in progress, in the track's ticks; None if it is not known yet."""

@@ -19,8 +19,8 @@ class SegmenterConfig:
     grid: Grid
     specs: Sequence[TrackSpec]
     keyframes_on_grid: bool
-    """Whether the encoder forces a keyframe on every boundary of the grid. If so, the last frame
-    of a segment shows that the segment is complete."""
+    """Whether all video has a keyframe on every boundary of the grid, which the encoder forces. If
+    so, the last frame of a segment shows that the segment is complete."""
     last_number: int
     """The newest segment number that the timeline's media occupies; -1 before the first."""
     next_period: int

@@ -17,6 +17,7 @@ The rules:
   media. So media time trails the wall clock by less than a segment and never runs ahead of it, and
   no number is used twice (`anchor`).
 - A video segment starts with the first keyframe in its cell of the grid (`video_cut`).
+- A segment of video that is encoded beside copied video starts where the copied one does.
 - An audio segment starts with the frame nearest to the boundary of the reference (`audio_cut`).
 - A jump in the times ends the period; the next keyframe starts another. A track that was away and
   returns where the other tracks are has a hole instead (`jumps`).
@@ -156,16 +157,16 @@ class Segmenter:
 
     def _even(self, track: TrackState, run: SampleRun) -> SampleRun | None:
         """`run`, with frames of equal length if it is audio of an own encoder."""
-        if self._state.config.keyframes_on_grid and not track.is_video:
+        if not track.is_video and not track.spec.copied:
             return with_even_frames(run, track.expected)
         return run
 
     def _segment(self, track: TrackState, run: SampleRun, now: UtcMicros) -> Iterator[Action]:
         """The actions for a run within a period."""
-        if track.is_video:
-            yield from self._video.push(track, run, now)
-        else:
+        if track.waits:
             self._state.hold(track, run)
+        else:
+            yield from self._video.push(track, run, now)
         if track is self._state.reference:
             self._pace.measure(run, now)
             for other in self._state.tracks.values():
@@ -175,8 +176,12 @@ class Segmenter:
             yield from self._drain(track, now)
 
     def _drain(self, track: TrackState, now: UtcMicros, *, final: bool = False) -> Iterator[Action]:
-        """Segment the pending runs of an audio track, as far as video has reached them."""
-        if track.pending and self._state.period_number is not None and not track.is_video:
+        """Segment the pending runs of a track that waits, as far as the reference reached them."""
+        if not track.pending or self._state.period_number is None or not track.waits:
+            return
+        if track.is_video:
+            yield from self._video.drain(track, now, final=final)
+        else:
             yield from self._audio.drain(track, now, final=final)
 
     # Periods
@@ -196,12 +201,12 @@ class Segmenter:
         yield from self._video.push(reference, run, now)
         self._pace.begin(run, now)
         for track in state.tracks.values():
-            if track.is_video:
-                held, track.pending = track.pending, []
-                for early in held:
-                    yield from self._video.push(track, early, now)
-            else:
+            if track.waits:
                 yield from self._drain(track, now)
+                continue
+            held, track.pending = track.pending, []
+            for early in held:
+                yield from self._video.push(track, early, now)
 
     def _jump(self, track: TrackState, run: SampleRun, now: UtcMicros) -> Iterator[Action]:
         """End the period where the times of a track jump."""

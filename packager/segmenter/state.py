@@ -62,10 +62,13 @@ class TrackState:
     may_precede_jump: bool = False
     """Another track jumped; runs of this track may still belong to the time before the jump."""
     is_video: bool = field(init=False)
+    waits: bool = field(init=False)
+    """Whether its segments start where the reference track is cut."""
 
     def __post_init__(self) -> None:
         """Look the kind up once: it is needed for every run."""
         self.is_video = self.spec.kind is TrackKind.VIDEO
+        self.waits = not self.is_video or self.spec.cuts_as_copied
 
     @property
     def timescale(self) -> int:
@@ -150,6 +153,19 @@ class SourceState:
         self.cuts[number] = start
         if len(self.cuts) > _MAX_CUTS:
             del self.cuts[next(iter(self.cuts))]
+
+    def number_at_cut(self, track: TrackState, time: int) -> int:
+        """Number of the newest reference segment that starts at `time` or before.
+
+        `time`: ticks of `track` since the epoch.
+        """
+        scale = self.reference.timescale
+        numbers = [
+            number
+            for number, start in self.cuts.items()
+            if rescale(start, scale, track.timescale) <= time
+        ]
+        return max(numbers, default=self.first_number)
 
     def shift_of(self, track: TrackState) -> int:
         """Ticks from the source time of a track to UTC, as the anchor defines it."""

@@ -15,7 +15,8 @@ class TrackWriter:
 
     def __init__(self, state: SourceState) -> None:
         self._state = state
-        self._rates = NominalRates(state.config.bitrates)
+        stated = {spec.id: spec.bitrate for spec in state.config.specs if spec.bitrate}
+        self._rates = NominalRates({**state.config.bitrates, **stated})
 
     def describe(self, track: TrackState) -> WriteRecord:
         """Record the description of a track whose init section has arrived."""

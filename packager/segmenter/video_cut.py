@@ -1,4 +1,8 @@
-"""Video segments: each starts with the first keyframe in its cell of the grid."""
+"""Video segments: each starts with the first keyframe in its cell of the grid.
+
+Video that is encoded beside copied video has a keyframe wherever that has one. Its segments start
+at those keyframes at which the copied video is cut.
+"""
 
 from collections.abc import Iterator
 
@@ -6,7 +10,7 @@ from packager.cmaf.samples import SampleRun
 from packager.segmenter.actions import Action
 from packager.segmenter.state import SegmentInProgress, SourceState, TrackState
 from packager.segmenter.track_writer import TrackWriter
-from packager.timing.ticks import UtcMicros
+from packager.timing.ticks import UtcMicros, rescale
 
 
 class VideoCutter:
@@ -35,10 +39,38 @@ class VideoCutter:
             if run.start + run.duration + track.half_sample(run) >= boundary:
                 yield from self._writer.end(track, now)
 
+    def drain(self, track: TrackState, now: UtcMicros, *, final: bool = False) -> Iterator[Action]:
+        """The actions for pending runs that the reference track has passed.
+
+        `final`: no reference run follows.
+        """
+        held, track.pending = track.pending, []
+        for index, run in enumerate(held):
+            if not final and not self._is_passed(track, run):
+                track.pending = held[index:]
+                return
+            yield from self.push(track, run, now)
+
+    def _is_passed(self, track: TrackState, run: SampleRun) -> bool:
+        """Whether the reference track has reached the run, so that its cut there is known."""
+        state, scale = self._state, self._state.reference.timescale
+        composition = run.compositions[0] if track.shift is None else track.composition
+        start = run.start + composition + state.shift_of(track)
+        half = track.half_sample(run)
+        # No media follows the last segment that is wanted, but the cut at its end is known.
+        newest = rescale(max(state.cuts.values()), scale, track.timescale)
+        reached = rescale(state.reference.end, scale, track.timescale)
+        return start + half < reached or start - half <= newest
+
+    def _number_at(self, track: TrackState, time: int) -> int:
+        """Number of the segment that a keyframe at `time` starts or belongs to."""
+        if track.waits:
+            return self._state.number_at_cut(track, time)
+        return self._grid.number_at(time, track.timescale)
+
     def _cut(self, track: TrackState, run: SampleRun, now: UtcMicros) -> Iterator[Action]:
-        """Start the segment of the cell that a keyframe lies in, if it is another one."""
-        time = run.start + track.half_sample(run)
-        number = self._grid.number_at(time, track.timescale)
+        """Start the segment that a keyframe lies in, if it is another one."""
+        number = self._number_at(track, run.start + track.half_sample(run))
         if track.segment is not None and track.segment.number == number:
             return
         yield from self._writer.end(track, now)

@@ -58,7 +58,7 @@ def test_an_impossible_trial_is_reported_in_one_line() -> None:
     done = ladder("passthrough")
     assert done.returncode == 2
     assert done.stderr == (
-        "ringside: a passthrough ladder needs a source: name a file with --source\n"
+        "ringside: a ladder that copies needs a source: name a file with --source\n"
     )
     assert not done.stdout
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from struct import Struct
 
@@ -229,7 +229,7 @@ def segmenter_for(
     segmenter = Segmenter(
         SegmenterConfig(
             grid=timeline.grid,
-            specs=[track.spec for track in tracks],
+            specs=[replace(track.spec, copied=not on_grid) for track in tracks],
             keyframes_on_grid=on_grid,
             last_number=timeline.last_occupied,
             next_period=timeline.period.index + 1 if timeline.period else 0,

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from packager.config.checks.ladder import segment_fault
 from packager.config.decoding.report import FileReport
-from packager.config.ladder import Ladder, PassthroughLadder
+from packager.config.ladder import EncodeLadder, Ladder, PassthroughLadder
 from packager.config.quantities import format_duration
 from packager.config.schema.channel import ChannelEntry, segment_of
 from packager.config.sources import CmafSource, FileSource, LossConfig, PatternSource, Source
@@ -61,10 +61,10 @@ def check_ladder_fits(channel: ChannelEntry, ladder: Ladder, path: str, report: 
 
 
 def _check_mode(channel: ChannelEntry, ladder: Ladder, path: str, report: FileReport) -> None:
-    is_passed = isinstance(ladder, PassthroughLadder)
+    is_passed, is_encoded = isinstance(ladder, PassthroughLadder), isinstance(ladder, EncodeLadder)
     for place, source in placed_sources(channel, path):
-        if isinstance(source, PatternSource) and is_passed:
-            reason = f"{ladder.name!r} encodes nothing, and a test pattern has to be encoded"
+        if isinstance(source, PatternSource) and not is_encoded:
+            reason = f"{ladder.name!r} copies streams, and a test pattern has to be encoded"
             report.broken(f"{path}.ladder", reason, "use a ladder with mode: encode", place)
         if isinstance(source, CmafSource) and not is_passed:
             reason = f"{ladder.name!r} encodes, and a cmaf source brings a ready ladder"

@@ -1,9 +1,19 @@
 """Rules of one ladder."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 from packager.config.decoding.report import FileReport
-from packager.config.ladder import EncodeLadder, Ladder, PassthroughLadder
+from packager.config.ladder import (
+    EncodedVideo,
+    EncodeLadder,
+    EncodingLadder,
+    Ladder,
+    MixedLadder,
+    PassthroughLadder,
+    VideoRendition,
+    may_copy_video,
+)
 from packager.config.quantities import format_duration
 from packager.layout import RESERVED
 from packager.timing.ticks import round_half_up
@@ -18,12 +28,14 @@ _FASTEST = 240
 
 def check_ladder(ladder: object, path: str, report: FileReport) -> None:
     """Check what no single field of a ladder can hold."""
-    if isinstance(ladder, EncodeLadder):
+    if isinstance(ladder, MixedLadder):
+        _check_copies(ladder, report)
+    if isinstance(ladder, EncodeLadder | MixedLadder):
         _check_frame_rate(ladder, report)
         _check_rates(ladder, report)
         _check_names(ladder, report)
         _check_bitrates(ladder, report)
-    if not isinstance(ladder, EncodeLadder | PassthroughLadder):
+    if not isinstance(ladder, EncodeLadder | MixedLadder | PassthroughLadder):
         raise TypeError(ladder, path)
     if (fault := segment_fault(ladder.segment, ladder)) is not None:
         report.broken("segment", *fault, "frame_rate")
@@ -34,7 +46,7 @@ def segment_fault(segment: Fraction, ladder: Ladder) -> tuple[str, str] | None:
     if not _SHORTEST_SEGMENT <= segment <= _LONGEST_SEGMENT:
         low, high = format_duration(_SHORTEST_SEGMENT), format_duration(_LONGEST_SEGMENT)
         return f"expected {low} to {high}, got {format_duration(segment)}", "use for example 1.92s"
-    if isinstance(ladder, PassthroughLadder):
+    if may_copy_video(ladder) or isinstance(ladder, PassthroughLadder) or not ladder.frame_rate:
         return None
     frames = segment * ladder.frame_rate
     if frames.denominator == 1:
@@ -47,14 +59,34 @@ def segment_fault(segment: Fraction, ladder: Ladder) -> tuple[str, str] | None:
     return reason, f"use {format_duration(whole)}, the nearest duration that is"
 
 
-def _check_frame_rate(ladder: EncodeLadder, report: FileReport) -> None:
+def _check_copies(ladder: MixedLadder, report: FileReport) -> None:
+    for index, rendition in enumerate(ladder.video[1:], 1):
+        if not isinstance(rendition, EncodedVideo):
+            reason = "only the first rendition can be a copy: the others are cut where it is"
+            report.broken(f"video[{index}].mode", reason, "set mode: encode", "video[0].mode")
+    first = ladder.video[0]
+    if isinstance(first, VideoRendition) and ladder.frame_rate is None:
+        reason = "missing: video may be encoded without a copy beside it"
+        report.broken("frame_rate", reason, "add for example `frame_rate: 25`", "video[0].mode")
+
+
+def _check_frame_rate(ladder: EncodingLadder, report: FileReport) -> None:
+    if ladder.frame_rate is None:
+        return
     if not 1 <= ladder.frame_rate <= _FASTEST:
         reason = f"expected 1 to {_FASTEST} frames a second, got {ladder.frame_rate}"
         report.broken("frame_rate", reason, "use for example 25 or 30000/1001")
 
 
-def _check_rates(ladder: EncodeLadder, report: FileReport) -> None:
+def _renditions(ladder: EncodingLadder) -> Iterator[tuple[int, VideoRendition]]:
+    """The encoded video renditions, with their places in the list."""
     for index, rendition in enumerate(ladder.video):
+        if isinstance(rendition, VideoRendition):
+            yield index, rendition
+
+
+def _check_rates(ladder: EncodingLadder, report: FileReport) -> None:
+    for index, rendition in _renditions(ladder):
         path = f"video[{index}]"
         if rendition.maxrate < rendition.bitrate:
             reason = f"{rendition.maxrate} is less than the bitrate, {rendition.bitrate}"
@@ -65,10 +97,14 @@ def _check_rates(ladder: EncodeLadder, report: FileReport) -> None:
             report.broken(f"{path}.bframes", reason, "set bframes: 0", f"{path}.profile")
 
 
-def _check_names(ladder: EncodeLadder, report: FileReport) -> None:
+def _check_names(ladder: EncodingLadder, report: FileReport) -> None:
     first: dict[str, str] = {}
     places = [(f"video[{index}]", rendition.id) for index, rendition in enumerate(ladder.video)]
-    for place, name in [*places, ("audio", ladder.audio.id)]:
+    if isinstance(ladder, EncodeLadder):
+        places.append(("audio", ladder.audio.id))
+    else:
+        places += [(f"audio[{index}]", audio.id) for index, audio in enumerate(ladder.audio)]
+    for place, name in places:
         path = f"{place}.id"
         if name in RESERVED:
             reason = f"{name!r} is reserved for URLs and files"
@@ -78,9 +114,9 @@ def _check_names(ladder: EncodeLadder, report: FileReport) -> None:
             report.broken(path, reason, "give every rendition an id of its own", f"{other}.id")
 
 
-def _check_bitrates(ladder: EncodeLadder, report: FileReport) -> None:
+def _check_bitrates(ladder: EncodingLadder, report: FileReport) -> None:
     first: dict[int, str] = {}
-    for index, rendition in enumerate(ladder.video):
+    for index, rendition in _renditions(ladder):
         place = f"video[{index}]"
         path = f"{place}.bitrate"
         if (other := first.setdefault(rendition.bitrate, place)) != place:

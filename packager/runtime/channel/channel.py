@@ -27,7 +27,7 @@ from packager.config.sources import (
 from packager.diagnostics.status import ChannelState, ChannelStatus
 from packager.errors import JournalError, RingsideError
 from packager.feed.advice import facts_of
-from packager.ffmpeg.passthrough import COPYABLE
+from packager.ffmpeg.tracks import COPYABLE
 from packager.journal.missing_media import summary
 from packager.runtime.channel.direct_run import DirectRun
 from packager.runtime.channel.encoder_run import Outcome, RunFailed, first_reason

@@ -17,13 +17,13 @@ from enum import Enum
 from typing import NoReturn
 
 from packager.cmaf.boxes import Buffer
-from packager.config.ladder import EncodeLadder
 from packager.config.parts import parts_of
 from packager.diagnostics.status import ChannelState
 from packager.errors import DiskError, FeedError, MediaError
-from packager.ffmpeg.command import arguments, track_specs
+from packager.ffmpeg.command import arguments
 from packager.ffmpeg.probe import SILENCE
 from packager.ffmpeg.progress import Progress
+from packager.ffmpeg.tracks import track_specs
 from packager.runtime.channel.maintenance import HOUSEKEEPING
 from packager.runtime.channel.pipeline import Pipeline, PipelineInput
 from packager.runtime.channel.program import ChannelContext, OnAirSource
@@ -312,7 +312,6 @@ def _pipeline_input(context: ChannelContext, source: OnAirSource) -> PipelineInp
     config = context.config
     return PipelineInput(
         specs=track_specs(source.ladder, source.opened.info),
-        encoded=isinstance(source.ladder, EncodeLadder),
         first_arrival=source.first_visible,
         began_at=context.clock.now() if source.feed is None else None,
         is_filler=source.is_filler,

@@ -25,9 +25,9 @@ from packager.feed.advice import FeedRequirements
 from packager.feed.failover import loss
 from packager.feed.inspect import inspector
 from packager.feed.report import Container, Inspector, Report
-from packager.ffmpeg.passthrough import check_copyable
 from packager.ffmpeg.probe import SourceInfo
 from packager.ffmpeg.selection import StreamSelection, pid_of, selected
+from packager.ffmpeg.tracks import check_copyable
 from packager.runtime.channel.reporter import FeedAdvisor
 from packager.runtime.ffmpeg.content_monitor import ContentWatch
 from packager.runtime.ffmpeg.feed_tap import FeedTap
@@ -147,9 +147,9 @@ class LiveSource:
         return 0 if self._connection is None else self._connection.changes
 
     @property
-    def _is_copied(self) -> bool:
-        """Whether the channel passes the feed through."""
-        return self._advisor.requirements.copied is not None
+    def _requirements(self) -> FeedRequirements:
+        """The requirements of the channel's ladder."""
+        return self._advisor.requirements
 
     @property
     def is_connected(self) -> bool:
@@ -215,7 +215,7 @@ class LiveSource:
             return
         connection.changes += 1
         connection.changed_at = now
-        if self._is_copied:
+        if self._requirements.may_copy:
             # ffmpeg would send it on with the old init section.
             self._tap.detach()
 
@@ -243,7 +243,7 @@ class LiveSource:
             connection.absent = connection.inspector.absent
             present = (audio for audio in info.audio if audio.pid not in connection.absent)
             info = replace(info, audio=tuple(present))
-        if self._is_copied:
+        if self._requirements.needs_copyable_video:
             check_copyable(info)
         if connection is not None:
             connection.changed_at = None

@@ -15,7 +15,7 @@ from packager.segmenter.segmenter import Segmenter
 from packager.timeline.model import Timeline
 from packager.timing.clock import Clock, monotonic
 from packager.timing.ticks import UtcMicros
-from packager.track import TrackSpec
+from packager.track import TrackKind, TrackSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,6 @@ class PipelineInput:
     """What enters a pipeline."""
 
     specs: tuple[TrackSpec, ...]
-    encoded: bool
-    """Keyframes are forced on the grid; otherwise the feed is passed through."""
     first_arrival: UtcMicros | None = None
     """When the first frame arrived, if that was before it could be pushed here."""
     began_at: UtcMicros | None = None
@@ -33,6 +31,11 @@ class PipelineInput:
     """The media replaces a missing source."""
     parts: Parts | None = None
     """How audio is cut into parts; None keeps the encoder's chunks."""
+
+    @property
+    def keyframes_on_grid(self) -> bool:
+        """Whether keyframes are forced on the grid, since no video is copied."""
+        return not any(spec.copied and spec.kind is TrackKind.VIDEO for spec in self.specs)
 
 
 class Pipeline:
@@ -44,17 +47,17 @@ class Pipeline:
         """Publish `media` behind the timeline of `publisher`."""
         self._publisher = publisher
         self._clock = clock
-        self._demuxers = [Demuxer(watch_parameters=not media.encoded) for _ in media.specs]
+        self._demuxers = [Demuxer(watch_parameters=spec.copied) for spec in media.specs]
         self._specs = media.specs
         timeline = publisher.timeline
         self._segmenter = Segmenter(
             SegmenterConfig(
                 grid=timeline.grid,
                 specs=media.specs,
-                keyframes_on_grid=media.encoded,
+                keyframes_on_grid=media.keyframes_on_grid,
                 last_number=timeline.last_occupied,
                 next_period=timeline.period.index + 1 if timeline.period else 0,
-                bitrates={} if media.encoded else _measured(timeline),
+                bitrates=_measured(timeline),
                 arrived_at=media.first_arrival,
                 began_at=media.began_at,
                 filler=media.is_filler,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from packager.config.ladder import EncodeLadder, Ladder
+from packager.config.ladder import EncodeLadder, Ladder, PassthroughLadder, may_copy
 from packager.config.schema.channel import ChannelConfig
 from packager.config.sources import (
     FileSource,
@@ -18,6 +18,7 @@ from packager.errors import FeedError
 from packager.ffmpeg.inputs import PipeFeed
 from packager.ffmpeg.probe import SourceInfo
 from packager.ffmpeg.selection import with_silence
+from packager.ffmpeg.tracks import stream_tracks
 from packager.runtime.channel.failover import SourceFailover
 from packager.runtime.channel.live_source import LiveSource
 from packager.runtime.channel.maintenance import StorageMaintenance
@@ -102,7 +103,7 @@ class ProgramSelector:
                     source,
                     self._context.folder,
                     self._context.ffmpeg.path,
-                    encoded=isinstance(ladder, EncodeLadder),
+                    encoded=not may_copy(ladder),
                 )
             case _:
                 raise FeedError(f"{described(source)}: an encoder pushes it")
@@ -158,11 +159,12 @@ class ProgramSelector:
         start = source.start_at(wanted)
         if start is None:
             return None
-        is_encoded = isinstance(config.ladder, EncodeLadder)
-        skip = max(0, wanted - start.arrived_at) if is_encoded else 0
+        # A copied stream begins with a keyframe.
+        skip = 0 if may_copy(config.ladder) else max(0, wanted - start.arrived_at)
         step = Fraction(start.frame_step, MICROS)
         feed = PipeFeed(start.container, Fraction(skip, MICROS), step)
-        info = with_silence(start.info, timeline.audio_tracks, 1 if is_encoded else 0)
+        least = 0 if isinstance(config.ladder, PassthroughLadder) else 1
+        info = with_silence(start.info, stream_tracks(config.ladder, timeline.audio_tracks), least)
         return OnAirSource(
             OpenedInput(feed, info, endless=False),
             config.ladder,

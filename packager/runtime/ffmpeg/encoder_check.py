@@ -4,7 +4,12 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from packager.config.ladder import EncodeLadder, Ladder, VideoRendition
+from packager.config.ladder import (
+    EncodingLadder,
+    Ladder,
+    PassthroughLadder,
+    VideoRendition,
+)
 from packager.errors import ConfigError, Problem
 from packager.ffmpeg.command import trial_arguments
 from packager.ffmpeg.encoders import NEEDS, EncoderNeeds
@@ -45,21 +50,20 @@ def check(
         raise ConfigError(*problems.values())
 
 
-def _failure(program: str, rendition: VideoRendition, ladder: EncodeLadder) -> str:
+def _failure(program: str, rendition: VideoRendition, ladder: EncodingLadder) -> str:
     error = ffmpeg_program.complaint(program, trial_arguments(rendition, ladder))
     return f"it does not work here, is its driver installed? ffmpeg: {error}" if error else ""
 
 
-def _renditions(ladders: Iterable[Ladder]) -> Iterator[tuple[EncodeLadder, str, VideoRendition]]:
+def _renditions(ladders: Iterable[Ladder]) -> Iterator[tuple[EncodingLadder, str, VideoRendition]]:
     """Each rendition of each ladder, with the key of its encoder."""
     for ladder in dict.fromkeys(ladders):
-        if isinstance(ladder, EncodeLadder):
-            for index, rendition in enumerate(ladder.video):
-                yield (
-                    ladder,
-                    f"video[{index}].encoder" if rendition.encoder else "encoder",
-                    rendition,
-                )
+        if isinstance(ladder, PassthroughLadder):
+            continue
+        for index, rendition in enumerate(ladder.video):
+            if isinstance(rendition, VideoRendition):
+                key = f"video[{index}].encoder" if rendition.encoder else "encoder"
+                yield ladder, key, rendition
 
 
 def _lack(needs: EncoderNeeds, has: frozenset[str], dev: Path) -> str:

@@ -5,10 +5,21 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from packager.config.ladder import AudioRendition, EncodeLadder, Ladder, VideoRendition
+from msgspec.structs import replace
+
+from packager.config.ladder import (
+    AudioRendition,
+    EncodeLadder,
+    Ladder,
+    MixedLadder,
+    VideoRendition,
+    encoded_audio,
+    encoded_video,
+)
 from packager.config.sources import LossConfig
 from packager.ffmpeg.inputs import SlateFeed
 from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream
+from packager.ffmpeg.tracks import tracks_of
 from packager.layout import InitName, SegmentName
 from packager.runtime.ffmpeg.process import die_with_parent
 from packager.runtime.inputs.opened import OpenedInput
@@ -20,26 +31,40 @@ _TIMEOUT = 5.0
 """Seconds for ffmpeg to extract a frame."""
 _RATES = (Fraction(25), Fraction(30), Fraction(24), Fraction(50))
 _BITRATE = 800_000
-"""Bit/s of the slate of a passthrough channel."""
+"""Bit/s of the slate of copied video. Each rendition has a rate of its own, as Smooth requires."""
 
 
 def slate_ladder(ladder: Ladder, segment: Fraction, timeline: Timeline) -> EncodeLadder:
-    """The ladder of the slate: the channel's, or in passthrough one like the last feed."""
+    """The ladder of the slate: the channel's, with what it copies encoded like the last feed."""
     if isinstance(ladder, EncodeLadder):
         return ladder
     last = next(iter(_video_tracks(timeline)), None)
     rates = [last.frame_rate] if last and last.frame_rate else []
     rate = next((r for r in (*rates, *_RATES) if (segment * r).denominator == 1), _RATES[0])
     width, height = (last.width, last.height) if last else (1280, 720)
-    rendition = VideoRendition(id="v0", width=width, height=height, bitrate=_BITRATE)
-    return EncodeLadder(
+    name = ladder.video[0].id if isinstance(ladder, MixedLadder) else "v0"
+    taken = [rendition.bitrate for rendition in encoded_video(ladder)]
+    bitrate = next(free for free in range(_BITRATE, 2 * _BITRATE, 1000) if free not in taken)
+    copied = VideoRendition(id=name, width=width, height=height, bitrate=bitrate)
+    slate = EncodeLadder(
         name=ladder.name,
         frame_rate=rate,
         segment=segment,
-        video=(rendition,),
+        video=(copied,),
         audio=AudioRendition(id="a0"),
         latency=ladder.latency,
     )
+    return _mixed(slate, ladder, copied) if isinstance(ladder, MixedLadder) else slate
+
+
+def _mixed(slate: EncodeLadder, ladder: MixedLadder, copied: VideoRendition) -> EncodeLadder:
+    """The slate of a mixed ladder: all its video, and its first audio that can be encoded."""
+    video = tuple(
+        rendition if isinstance(rendition, VideoRendition) else copied for rendition in ladder.video
+    )
+    audio = next(iter(encoded_audio(ladder)), AudioRendition(id=ladder.audio[0].id))
+    encoder, deinterlace = ladder.encoder, ladder.deinterlace
+    return replace(slate, video=video, audio=audio, encoder=encoder, deinterlace=deinterlace)
 
 
 def _video_tracks(timeline: Timeline) -> Iterator[Track]:
@@ -60,7 +85,8 @@ async def open_slate(
     best = max(ladder.video, key=lambda rendition: rendition.width)
     feed = SlateFeed(best.width, best.height, ladder.frame_rate, image)
     video = VideoStream("rawvideo", best.width, best.height, ladder.frame_rate)
-    languages = [track.language for track in timeline.audio_tracks] or [UNDETERMINED]
+    tracks = tracks_of(ladder.audio.id, timeline.audio_tracks) or timeline.audio_tracks
+    languages = [track.language for track in tracks] or [UNDETERMINED]
     audio = tuple(AudioStream("pcm_s16le", language) for language in languages)
     info = SourceInfo((video,), audio)
     return OpenedInput(feed, info, endless=True)

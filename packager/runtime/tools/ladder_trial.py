@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from packager.cmaf.boxes import Buffer
 from packager.cmaf.demuxer import Init
-from packager.config.ladder import EncodeLadder, Ladder
+from packager.config.ladder import EncodeLadder, Ladder, may_copy
 from packager.config.sources import FileSource, PatternSource, described
 from packager.diagnostics.ladder_trial import (
     SETTLES,
@@ -22,9 +22,10 @@ from packager.diagnostics.ladder_trial import (
     judge,
 )
 from packager.errors import FeedError, SetupError
-from packager.ffmpeg.command import arguments, track_specs
+from packager.ffmpeg.command import arguments
 from packager.ffmpeg.inputs import Pace
 from packager.ffmpeg.progress import Progress
+from packager.ffmpeg.tracks import track_specs
 from packager.host.ladder_files import load_ladder
 from packager.runtime.channel.pipeline import Pipeline, PipelineInput
 from packager.runtime.ffmpeg import encoder_check
@@ -74,10 +75,6 @@ class _Setup:
     """Name of the source."""
     opened: OpenedInput
     folder: Path
-
-    @property
-    def is_encoded(self) -> bool:
-        return isinstance(self.ladder, EncodeLadder)
 
 
 @dataclass(slots=True)
@@ -164,11 +161,11 @@ def _looped_file(path: str) -> FileSource:
 async def _open(job: TrialJob, ladder: Ladder, folder: Path) -> _Setup:
     if job.source is not None:
         file = _looped_file(job.source)
-        encoded = isinstance(ladder, EncodeLadder)
+        encoded = not may_copy(ladder)
         opened = await open_recording(file, folder, job.program, encoded=encoded)
         return _Setup(job.program, ladder, described(file), opened, folder)
     if not isinstance(ladder, EncodeLadder):
-        raise SetupError("a passthrough ladder needs a source: name a file with --source")
+        raise SetupError("a ladder that copies needs a source: name a file with --source")
     largest = max(ladder.video, key=lambda rendition: rendition.width * rendition.height)
     pattern = PatternSource(width=largest.width, height=largest.height)
     opened = open_pattern(pattern, ladder.frame_rate)
@@ -208,7 +205,7 @@ def _new_run(setup: _Setup) -> Generator[_Run]:
     journal = JournalWriter(folder, _CHANNEL, setup.ladder.segment)
     publisher = Publisher(_CHANNEL, folder, journal, makes_room=False)
     specs = track_specs(setup.ladder, setup.opened.info)
-    media = PipelineInput(specs, encoded=setup.is_encoded)
+    media = PipelineInput(specs)
     pipeline = Pipeline(_CHANNEL, media, publisher, SystemClock())
     try:
         yield _Run(specs, pipeline, publisher)

@@ -22,8 +22,8 @@ from packager.feed.flv import FlvInspector
 from packager.feed.inspect import inspector
 from packager.feed.mpegts import TsInspector
 from packager.feed.report import Container, Inspector, Report
-from packager.ffmpeg.passthrough import COPYABLE
 from packager.ffmpeg.probe import SourceInfo, read_banner
+from packager.ffmpeg.tracks import COPYABLE
 from packager.runtime.ffmpeg.process import FfmpegProcess
 from packager.runtime.ffmpeg.program import probe
 from packager.timing.clock import monotonic

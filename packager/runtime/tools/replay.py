@@ -18,12 +18,13 @@ import structlog
 from packager.cmaf.boxes import Buffer
 from packager.cmaf.demuxer import Init
 from packager.cmaf.samples import SampleRun
-from packager.config.ladder import EncodeLadder, Ladder
+from packager.config.ladder import Ladder, may_copy
 from packager.config.parts import parts_of
 from packager.config.sources import FileSource
 from packager.errors import FeedError, SetupError
-from packager.ffmpeg.command import arguments, track_specs
+from packager.ffmpeg.command import arguments
 from packager.ffmpeg.inputs import Pace
+from packager.ffmpeg.tracks import track_specs
 from packager.host.ladder_files import load_ladder
 from packager.layout import is_name
 from packager.manifest.window import rolling
@@ -165,14 +166,14 @@ async def run(job: ReplayJob) -> ReplayResult:
 async def _package(job: ReplayJob, ladder: Ladder, folder: Path) -> float:
     """Package the files into `folder`; return the seconds of media."""
     source = FileSource(files=tuple(map(os.path.abspath, job.files)))
-    encoded = isinstance(ladder, EncodeLadder)
+    encoded = not may_copy(ladder)
     opened = await open_recording(source, folder, job.program, encoded=encoded)
     journal = JournalWriter(folder, job.channel, ladder.segment)
     publisher = Publisher(job.channel, folder, journal, makes_room=False)
     clock = ManualClock(job.start)
     specs = track_specs(ladder, opened.info)
     parts = parts_of(ladder, ladder.segment)
-    media = PipelineInput(specs, encoded=encoded, parts=parts)
+    media = PipelineInput(specs, parts=parts)
     pipeline = Pipeline(job.channel, media, publisher, clock)
     duration = opened.info.duration
     with bar("replay", None if duration is None else float(duration), MEDIA) as advance:

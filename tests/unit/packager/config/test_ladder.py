@@ -117,16 +117,26 @@ def test_passthrough() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("mode: encode\n", "", "x.yaml:1:1: mode: missing: add `mode:` with encode or passthrough"),
+        (
+            "mode: encode\n",
+            "",
+            "x.yaml:1:1: mode: missing: add `mode:` with encode, mixed or passthrough",
+        ),
         (
             "mode: encode",
             "mode: enc",
-            "x.yaml:1:7: mode: expected encode or passthrough, got 'enc': use one of these",
+            (
+                "x.yaml:1:7: mode: expected encode, mixed or passthrough, got 'enc': "
+                "use one of these"
+            ),
         ),
         (
             "mode: encode",
             "mode: [encode]",
-            "x.yaml:1:7: mode: expected encode or passthrough, got a list of 1: use one of these",
+            (
+                "x.yaml:1:7: mode: expected encode, mixed or passthrough, got a list of 1: "
+                "use one of these"
+            ),
         ),
         ("segment:", "segmnt:", "x.yaml:3:1: segmnt: unknown key: did you mean segment?"),
         (

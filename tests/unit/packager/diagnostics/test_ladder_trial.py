@@ -117,7 +117,7 @@ def test_a_trial_that_leaves_little_of_the_machine() -> None:
     [
         (LADDER, 0.5, "use faster presets or fewer renditions"),
         (LADDER, 1.0, "other processes used 57 % of this machine: stop them first"),
-        (PASSED, 0.5, "nothing is encoded: the source is read too slowly"),
+        (PASSED, 0.5, "no video is encoded: the source is read too slowly"),
     ],
 )
 def test_the_slowest_rendition_of_the_picture_counts(ladder: Ladder, busy: float, way: str) -> None:

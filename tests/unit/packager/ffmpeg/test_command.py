@@ -9,10 +9,11 @@ from packager.config.ladder import Deinterlace, EncodeLadder, EncoderName, Ladde
 from packager.config.parse import parse_ladder
 from packager.errors import FeedError
 from packager.feed.report import Container
-from packager.ffmpeg.command import arguments, track_specs
+from packager.ffmpeg.command import arguments
 from packager.ffmpeg.inputs import Feed, FileFeed, Pace, PatternFeed, PipeFeed, SlateFeed
 from packager.ffmpeg.outputs import timescale_for
 from packager.ffmpeg.probe import AudioStream, SourceInfo, VideoStream
+from packager.ffmpeg.tracks import track_specs
 from packager.track import TrackKind, TrackSpec
 from tests.paths import ROOT
 
@@ -145,6 +146,26 @@ def test_streams_of_a_feed_are_passed_through_by_their_places(
     golden("ffmpeg/passthrough-pushed.txt", pushed)
 
 
+MIXED = """
+mode: mixed
+segment: 2s
+video:
+  - {mode: copy, id: source}
+  - {mode: encode, id: 360p, width: 640, height: 360, bitrate: 800k}
+audio:
+  - {mode: encode, id: stereo}
+  - {mode: encode, id: small, bitrate: 64k, channels: 1}
+  - {mode: copy, id: surround}
+"""
+
+
+def test_copied_tracks_beside_encoded_ones(golden: Callable[[str, bytes], None]) -> None:
+    mixed = parse_ladder(MIXED, "mixed.yaml", "mixed")
+    sounds = (AudioStream("ac3", "deu", 5), AudioStream("mp2", "eng", 4))
+    info = SourceInfo(CHOSEN.video, sounds)
+    golden("ffmpeg/mixed-pushed.txt", lines(mixed, PipeFeed(Container.TS), info))
+
+
 def test_every_audio_track_has_an_id() -> None:
     demo = ladder(ROOT / "profiles/ladders/demo.yaml")
     names = [spec.id for spec in track_specs(demo, CHOSEN) if spec.kind is TrackKind.AUDIO]
@@ -171,17 +192,24 @@ def test_specs_of_a_feed_passed_through() -> None:
     assert specs[1].frame_rate == Fraction(24000, 1001)
 
 
-@pytest.mark.parametrize(
-    ("video", "audio", "reason"),
-    [
-        ("mpeg2video", "aac", "mpeg2video cannot be passed through: encode it with a ladder"),
-        ("h264", "mp2", "mp2 cannot be passed through: encode it with a ladder"),
-    ],
-)
-def test_unsupported_codecs_cannot_be_passed_through(video: str, audio: str, reason: str) -> None:
-    info = SourceInfo((VideoStream(video, 64, 36, Fraction(25)),), (AudioStream(audio, "und"),))
-    with pytest.raises(FeedError, match=reason):
+def test_unsupported_video_cannot_be_passed_through() -> None:
+    info = SourceInfo((VideoStream("mpeg2video", 64, 36, Fraction(25)),), (SOUND,))
+    with pytest.raises(FeedError, match="mpeg2video cannot be passed through: encode it with a la"):
         track_specs(PassthroughLadder(name="p", segment=Fraction(2)), info)
+
+
+@pytest.mark.parametrize("codec", ["mp2", "mp3", "aac_latm", "opus"])
+def test_audio_that_cannot_be_passed_through_is_encoded(codec: str) -> None:
+    passthrough = PassthroughLadder(name="p", segment=Fraction(2))
+    info = SourceInfo((PICTURE,), (AudioStream(codec, "eng"), AudioStream("ac3", "fra", 2)))
+    specs = track_specs(passthrough, info)
+    assert [(spec.id, spec.copied) for spec in specs] == [("v0", True), ("a0", False), ("a1", True)]
+    words = lines(passthrough, PipeFeed(Container.TS), info).decode().splitlines()
+    assert [word for word in words if word.startswith("-c:")] == [
+        "-c:v copy",
+        "-c:a aac",
+        "-c:a copy",
+    ]
 
 
 @pytest.mark.parametrize(

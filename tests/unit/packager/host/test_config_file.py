@@ -163,7 +163,7 @@ def test_channel_and_ladder_do_not_fit(path: Path) -> None:
     path.write_text(channel("type: pattern", "passthrough"))
     assert faults(path) == [
         (
-            "{path}:2:49: channels.a.ladder: 'passthrough' encodes nothing,"
+            "{path}:2:49: channels.a.ladder: 'passthrough' copies streams,"
             " and a test pattern has to be encoded: use a ladder with mode: encode"
         )
     ]

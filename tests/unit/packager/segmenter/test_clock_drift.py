@@ -70,8 +70,8 @@ def heard(seconds: int, slow: int, *, on_grid: bool, late: int = 30_000) -> Hear
     It is up to `late` microseconds late.
     """
     specs = [
-        TrackSpec("v0", TrackKind.VIDEO, 1_000_000, Fraction(25)),
-        TrackSpec("a0", TrackKind.AUDIO, 128_000),
+        TrackSpec("v0", TrackKind.VIDEO, 1_000_000, Fraction(25), copied=not on_grid),
+        TrackSpec("a0", TrackKind.AUDIO, 128_000, copied=not on_grid),
     ]
     segmenter = Segmenter(
         SegmenterConfig(

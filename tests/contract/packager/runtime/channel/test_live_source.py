@@ -3,47 +3,32 @@
 import asyncio
 import subprocess
 import time
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from packager.config.parse import parse_ladder
-from packager.config.schema.channel import ChannelEntry, resolve
 from packager.config.sources import LossConfig, PatternSource, UdpSource
-from packager.diagnostics.status import ChannelState, ChannelStatus
-from packager.errors import FeedError
 from packager.feed.advice import FeedRequirements
 from packager.feed.report import Container
-from packager.ffmpeg.inputs import Pace, PipeFeed
-from packager.ffmpeg.passthrough import COPYABLE
+from packager.ffmpeg.inputs import PipeFeed
+from packager.ffmpeg.tracks import COPYABLE
 from packager.runtime.channel.encoder_run import EncoderRun, RunLeft
 from packager.runtime.channel.failover import SourceFailover
 from packager.runtime.channel.live_source import LiveSource, LiveSourceState, shun_backoff
-from packager.runtime.channel.maintenance import StorageMaintenance
-from packager.runtime.channel.program import ChannelContext, OnAirSource
-from packager.runtime.channel.reporter import FfmpegWarnings, StatusReporter
-from packager.runtime.ffmpeg.local import LocalFfmpeg, StartPlaces
+from packager.runtime.channel.program import OnAirSource
 from packager.runtime.ffmpeg.stdin_pipe import StdinPipe
-from packager.runtime.ingest.receiver import FeedSink
 from packager.runtime.inputs.opened import OpenedInput
 from packager.runtime.storage.journal_writer import JournalWriter
 from packager.runtime.storage.publisher import Publisher
-from packager.timing.clock import SystemClock, monotonic_micros
+from packager.timing.clock import monotonic_micros
 from packager.timing.ticks import MICROS
-from tests.support.channel_view import TINY
+from tests.support.channel_runs import NoLine, tiny_context, until
 from tests.support.receivers import FFMPEG
 
 OLD = ("-c:v", "mpeg2video", "-c:a", "mp2")
+ON_AIR = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "mp2")
 NEW = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac")
-
-
-class NoLine:
-    """A receiver that never runs: the test sends the feed."""
-
-    async def run(self, sink: FeedSink) -> None:
-        raise FeedError(f"not wanted by {sink}")
 
 
 def material(*codecs: str) -> bytes:
@@ -54,12 +39,6 @@ def material(*codecs: str) -> bytes:
 
 def feed_of(facts: FeedRequirements) -> LiveSource:
     return LiveSource(UdpSource(port=9), NoLine(), LossConfig(no_data=Fraction(60)), facts, FFMPEG)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def state_of(feed: LiveSource) -> LiveSourceState:
@@ -78,7 +57,12 @@ async def sent(feed: LiveSource, data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("codecs", "copied", "best"),
-    [(OLD, frozenset(COPYABLE), 1), (OLD, None, 0), (NEW, frozenset(COPYABLE), 0)],
+    [
+        (OLD, frozenset(COPYABLE), 1),
+        (OLD, None, 0),
+        (NEW, frozenset(COPYABLE), 0),
+        (ON_AIR, frozenset(COPYABLE), 0),
+    ],
 )
 async def test_a_feed_that_cannot_be_passed_through_is_never_healthy(
     codecs: tuple[str, ...], copied: frozenset[str] | None, best: int
@@ -136,25 +120,8 @@ async def test_a_pause_of_this_process_is_no_loss_of_a_feed() -> None:
     assert feed.start_at(before) is not None
 
 
-def context_in(folder: Path) -> ChannelContext:
-    ladder = parse_ladder(Path(TINY).read_text(), TINY, "tiny")
-    config = resolve("tv", ChannelEntry(source=UdpSource(port=9), ladder=TINY), ladder)
-    clock = SystemClock()
-    status = ChannelStatus(state=ChannelState.STARTING, since=clock.now(), source="", ladder="")
-    reporter = StatusReporter("tv", folder, status, clock)
-    return ChannelContext(
-        config=config,
-        folder=folder,
-        ffmpeg=LocalFfmpeg(FFMPEG, pace=Pace.REAL_TIME, starts=StartPlaces(1)),
-        clock=clock,
-        reporter=reporter,
-        maintenance=StorageMaintenance(config, reporter),
-        warnings=FfmpegWarnings("tv", reporter),
-    )
-
-
 async def test_a_run_without_its_first_keyframe_is_no_failure_of_the_feed(tmp_path: Path) -> None:
-    feed, context = feed_of(FeedRequirements()), context_in(tmp_path)
+    feed, context = feed_of(FeedRequirements()), tiny_context(tmp_path)
     await sent(feed, await asyncio.to_thread(material, *NEW))
     start = feed.start_at(monotonic_micros())
     assert start is not None
@@ -196,7 +163,7 @@ async def test_an_absent_stream_is_left_out_until_it_sends() -> None:
 
 
 async def test_a_run_begins_with_the_new_parameters_alone() -> None:
-    feed = feed_of(FeedRequirements(copied=frozenset(COPYABLE)))
+    feed = feed_of(FeedRequirements(copied=frozenset(COPYABLE), may_copy=True))
     before = await asyncio.to_thread(material, *NEW, "-ac", "2")
     after = await asyncio.to_thread(material, *NEW, "-ac", "6")
     await sent(feed, before)

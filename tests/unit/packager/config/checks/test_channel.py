@@ -57,7 +57,7 @@ def test_the_shortest_window_and_retention() -> None:
             ChannelEntry(source=PATTERN, ladder="passthrough"),
             PASSTHROUGH,
             (
-                "ladder: 'passthrough' encodes nothing, and a test pattern has to be encoded: "
+                "ladder: 'passthrough' copies streams, and a test pattern has to be encoded: "
                 "use a ladder with mode: encode"
             ),
         ),
