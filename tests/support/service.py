@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -23,11 +24,17 @@ from tests.paths import ROOT
 T = TypeVar("T")
 
 
+_PORTS = range(10_000, 32_000)
+"""The kernel gives none of them to a connection, which could hold one while a server restarts."""
+
+
 def free_port() -> int:
     """A port without a listener."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            return port
 
 
 def wait_until(condition: Callable[[], T], what: str, seconds: float = 30) -> T:
