@@ -299,6 +299,9 @@ async def test_a_connection_that_breaks_within_a_body(tmp_path: Path) -> None:
         writer.close()
         await until(lambda: made.intake.request_count == 0)
         assert not await reader.read()
+        health = made.intake.health
+        assert health.take_problem() == "127.0.0.1: the connection was lost within a body"
+        assert health.peer == "127.0.0.1"
 
 
 async def test_a_store_failure_ends_the_run(tmp_path: Path) -> None:
