@@ -17,6 +17,8 @@ class RedundantFeed:
     """Distinguishes encoders, as far as requests allow."""
     is_open: bool = True
     """Whether a request body is in progress."""
+    body: int = 0
+    """Ticks of media in the newest request body."""
     composition: int | None = None
     """Composition offset of its first keyframe. It is subtracted, so that decode times are
     presentation times there."""

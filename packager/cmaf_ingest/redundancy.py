@@ -26,6 +26,9 @@ MAX_HELD = 128 << 20
 """Bytes of media of one track that are held back; media beyond that is dropped."""
 _MAX_FEEDS = 16
 """Feeds of a track that are kept."""
+_MAX_PAUSE = 10 * MICROS
+"""Microseconds of media in a body that another body is expected to follow. A longer body is a
+stream, and its end is the end of the stream."""
 _CHUNKS = 5
 """Chunks a second, at most: encoders may send a fragment per frame."""
 
@@ -79,6 +82,7 @@ class SegmentCopies:
                 self.dropped += 1
                 return feed
             feed.composition = run.compositions[0]
+        feed.body += run.duration
         run = run.moved(feed.composition, feed.composition)
         if feed.expected is not None and abs(run.start - feed.expected) > half:
             self._break(feed, now)
@@ -95,7 +99,7 @@ class SegmentCopies:
             if feed.sender != sender or feed.is_open or feed.expected is None:
                 continue
             if abs(start + (feed.composition or 0) - feed.expected) <= half:
-                feed.is_open = True
+                feed.is_open, feed.body = True, 0
                 return feed
         fresh = RedundantFeed(sender)
         idle = [feed for feed in self._feeds if not feed.is_open]
@@ -249,7 +253,19 @@ class SegmentCopies:
 
     def _may_grow(self, copy: SegmentCopy, now: UtcMicros) -> bool:
         """Whether to wait for more of it, or for another copy."""
-        return not passed(copy.grown, self._segment, now)
+        return not passed(copy.grown, self._segment + self._pause(copy), now)
+
+    def _pause(self, copy: SegmentCopy) -> int:
+        """Microseconds until the next body of a copy in progress: the length of the last body.
+
+        The edge of a body with audio may lie inside a segment of the grid. The rest of the
+        segment arrives with the next body.
+        """
+        feed = copy.feed
+        if is_video(self.header) or feed.is_open or feed.copy is not copy:
+            return 0
+        pause = feed.body * MICROS // self._timescale
+        return pause if pause <= _MAX_PAUSE else 0
 
     @property
     def _segment(self) -> int:

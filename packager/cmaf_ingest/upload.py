@@ -20,7 +20,7 @@ class Upload:
         """A request from `host` and `port` for `path`, relative to the channel's URL."""
         self._ingest = ingest
         self._path = path
-        self._host = host
+        self.host = host
         self._connection = f"{host}:{port}"
         self._splitter = Splitter()
         self._track = ""
@@ -77,7 +77,7 @@ class Upload:
 
     def _set_place(self, place: TrackPlace) -> None:
         self._track = place.track
-        self._sender = IngestSender(f"{self._host}/{place.prefix}", self._connection)
+        self._sender = IngestSender(f"{self.host}/{place.prefix}", self._connection)
 
 
 def is_manifest(path: str) -> bool:

@@ -3,14 +3,15 @@
 import asyncio
 from typing import NoReturn
 
-from packager.config.sources import CmafSource
-from packager.diagnostics.status import ChannelState
+from packager.config.sources import CmafSource, source_label
+from packager.diagnostics.status import ChannelState, FeedStatus
+from packager.feed.report import Report
 from packager.runtime.channel.encoder_run import STALL_SEGMENTS
 from packager.runtime.channel.maintenance import HOUSEKEEPING
 from packager.runtime.channel.program import ChannelContext
 from packager.runtime.ingest.cmaf_push import CmafKeys, CmafReceiver
 from packager.runtime.storage.publisher import Publisher
-from packager.timing.clock import monotonic
+from packager.timing.clock import monotonic, monotonic_micros
 
 
 class PushedLadderRun:
@@ -47,5 +48,21 @@ class PushedLadderRun:
             for end in receiver.breaks():
                 reporter.report_problem("timeline.broken", end.reason)
             is_live = publisher.timeline.edge >= 0 and monotonic() - receiver.newest < stall
+            if problem := receiver.health.take_problem():
+                reporter.note(problem=problem)
+            reporter.note(feeds=(feed_status(receiver, is_live=is_live),))
             reporter.set_state(ChannelState.LIVE if is_live else ChannelState.WAITING)
             await asyncio.sleep(HOUSEKEEPING)
+
+
+def feed_status(receiver: CmafReceiver, *, is_live: bool) -> FeedStatus:
+    """The status of the encoders that push to `receiver`; `is_live` if their media is on air."""
+    now, health = monotonic_micros(), receiver.health
+    return FeedStatus(
+        name="cmaf",
+        label=source_label(0, "cmaf"),
+        active=is_live,
+        connected=is_live or receiver.request_count > 0,
+        peer=health.peer,
+        report=Report(bitrate=health.bitrate(now), silent_ms=health.silent_ms(now) or 0),
+    )

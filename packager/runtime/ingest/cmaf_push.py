@@ -14,6 +14,7 @@ from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from packager.cmaf_ingest.announcements import NoHeaderError
+from packager.cmaf_ingest.health import IngestHealth
 from packager.cmaf_ingest.ingest import CmafIngest
 from packager.cmaf_ingest.upload import Upload, is_manifest, is_text
 from packager.config.secret import Secret
@@ -22,7 +23,7 @@ from packager.runtime.ingest.stream_keys import KeyRegistry
 from packager.runtime.storage.publisher import Publisher
 from packager.runtime.telemetry import metrics
 from packager.segmenter.actions import EndPeriod
-from packager.timing.clock import Clock, monotonic
+from packager.timing.clock import Clock, monotonic, monotonic_micros
 
 _TICK = 0.1
 """Seconds between two checks for due media, which waits longer than that for other encoders."""
@@ -46,6 +47,7 @@ class CmafReceiver:
         self.ingest = CmafIngest.onto(publisher.timeline)
         self.newest = monotonic()
         """When the newest bytes arrived, in seconds of the monotonic clock."""
+        self.health = IngestHealth()
         self.request_count = 0
         """Open requests."""
         self._publisher = publisher
@@ -94,6 +96,7 @@ class CmafReceiver:
             DiskError: the media could not be published.
         """
         self.newest = monotonic()
+        self.health.note_bytes(upload.host, len(data), monotonic_micros())
         upload.feed(data, self._clock.now())
         self._publish()
 
@@ -116,7 +119,8 @@ class CmafReceiver:
         return found
 
     def log_problem(self, event: str, problem: str, **fields: str) -> None:
-        """Log a problem, unless the same was logged within the last seconds."""
+        """Keep a problem for the status; log it, unless it was logged within the last seconds."""
+        self.health.note_problem(": ".join((*fields.values(), problem)))
         now = monotonic()
         if now - self._logged_at.get(f"{event} {problem}", -_QUIET) < _QUIET:
             return

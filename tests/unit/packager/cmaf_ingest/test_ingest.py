@@ -293,6 +293,68 @@ def test_times_that_are_not_utc_are_anchored_once_for_all_tracks() -> None:
     assert any("not UTC" in notice for notice in made.ingest.take_notices())
 
 
+def in_bodies(made: Stage, *tracks: tuple[str, FeedTrack], late: Sequence[int]) -> int:
+    """Deliver each run as a body of its own, so many µs late in turn.
+
+    The bodies of all tracks are due at the ends of those of the first track. Returns: the end.
+    """
+    now = int(START)
+    leading = tracks[0][1]
+    first = leading.runs[0].start
+    for index, run in enumerate(leading.runs):
+        over = (run.start + run.duration - first) * MICROS // leading.facts.timescale
+        until: int = START + over + late[index % len(late)]
+        for tick in range(now, until, MICROS // 10):
+            made.tick(tick)
+        now = until
+        for name, track in tracks:
+            if index < len(track.runs):
+                made.push(name, A, track.runs[index], now)
+                made.close(name, A, now)
+    return now
+
+
+LATE = (0, 100_000, 20_000, 90_000, 0, 60_000)
+
+
+@pytest.mark.parametrize("first", [87, 88, 89, 91, 93])
+def test_edges_of_bodies_inside_the_neighbour_lose_no_audio(first: int) -> None:
+    picture = video(0, 8, start=Fraction(5))
+    sound = audio_track(0, 8 * 90, [first, *[90] * 7], start=Fraction(5))
+    made = stage(("v", A, picture), ("a", A, sound))
+    in_bodies(made, ("v", picture), ("a", sound), late=LATE)
+    segments = made.played.timeline.tracks["a"].segments
+    assert [each.duration for each in segments][:7] == [90 * 1024] * 7
+    assert made.numbers("a")[:7] == list(range(7))
+    assert len(periods(made.played)) == 1
+
+
+def test_the_next_body_is_waited_for_by_the_length_of_the_last_one() -> None:
+    sound = audio_track(0, 8 * 90, [268, 270, 182], start=SECOND)
+    made = stage(("a", A, sound))
+    in_bodies(made, ("a", sound), late=LATE)
+    segments = made.played.timeline.tracks["a"].segments
+    assert [each.duration for each in segments][:7] == [90 * 1024] * 7
+
+
+def test_the_next_body_is_not_waited_for_without_end() -> None:
+    sound = audio_track(0, 87 + 80, [87, 80], start=SECOND)
+    made = stage(("a", A, sound))
+    now = in_bodies(made, ("a", sound), late=[0])
+    assert made.numbers("a") == [0]
+    made.tick(now + 4 * MICROS)
+    assert made.numbers("a") == [0, 1]
+
+
+def test_a_segment_that_the_body_has_passed_is_not_waited_for() -> None:
+    priming = Fraction(2 * 1024, 48000)
+    sound = audio_track(0, 2 + 4 * 90, [2 + 4 * 90], start=SECOND - priming)
+    made = stage(("a", A, sound))
+    now = in_bodies(made, ("a", sound), late=[0])
+    made.tick(now + 2 * MICROS)
+    assert made.numbers("a") == [0, 1, 2, 3]
+
+
 def test_a_second_encoder_without_utc_is_left_out() -> None:
     one, two = video(0, 3, start=Fraction(5)), video(1, 3, start=Fraction(900))
     made = stage(("v", A, one), ("v", B, two))

@@ -16,6 +16,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from packager.config.secret import Secret
 from packager.errors import StoreError
 from packager.layout import InitName, SegmentName
+from packager.runtime.channel.pushed_ladder import feed_status
 from packager.runtime.ingest.cmaf_push import CmafKeys, CmafReceiver, routes
 from packager.runtime.storage.journal_writer import JournalWriter
 from packager.runtime.storage.publisher import Publisher
@@ -299,6 +300,10 @@ async def test_a_connection_that_breaks_within_a_body(tmp_path: Path) -> None:
         writer.close()
         await until(lambda: made.intake.request_count == 0)
         assert not await reader.read()
+        health = made.intake.health
+        assert health.take_problem() == "127.0.0.1: the connection was lost within a body"
+        status = feed_status(made.intake, is_live=False)
+        assert (status.peer, status.connected) == ("127.0.0.1", False)
 
 
 async def test_a_store_failure_ends_the_run(tmp_path: Path) -> None:
