@@ -15,10 +15,20 @@ from enum import StrEnum
 
 from packager.container.ts_packet import PACKET_SIZE, SYNC_BYTE
 from packager.errors import MediaError
-from packager.transport.rtp import TRANSPORT_STREAM, ReorderBuffer, RtpPacket, parse_rtp
+from packager.transport.rtp import (
+    DYNAMIC,
+    TRANSPORT_STREAM,
+    ReorderBuffer,
+    RtpPacket,
+    parse_rtp,
+)
 
 SILENCE = 2_000_000
 """Microseconds without a packet after which a connection ends."""
+
+_LAYOUTS = ((0, PACKET_SIZE, 1), (4, 192, 2), (0, 204, 2))
+"""Offset of the first sync byte, bytes from one to the next, and the least number of them: plain,
+with the time stamp of Blu-ray before each packet, with the Reed-Solomon bytes of DVB behind it."""
 
 Address = tuple[object, ...]
 """The address of a socket: host, port, and for IPv6 flow and scope."""
@@ -71,9 +81,14 @@ def format_of(datagram: bytes) -> DatagramFormat | None:
 
 
 def _is_ts(data: bytes) -> bool:
+    if len(data) < PACKET_SIZE:
+        return False
     # The end may be incomplete: some senders fill datagrams without regard to packets.
-    syncs = data[::PACKET_SIZE]
-    return len(data) >= PACKET_SIZE and syncs.count(SYNC_BYTE) == len(syncs)
+    for first, stride, least in _LAYOUTS:
+        syncs = data[first::stride]
+        if len(syncs) >= least and syncs.count(SYNC_BYTE) == len(syncs):
+            return True
+    return False
 
 
 def _rtp(datagram: bytes) -> RtpPacket | None:
@@ -81,7 +96,8 @@ def _rtp(datagram: bytes) -> RtpPacket | None:
         packet = parse_rtp(datagram)
     except MediaError:
         return None
-    return packet if packet.payload_type == TRANSPORT_STREAM else None
+    is_allowed = packet.payload_type == TRANSPORT_STREAM or packet.payload_type in DYNAMIC
+    return packet if is_allowed else None
 
 
 @dataclass(slots=True)
@@ -102,6 +118,7 @@ class DatagramReceiver:
     """None in the state IDLE."""
     _format: DatagramFormat = DatagramFormat.PLAIN
     _ssrc: int = 0
+    _payload_type: int = TRANSPORT_STREAM
     _order: ReorderBuffer = field(default_factory=ReorderBuffer)
     _last_arrival: int = 0
     _reported: set[str] = field(default_factory=set[str])
@@ -172,7 +189,7 @@ class DatagramReceiver:
         if found is DatagramFormat.PLAIN:
             return [started, PayloadReceived(datagram)]
         packet = parse_rtp(datagram)
-        self._ssrc = packet.ssrc
+        self._ssrc, self._payload_type = packet.ssrc, packet.payload_type
         return [started, *self._payloads(self._order.push(packet.sequence, packet.payload, now))]
 
     def _rtp_packet(self, datagram: bytes, sender: Address, now: int) -> list[Event]:
@@ -183,7 +200,7 @@ class DatagramReceiver:
             # RTCP, forward error correction, or packets of the sender's own.
             self.foreign += 1
             return []
-        if packet.ssrc != self._ssrc:
+        if (packet.ssrc, packet.payload_type) != (self._ssrc, self._payload_type):
             if _is_ts(packet.payload):
                 return self._restart("the sender restarted", datagram, sender, now)
             self.foreign += 1

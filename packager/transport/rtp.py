@@ -9,6 +9,8 @@ from packager.errors import MediaError
 
 TRANSPORT_STREAM = 33
 """The payload type of an MPEG transport stream (RFC 3551, section 6; RFC 2250)."""
+DYNAMIC = range(96, 128)
+"""The payload types that a session description assigns: some senders use one of them."""
 
 _HEADER_SIZE = 12
 _MASK = 0xFFFF

@@ -100,4 +100,5 @@ def test_no_channel_or_process_crashed(running: Service, seen: dict[str, Seen]) 
     assert running.events("channel.crashed") == []
     assert running.events("timeline.broken") == []
     assert running.events("process.died") == []
+    assert {event["channel"] for event in running.events("feed.connected")} == set(CHANNELS)
     assert "Traceback" not in running.log

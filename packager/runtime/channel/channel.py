@@ -235,7 +235,9 @@ def _failover(
             case _:
                 facts = facts_of(config.ladder, config.segment, frozenset(COPYABLE))
                 receiver = _needed(ingest).receiver_for(source)
-                sources.append(LiveSource(source, receiver, config.loss, facts, ffmpeg))
+                sources.append(
+                    LiveSource(source, receiver, config.loss, facts, ffmpeg, config.name)
+                )
     if len(sources) == 1 and not isinstance(sources[0], LiveSource):
         return None
     return SourceFailover(sources, config.loss)

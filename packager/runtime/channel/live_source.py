@@ -107,8 +107,12 @@ class LiveSource:
         config: LossConfig,
         requirements: FeedRequirements,
         program: str,
+        channel: str,
     ) -> None:
-        """Inspect the feed with the ffmpeg `program`; `config` has the limits for a loss."""
+        """Inspect the feed of `channel` with the ffmpeg `program`.
+
+        `config` has the limits for a loss.
+        """
         self.state = LiveSourceState.DISCONNECTED
         self.complaint = ""
         """The current or last problem, in one line."""
@@ -129,7 +133,7 @@ class LiveSource:
         self._probe = StreamProbe(
             program, described(source), self._use_streams, self.problem_reported
         )
-        self._log = structlog.get_logger().bind(source=self.name)
+        self._log = structlog.get_logger().bind(channel=channel, source=self.name)
 
     @property
     def name(self) -> str:

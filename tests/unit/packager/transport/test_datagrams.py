@@ -25,15 +25,35 @@ def test_the_format_is_detected_by_the_sync_bytes() -> None:
     assert format_of(packets(7)) is DatagramFormat.PLAIN
     assert format_of(packets(8)[:1472]) is DatagramFormat.PLAIN
     assert format_of(rtp(1, packets(7))) is DatagramFormat.RTP
+    assert format_of(rtp(1, packets(7), payload_type=96)) is DatagramFormat.RTP
     for other in (
         b"",
         b"\x47",
         b"\x47" + bytes(500),
-        rtp(1, packets(7), payload_type=96),
+        rtp(1, packets(7), payload_type=35),
+        rtp(1, bytes(1316), payload_type=96),
         rtp(1, bytes(1316)),
         bytes(1316),
     ):
         assert format_of(other) is None
+
+
+def test_packets_may_have_bytes_around_them() -> None:
+    packet = packets(1)
+    for whole in ((bytes(4) + packet) * 7, (packet + bytes(16)) * 7):
+        assert format_of(whole) is DatagramFormat.PLAIN
+        assert format_of(rtp(1, whole)) is DatagramFormat.RTP
+
+
+def test_packets_of_another_payload_type_are_left_out() -> None:
+    """Forward error correction has a type and an SSRC of its own."""
+    reception = DatagramReceiver()
+    reception.push(rtp(1, packets(7), payload_type=96), A, 0)
+    assert reception.push(rtp(9, bytes(1316), payload_type=97, ssrc=9), A, 1) == []
+    assert reception.push(rtp(2, packets(7), payload_type=96), A, 2) == [
+        PayloadReceived(packets(7))
+    ]
+    assert reception.foreign == 1
 
 
 def test_a_connection_begins_with_the_first_packet_and_ends_in_silence() -> None:

@@ -38,7 +38,9 @@ def material(*codecs: str) -> bytes:
 
 
 def feed_of(facts: FeedRequirements) -> LiveSource:
-    return LiveSource(UdpSource(port=9), NoLine(), LossConfig(no_data=Fraction(60)), facts, FFMPEG)
+    return LiveSource(
+        UdpSource(port=9), NoLine(), LossConfig(no_data=Fraction(60)), facts, FFMPEG, "tv"
+    )
 
 
 def state_of(feed: LiveSource) -> LiveSourceState:
@@ -93,7 +95,7 @@ async def test_a_failure_of_one_connection_does_not_shun_the_next() -> None:
 
 async def test_a_run_after_a_pause_begins_with_media_from_after_it() -> None:
     loss = LossConfig(no_data=Fraction(1))
-    feed = LiveSource(UdpSource(port=9), NoLine(), loss, FeedRequirements(), FFMPEG)
+    feed = LiveSource(UdpSource(port=9), NoLine(), loss, FeedRequirements(), FFMPEG, "tv")
     data = await asyncio.to_thread(material, *NEW)
     await sent(feed, data)
     before = monotonic_micros()
@@ -111,7 +113,7 @@ async def test_a_run_after_a_pause_begins_with_media_from_after_it() -> None:
 
 async def test_a_pause_of_this_process_is_no_loss_of_a_feed() -> None:
     loss = LossConfig(no_data=Fraction(1))
-    feed = LiveSource(UdpSource(port=9), NoLine(), loss, FeedRequirements(), FFMPEG)
+    feed = LiveSource(UdpSource(port=9), NoLine(), loss, FeedRequirements(), FFMPEG, "tv")
     await sent(feed, await asyncio.to_thread(material, *NEW))
     before = monotonic_micros()
     time.sleep(1.2)
@@ -218,7 +220,7 @@ async def test_the_label_of_a_source_has_its_place_among_all_sources() -> None:
 )
 async def test_a_feed_without_video_is_reported(program: int | None, complaint: str) -> None:
     source = UdpSource(port=9, program=program)
-    feed = LiveSource(source, NoLine(), LossConfig(), FeedRequirements(), FFMPEG)
+    feed = LiveSource(source, NoLine(), LossConfig(), FeedRequirements(), FFMPEG, "tv")
     feed.connected(Container.TS, "somebody")
     feed.received(b"\x47" * 188 * 10)
     feed.check(monotonic_micros())

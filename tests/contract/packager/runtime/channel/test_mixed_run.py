@@ -62,7 +62,7 @@ async def played(folder: Path, ladder: str, data: bytes) -> tuple[Outcome, Timel
     config = channel.config
     facts = facts_of(config.ladder, config.segment, frozenset(COPYABLE))
     loss = LossConfig(no_data=Fraction(60))
-    feed = LiveSource(UdpSource(port=9), NoLine(), loss, facts, FFMPEG)
+    feed = LiveSource(UdpSource(port=9), NoLine(), loss, facts, FFMPEG, "tv")
     journal = JournalWriter(folder, "tv", config.segment)
     try:
         async with asyncio.TaskGroup() as tasks, asyncio.timeout(60):
