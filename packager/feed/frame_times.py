@@ -45,7 +45,6 @@ class FrameTimes:
         """Ticks between the last two frames."""
         self.dropped = 0
         self.late = 0
-        self.jumps = 0
         self.arrived_at: int | None = None
         """When the newest frame arrived."""
 
@@ -70,7 +69,6 @@ class FrameTimes:
             return True
         self._last, self.step = dts, step
         if not 0 < step <= MAX_STEP * rate:
-            self.jumps += 1
             self._keyframe = None
             return False
         if now - last_arrival - step * MICROS // rate > _LATE:

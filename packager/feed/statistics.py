@@ -126,7 +126,6 @@ class FeedStatistics:
             video=video,
             audio=audio,
             mute_ms=_milliseconds(self._audio_arrived_at, now),
-            jumps=frames.jumps,
             unsteady=frames.unsteady,
         )
 
