@@ -129,7 +129,7 @@ async def _goes_on(viewer: Viewer, returned: float) -> tuple[bool, bool]:
     """Whether it shows a picture made after `returned`, and whether it plays on after that."""
     past = await viewer.until(f"watch.shownAt() > {returned}", WITHIN)
     goal = returned + ON * 1000
-    return past, past and await viewer.until(f"watch.shownAt() > {goal}", 3 * ON)
+    return past, past and await viewer.until(f"watch.shownAt() > {goal}", WITHIN)
 
 
 def _address(port: int, channel: str) -> str:

@@ -172,6 +172,10 @@ def test_missing_sound_leaves_the_picture_alone(seen: dict[str, Seen]) -> None:
     for name in TRACKS[:2]:
         assert len(found.hls[name].missing) <= 2
     sound = found.hls["audio"]
+    if not sound.missing:
+        # ffmpeg was late, and has read the outage in less time than the live edge waits for audio.
+        assert sum(piece.duration for piece in sound.media) > 16 - D
+        return
     heard = [piece.duration for piece in sound.media if piece.number < sound.missing[0]]
     assert SILENT[0] - Fraction(1, 2) < sum(heard) < SILENT[0] + Fraction(1, 10)
     assert max(sound.missing) < sound.media[-1].number

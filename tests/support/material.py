@@ -87,6 +87,17 @@ def copied(out: Path, file: Path) -> Path:
     return out
 
 
+def with_mp2(out: Path, seconds: int) -> Path:
+    """H.264 at 25 fps with a keyframe each second, and MP2 audio."""
+    _ffmpeg(
+        "-f", "lavfi", "-i", f"testsrc2=size=320x180:rate=25:duration={seconds}",
+        "-f", "lavfi", "-i", f"sine=sample_rate=48000:duration={seconds}",
+        "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25",
+        "-c:a", "mp2", str(out),
+    )  # fmt: skip
+    return out
+
+
 def with_b_frames(out: Path, depth: int) -> Path:
     """Eight seconds at 25 fps with `depth` B-frames in a row, a keyframe each 48 frames."""
     pyramid = "normal" if depth > 1 else "none"
