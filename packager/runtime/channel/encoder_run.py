@@ -295,17 +295,14 @@ class EncoderRun:
 
     def _report_state(self) -> None:
         reporter = self._context.reporter
-        before, overdue = reporter.status.state, self._watch.problem(monotonic())
-        if overdue and before is not ChannelState.DEGRADED:
-            reporter.report_problem("media.delayed", overdue)
-        reporter.set_state(self._state(is_overdue=bool(overdue)))
-
-    def _state(self, *, is_overdue: bool) -> ChannelState:
         if self._source.is_filler:
-            return ChannelState.FILLER
-        if is_overdue or self._context.maintenance.is_short_of_room:
-            return ChannelState.DEGRADED
-        return ChannelState.LIVE
+            reporter.set_state(ChannelState.FILLER)
+            return
+        overdue = self._watch.problem(monotonic())
+        if overdue and reporter.status.state is not ChannelState.DEGRADED:
+            reporter.report_problem("media.delayed", overdue)
+        is_degraded = overdue or self._context.maintenance.is_short_of_room
+        reporter.set_state(ChannelState.DEGRADED if is_degraded else ChannelState.LIVE)
 
 
 def _pipeline_input(context: ChannelContext, source: OnAirSource) -> PipelineInput:
