@@ -119,7 +119,7 @@ rest-players:
 	$(BY_FILE) 2 tests/browser -m "extended and not alone"
 
 rest-faults:
-	$(BY_FILE) 3 tests/e2e tests/fault -m extended
+	$(BY_FILE) 2 tests/e2e tests/fault -m extended
 
 rest-computed:
 	nice $(PY) -m pytest --numprocesses 2 $(PATIENT) tests/unit tests/contract \
