@@ -50,9 +50,11 @@ def on_air() -> bytes:
 async def sent(feed: LiveSource, data: bytes) -> None:
     """Send `data` in real time, and disconnect."""
     feed.connected(Container.TS, "an encoder")
+    began = monotonic_micros()
     for at in range(0, len(data), 7 * 188):
         feed.received(data[at : at + 7 * 188])
-        await asyncio.sleep(SECONDS * 7 * 188 / len(data))
+        due = began + at * SECONDS * MICROS // len(data)
+        await asyncio.sleep(max(0, due - monotonic_micros()) / MICROS)
     feed.disconnected("the end")
 
 
