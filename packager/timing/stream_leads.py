@@ -54,7 +54,7 @@ class StreamLeads:
             self._began = now
         elif now - self._began >= _WINDOW:
             is_over = self._end_window(now)
-        lead = time - now * self._rate // MICROS
+        lead = self.lead(time, now)
         if lead > self._peaks.get(stream, lead - 1):
             self._peaks[stream] = lead
         return is_over
